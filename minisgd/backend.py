@@ -1,0 +1,69 @@
+"""The array-module shim: NumPy on the CPU or CuPy on a GPU, and the way between host and device.
+
+Everything else is written against `xp`, which is one of the two modules; nothing else imports cupy.
+"""
+
+import sys
+
+import numpy as np
+
+from .errors import SettingError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def cuda_problem():
+    """Why a kernel cannot run on a GPU here, as one phrase; None where one really ran."""
+    try:
+        import cupy
+    except ImportError:
+        return "CuPy is not installed"
+    except Exception as error:  # a wheel made for another CUDA, a broken driver: anything may come
+        return f"CuPy does not import ({type(error).__name__}: {error})"
+    try:
+        if int((cupy.arange(3) + 1).sum()) != 6:
+            return "a kernel ran on the GPU and gave a wrong sum"
+    except Exception as error:
+        return f"CuPy cannot run a kernel ({type(error).__name__}: {str(error).splitlines()[0]})"
+    return None
+
+
+def resolve_device(device="auto"):
+    """The device to use: "cuda" where a kernel really runs, else "cpu".
+
+    Raises:  SettingError if the device is unknown, or "cuda" is asked for and cannot be had
+    """
+    if device not in DEVICES:
+        raise SettingError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+    if device == "cpu":
+        return "cpu"
+    problem = cuda_problem()
+    if problem is None:
+        return "cuda"
+    if device == "cuda":
+        raise SettingError(
+            f"--device cuda cannot be used: {problem}; use --device cpu, "
+            "or see what `python cli.py doctor` says"
+        )
+    return "cpu"
+
+
+def array_module(device):
+    """The module whose arrays live on the device: numpy or cupy."""
+    if resolve_device(device) == "cpu":
+        return np
+    import cupy
+
+    return cupy
+
+
+def module_of(array):
+    """The module that an array belongs to: numpy or cupy."""
+    if isinstance(array, np.ndarray):
+        return np
+    return sys.modules["cupy"].get_array_module(array)
+
+
+def to_host(array):
+    """The array in the host's memory, as NumPy's; what lies there already is returned as it is."""
+    return array.get() if hasattr(array, "get") else array

@@ -1,0 +1,9 @@
+"""What a person did wrong or a machine lacks, as one sentence for the command line to print."""
+
+
+class UserError(Exception):
+    """The request makes sense but failed (a folder, a mirror, a file): exit code 1."""
+
+
+class SettingError(UserError, ValueError):
+    """The request itself makes no sense (batch size 0, momentum 1): exit code 2."""

@@ -1,0 +1,95 @@
+"""The gradient of a batch is the sum of the gradients of its pieces.
+
+    g = (1/B) Σ_{x in batch} ∇l(x, w) = Σ_pieces (1/B) Σ_{x in piece} ∇l(x, w)
+
+That is the report's reason for large batches (data parallelism), and it is how a batch is worked
+through here:
+
+    chunks   64 images or so: the workspace stays in the cache, and a batch of 8,192 needs no more
+             memory than one of 64
+    lanes    runs of chunks. A lane is a copy of the network that shares w and adds into a g of its
+             own. Threads take lanes. How a batch is cut into lanes depends on its size alone, and
+             the lanes' vectors are summed in order: the bits of the result do not depend on how
+             many threads there were.
+
+Only the mean in the loss divides by the batch size; it is passed down to every piece.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from .backend import module_of
+from .loss import softmax_cross_entropy
+
+LANES = 4  # at most; more threads than this find nothing to do
+LANE_SIZE = 32  # images at least; a smaller lane is not worth its calls
+
+
+def cut(N, parts):
+    """Bounds of `parts` pieces of 0 ... N-1, in order, whose sizes differ by one at most."""
+    return [(N * k // parts, N * (k + 1) // parts) for k in range(parts)]
+
+
+class Lanes:
+    """A network's copies, the threads that drive them, and the sum over them.
+
+    Shapes:  g (P,), where the gradient of the batch arrives; w (P,) is inside the networks
+    """
+
+    def __init__(self, make_network, g, chunk, threads=1, lanes=LANES):
+        xp = module_of(g)
+        self.gs = [g, *(xp.zeros_like(g) for _ in range(lanes - 1))]  # the first lane's is the sum
+        self.networks = [make_network(g) for g in self.gs]
+        self.chunk, self.threads = chunk, min(threads, lanes)
+        self.pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+
+    def gradient(self, x, y, index):
+        """Fill g with the gradient of the mean loss over x[index], y[index].
+
+        Shapes:  index (B,) -> loss, correct (numbers, on the device of g)
+        """
+        B = len(index)
+        bounds = cut(B, max(1, min(len(self.networks), B // LANE_SIZE)))
+
+        def one_lane(k):
+            network, g = self.networks[k], self.gs[k]
+            g[...] = 0
+            loss = correct = 0
+            for piece in self._chunks(index[slice(*bounds[k])]):
+                z = network.forward(x[piece])  # (K, n)
+                piece_loss, piece_correct, dz = softmax_cross_entropy(z, y[piece], B)
+                network.backward(dz)
+                loss, correct = loss + piece_loss, correct + piece_correct
+            return loss, correct
+
+        results = self._on_threads(one_lane, len(bounds))
+        for k in range(1, len(bounds)):  # in this order, whoever finished first
+            self.gs[0] += self.gs[k]
+        return sum(loss for loss, _ in results), sum(correct for _, correct in results)
+
+    def forward(self, x, z):
+        """Fill z with the logits of all the images of x.
+
+        Shapes:  x (N, ...), z (K, N)
+        """
+        bounds = cut(len(x), len(self.networks))
+
+        def one_lane(k):
+            lo, hi = bounds[k]
+            for start in range(lo, hi, self.chunk):
+                stop = min(start + self.chunk, hi)
+                z[:, start:stop] = self.networks[k].forward(x[start:stop])
+
+        self._on_threads(one_lane, len(bounds))
+
+    def _chunks(self, index):
+        return (index[start : start + self.chunk] for start in range(0, len(index), self.chunk))
+
+    def _on_threads(self, work, lanes):
+        """[work(0), ..., work(lanes - 1)]: thread t takes lanes t, t + threads, ..."""
+
+        def one_thread(t):
+            return [work(k) for k in range(t, lanes, self.threads)]
+
+        others = [self.pool.submit(one_thread, t) for t in range(1, min(self.threads, lanes))]
+        taken = [one_thread(0), *(other.result() for other in others)]
+        return [taken[k % self.threads][k // self.threads] for k in range(lanes)]

@@ -1,0 +1,161 @@
+"""LeNet-5: the report's network, its layers reading one vector w and adding into one vector g.
+
+image   1 x 28 x 28
+conv1   6 kernels of 5 x 5, pad 2 -> 6 x 28 x 28, ReLU, max-pool 2 -> 6 x 14 x 14
+conv2   16 kernels of 5 x 5       -> 16 x 10 x 10, ReLU, max-pool 2 -> 16 x 5 x 5
+fc1     400 -> 120, ReLU
+fc2     120 -> 84, ReLU
+fc3     84 -> 10 logits
+"""
+
+from math import prod, sqrt
+
+import numpy as np
+
+from .backend import array_module, to_host
+from .errors import SettingError
+from .gradient import LANES, Lanes
+from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+
+SHAPES = {  # PyTorch's shapes and order, so that weights can be exchanged; the order in w is this
+    "conv1.W": (6, 1, 5, 5),
+    "conv1.b": (6,),
+    "conv2.W": (16, 6, 5, 5),
+    "conv2.b": (16,),
+    "fc1.W": (120, 400),
+    "fc1.b": (120,),
+    "fc2.W": (84, 120),
+    "fc2.b": (84,),
+    "fc3.W": (10, 84),
+    "fc3.b": (10,),
+}
+P = sum(prod(shape) for shape in SHAPES.values())  # 61,706
+K = 10  # classes
+
+# Mean and standard deviation of MNIST's pixels: the input is (x/255 - mean) / std.
+PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+
+
+def views(vector):
+    """Named views of a flat vector (61,706,), in the order and of the shapes of SHAPES."""
+    named, start = {}, 0
+    for name, shape in SHAPES.items():
+        named[name] = vector[start : start + prod(shape)].reshape(shape)
+        start += prod(shape)
+    return named
+
+
+def initial_weights(rng, dtype=np.float32):
+    """Weights and biases of every layer ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as one vector.
+
+    Drawn on the host and in float64, so that every device and dtype starts from the same numbers.
+
+    Shapes:  -> w (61,706,)
+    Source:  the authors' code, which leaves PyTorch's default in place. The long flat start of the
+             large batches depends on it.
+    """
+    w = np.empty(P)
+    for name, view in views(w).items():
+        fan_in = prod(SHAPES[name.split(".")[0] + ".W"][1:])
+        bound = 1 / sqrt(fan_in)
+        view[...] = rng.uniform(-bound, bound, view.shape)
+    return w.astype(dtype)
+
+
+class Network:
+    """The layers over the vectors w and g: forward to the logits, backward into g.
+
+    Shapes:  w, g (61,706,)
+    """
+
+    def __init__(self, w, g):
+        self.dtype = w.dtype
+        params, grads = views(w), views(g)
+
+        def of(layer):
+            names = f"{layer}.W", f"{layer}.b"
+            return [params[name] for name in names] + [grads[name] for name in names]
+
+        self.layers = [
+            Conv2d(*of("conv1"), pad=2), ReLU(), MaxPool2d(2),
+            Conv2d(*of("conv2")), ReLU(), MaxPool2d(2), Flatten(),
+            Linear(*of("fc1")), ReLU(),
+            Linear(*of("fc2")), ReLU(),
+            Linear(*of("fc3")),
+        ]  # fmt: skip
+
+    def forward(self, images):
+        """The logits of a chunk.
+
+        Shapes:  images (N, 1, 28, 28) float, or uint8 (N, 28, 28) as stored -> z (10, N)
+        """
+        x = images.reshape(-1, 1, 28, 28).transpose(1, 2, 3, 0).astype(self.dtype)  # (1, 28, 28, N)
+        if images.dtype == np.uint8:
+            x = (x / 255 - PIXEL_MEAN) / PIXEL_STD
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x  # (10, N)
+
+    def backward(self, dz):
+        """Add the chunk's part of the gradient to g.
+
+        Shapes:  dz (10, N), of the chunk that went forward last
+        """
+        for layer in reversed(self.layers):
+            dz = layer.backward(dz)
+
+
+class LeNet5:
+    """The model: its weights w, its gradient g, and the gradient of a batch of any size.
+
+    Attributes:  w, g (61,706,) flat vectors; params, grads: their named views ("conv1.W", ...)
+    Units:       chunk in images; threads of this process
+    Raises:      SettingError (a ValueError) for an unknown device, or one that is not there
+    Source:      report Sec. I, the network of [2]
+    """
+
+    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=64, threads=1):
+        if chunk < 1 or threads < 1:
+            raise SettingError(f"chunk and threads must be at least 1, got {chunk} and {threads}")
+        self.xp = xp = array_module(device)
+        self.w = xp.asarray(initial_weights(np.random.default_rng(seed), dtype))
+        self.g = xp.zeros_like(self.w)
+        self.params, self.grads = views(self.w), views(self.g)
+        lanes = LANES if xp is np else 1  # a GPU is wide by itself
+        self.lanes = Lanes(lambda g: Network(self.w, g), self.g, chunk, threads, lanes)
+
+    def gradient(self, x, y):
+        """Mean loss over a batch and number of images told right; fills g with the gradient.
+
+        Shapes:  x (N, 1, 28, 28) float as the network takes it, or uint8 (N, 28, 28) as stored;
+                 y (N,) integers 0 ... 9 -> loss (float), correct (int)
+        Raises:  ValueError if the shapes do not fit, N is 0 or a label is not 0 ... 9
+        Source:  report Sec. I, (1/b) Σ ∇l(x, w)
+        """
+        x, y = self._images(x), self.xp.asarray(y)
+        if y.shape != x.shape[:1] or not len(y) or y.dtype.kind not in "iu":
+            raise ValueError(f"y must hold one integer for each of the {len(x)} images, got {y!r}")
+        if int(y.min()) < 0 or int(y.max()) >= K:
+            raise ValueError(f"labels must be 0 ... {K - 1}, got {int(y.min())} ... {int(y.max())}")
+        loss, correct = self.lanes.gradient(x, y, self.xp.arange(len(y)))
+        return float(loss), int(correct)
+
+    def logits(self, x):
+        """The network's output before the softmax.
+
+        Shapes:  x as in `gradient` -> (N, 10)
+        """
+        x = self._images(x)
+        z = self.xp.empty((K, len(x)), self.w.dtype)
+        self.lanes.forward(x, z)
+        return z.T  # (N, 10)
+
+    def weights(self):
+        """A copy of w in the host's memory, (61,706,)."""
+        return np.array(to_host(self.w))
+
+    def _images(self, x):
+        x = self.xp.asarray(x)
+        if x.shape[1:] not in ((1, 28, 28), (28, 28)):
+            raise ValueError(f"images must be of shape (N, 1, 28, 28), got {x.shape}")
+        return x
