@@ -1,0 +1,393 @@
+"""The commands of minisgd. No mathematics here; what is heavy is imported where it is needed."""
+
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import click
+
+RULES = ("none", "sqrt", "linear")
+WARMUPS = ("none", "constant", "gradual")
+DATASETS = ("auto", "mnist", "fashion-mnist", "glyphs")
+BATCH_SIZES = "64,128,256,512,1024,2048,4096,8192"
+
+
+class Sentence(click.ClickException):
+    """What went wrong, in one sentence, with its exit code."""
+
+    def __init__(self, message, exit_code):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Commands(click.Group):
+    """Turns every error that a user can cause into one sentence and an exit code."""
+
+    def list_commands(self, ctx):
+        return list(self.commands)  # in the order in which they stand here
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise Sentence(error.format_message(), 2) from None
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nStopped.", err=True)
+            ctx.exit(130)
+        except Exception as error:
+            from minisgd.errors import SettingError, UserError
+
+            if isinstance(error, UserError):
+                raise Sentence(str(error), 2 if isinstance(error, SettingError) else 1) from None
+            if isinstance(error, OSError) and error.filename:
+                raise Sentence(f"{error.strerror}: {error.filename}", 1) from None
+            raise
+
+
+class Numbers(click.ParamType):
+    """Whole numbers, comma-separated: 64,128,256."""
+
+    name = "numbers"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(int(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            numbers = ()
+        if not numbers:
+            self.fail(f"{value!r} is not a list of whole numbers such as 64,128", param, ctx)
+        return tuple(dict.fromkeys(numbers))
+
+
+class Seeds(Numbers):
+    """A count of seeds (3 is 0,1,2) or a list of them (0,1,2; "3," is the one seed 3)."""
+
+    name = "seeds"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple) or "," in value:
+            return super().convert(value, param, ctx)
+        (count,) = super().convert(value, param, ctx)
+        if count < 1:
+            self.fail(f"{value!r}: at least one seed is needed", param, ctx)
+        return tuple(range(count))
+
+
+def options(*names):
+    """The options of these names, in this order, as one decorator."""
+
+    def decorate(command):
+        for name in reversed(names):
+            command = OPTIONS[name](command)
+        return command
+
+    return decorate
+
+
+def _option(*arguments, **keywords):
+    return click.option(*arguments, show_default=keywords.pop("show_default", True), **keywords)
+
+
+OPTIONS = {
+    "rule": _option("--rule", type=click.Choice(RULES), default="none",
+                    help="How the rate follows the batch size."),
+    "warmup": _option("--warmup", type=click.Choice(WARMUPS), default="none",
+                      help="How the rate gets there."),
+    "warmup_epochs": _option("--warmup-epochs", type=int, default=10, help="Epochs of the warmup."),
+    "momentum": _option("--momentum", type=float, default=0.0, help="m of the momentum update."),
+    "lr": _option("--lr", type=float, default=0.01, help="Learning rate of the base batch size."),
+    "base_batch_size": _option("--base-batch-size", type=int, default=64,
+                               help="The batch size that --lr suits."),
+    "batch_size": _option("--batch-size", type=int, default=64, help="Images in a batch."),
+    "batch_sizes": _option("--batch-sizes", type=Numbers(), default=BATCH_SIZES,
+                           help="Batch sizes, comma-separated."),
+    "epochs": _option("--epochs", type=int, default=30, help="Epochs of a run."),
+    "seed": _option("--seed", type=int, default=0, help="Of the initial weights and the shuffles."),
+    "seeds": _option("--seeds", type=Seeds(), default="1",
+                     help="How many seeds, or which: 3 is 0,1,2; \"3,\" is seed 3 alone."),
+    "jobs": _option("--jobs", type=click.IntRange(1), default=None,
+                    help="Runs side by side, a process each.  [default: the cores]"),
+    "threads": _option("--threads", type=click.IntRange(1), default=1, help="Threads of a run."),
+    "device": _option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto",
+                      help="Where the arrays live."),
+    "dataset": _option("--dataset", type=click.Choice(DATASETS), default="auto",
+                       help="auto: MNIST, or else the built-in glyphs."),
+    "data_dir": _option("--data-dir", type=click.Path(path_type=Path), default=None,
+                        help="Folder of the datasets.  [default: MINISGD_DATA or the cache]"),
+    "out": _option("--out", type=click.Path(path_type=Path), default=None,
+                   help="Folder of the results.  [default: one under runs/, named by settings]"),
+}  # fmt: skip
+RATE = ("rule", "warmup", "warmup_epochs", "momentum", "lr", "base_batch_size")
+MACHINE = ("threads", "device", "dataset", "data_dir", "out")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli():
+    """How far can the batch of SGD grow, and what must the rate and the momentum do then?
+
+    LeNet-5 on MNIST with gradients by hand. Start with: python cli.py sweep --rule linear
+    """
+
+
+@cli.command()
+@options("batch_size", *RATE, "epochs", "seed", *MACHINE)
+def train(batch_size, seed, threads, device, dataset, data_dir, out, **rest):
+    """Train one network and print every epoch."""
+    from minisgd.train import Settings
+
+    settings = Settings(batch_size=batch_size, seed=seed, **rest)
+    _answer(settings, (batch_size,), (seed,), None, threads, device, dataset, data_dir, out)
+
+
+@cli.command()
+@options(*RATE, "batch_sizes", "epochs", "seeds", "jobs", *MACHINE)
+def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, **rest):
+    """Train every batch size and seed; draw the figure."""
+    from minisgd.doctor import cores
+    from minisgd.train import Settings
+
+    settings = Settings(**rest)
+    jobs = jobs or max(1, cores() // threads)
+    _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out)
+
+
+def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out):
+    """Run what is missing of a question (jobs None: its one run, in this process), then show it."""
+    from minisgd import sweep as sweeps
+    from minisgd.backend import resolve_device
+    from minisgd.data import load_dataset
+
+    question = sweeps.Question(settings, batch_sizes, seeds)
+    question.cells()  # a batch size or seed that makes no sense is refused before anything is done
+    device = resolve_device(device)
+    data = load_dataset(dataset, data_dir, log=_say)
+    for cell in question.cells():
+        cell.check(len(data.train.labels))
+    if out is None:
+        name = sweeps.default_name(settings, data.name)
+        out = Path("runs") / (f"train-{name}" if jobs is None else name)
+    everything = sweeps.open_folder(out, question, data, shlex.join(["python", *sys.argv]))
+    _say(
+        f"{data.name}: {len(data.train.labels):,} + {len(data.test.labels):,} images "
+        f"({data.source}); device {device}; results in {out}"
+    )
+    missing = [cell for cell in question.cells() if not sweeps.runs.RunFolder(out, cell).finished()]
+    done = len(question.cells()) - len(missing)
+    if done:
+        _say(f"{done} of {len(question.cells())} runs were finished before and are kept.")
+    try:
+        if jobs is None:
+            for cell in missing:
+                sweeps.run_cell(out, cell, data, device, threads, _Lines(cell))
+            failures = {}
+        else:
+            with _Progress(out, missing) as progress:
+                failures = sweeps.run_cells(out, missing, data, device, jobs, threads, progress)
+    except KeyboardInterrupt:
+        kept = sum(len(records) for _, records, _ in sweeps.collect(out, question))
+        click.echo(
+            f"\nStopped. {kept} whole epochs are kept in {out}; "
+            "the same command goes on from there.", err=True,
+        )  # fmt: skip
+        sys.exit(130)
+    _show(out, everything, failures)
+    if failures:
+        raise Sentence(f"{len(failures)} of {len(question.cells())} runs failed, see the table", 1)
+
+
+class _Lines:
+    """Prints every epoch of one run."""
+
+    def __init__(self, settings):
+        self.began, self.first, self.epochs = time.monotonic(), None, settings.epochs
+
+    def __call__(self, settings, record):
+        self.first = self.first or record["epoch"]
+        done = record["epoch"] - self.first + 1
+        left = (time.monotonic() - self.began) / done * (self.epochs - record["epoch"])
+        if record["status"] == "diverged":
+            click.echo(f"epoch {record['epoch']:>3}  diverged at update {record['update']}")
+            return
+        click.echo(
+            f"epoch {record['epoch']:>3}  rate {record['lr']:<8.4g} "
+            f"train loss {record['train_loss']:.4f} accuracy {record['train_accuracy']:.4f}   "
+            f"test loss {record['test_loss']:.4f} accuracy {record['test_accuracy']:.4f}   "
+            f"{record['seconds']:.1f} s, {_clock(left)} left"
+            + ("   stuck on one class" if record["status"] == "stuck" else "")
+        )
+
+
+class _Progress:
+    """How far a sweep is: a bar on a terminal, a line for every finished run elsewhere."""
+
+    def __init__(self, out, cells):
+        from minisgd.runs import RunFolder, is_last
+
+        self.is_last = is_last
+        self.left = {cell: cell.epochs - len(RunFolder(out, cell).records()) for cell in cells}
+        self.total, self.began, self.finished = sum(self.left.values()), time.monotonic(), 0
+        self.bar = None
+
+    def __enter__(self):
+        if sys.stderr.isatty() and self.left:
+            self.bar = click.progressbar(
+                length=self.total, label="epochs", file=sys.stderr, item_show_func=lambda s: s
+            )
+            self.bar.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        if self.bar:
+            self.bar.__exit__(*error)
+
+    def __call__(self, settings, record):
+        over = self.is_last(record, settings)
+        steps = self.left[settings] if over else 1  # a diverged run has no more epochs to come
+        self.left[settings] -= steps
+        self.finished += over
+        accuracy = record["test_accuracy"]
+        said = f"b {settings.batch_size}, seed {settings.seed}: " + (
+            "diverged" if accuracy is None else f"test accuracy {accuracy:.4f}"
+        )
+        if self.bar:
+            self.bar.update(steps, said)
+        elif over:
+            todo = sum(self.left.values())
+            done = self.total - todo
+            left = (time.monotonic() - self.began) / done * todo
+            _say(f"{self.finished} of {len(self.left)} runs, {_clock(left)} left; {said}")
+
+
+def _show(out, question, failures):
+    """Write a folder's metrics.csv, table and figure; print the table and where they lie."""
+    from minisgd import plots, runs, summary, sweep
+    from minisgd.files import write_aside
+
+    collected = sweep.collect(out, question, failures)
+    rows = sweep.rows_of(collected)
+    title, note = _title(out)
+    lines = [title, *([note] if note else []), "", *summary.table(collected)]
+    runs.write_metrics(out / "metrics.csv", rows)
+    write_aside(out / "table.txt", ("\n".join(lines) + "\n").encode())
+    click.echo("\n".join(["", *lines, ""]))
+    if rows:
+        png, svg = plots.save(plots.accuracy_figure(rows, title, note), out, "accuracy")
+        click.echo(f"figure: {png} and {svg.name}")
+    click.echo(f"table:  {out / 'table.txt'}; every epoch: {out / 'metrics.csv'}")
+
+
+def _title(out):
+    """(title, note) of a folder's figure and table; the note says so if it is not MNIST."""
+    from minisgd.sweep import load_folder, title_of
+
+    question, known = load_folder(out)
+    note = None
+    if known["dataset"] == "glyphs":
+        note = "NOT MNIST: the built-in digits drawn from fonts (glyphs)"
+    return title_of(question.common, known["dataset"]), note
+
+
+@cli.command()
+@options(*RATE, "batch_sizes", "epochs")
+def rates(batch_sizes, **rest):
+    """Print the learning rate of every epoch, before any run."""
+    from dataclasses import replace
+
+    from minisgd.rules import effective_lr
+    from minisgd.train import Settings
+
+    cells = [replace(Settings(**rest), batch_size=b) for b in batch_sizes]
+    click.echo("learning rate by epoch and batch size")
+    click.echo("epoch " + "".join(f"{b:>9}" for b in batch_sizes))
+    for epoch in range(1, cells[0].epochs + 1):
+        click.echo(f"{epoch:>5} " + "".join(f"{cell.lr_at(epoch):>9.4g}" for cell in cells))
+    momentum = cells[0].momentum
+    effective = [effective_lr(cell.scaled_lr, momentum) for cell in cells]
+    click.echo(f"\neffective rate η/(1-m) after the warmup, m = {momentum:g}")
+    click.echo("      " + "".join(f"{rate:>9.4g}" for rate in effective))
+
+
+@cli.command()
+@options("seed")
+def gradcheck(seed):
+    """Check all gradients against central differences."""
+    from minisgd.gradcheck import check_all
+
+    failed = 0
+    for check in check_all(seed):
+        click.echo(str(check))
+        failed += not check.passed
+    if failed:
+        raise Sentence(f"{failed} gradients are wrong", 1)
+    click.echo("all gradients agree")
+
+
+@cli.command()
+@options("dataset", "data_dir")
+@click.option("--from", "source", type=click.Path(path_type=Path), default=None,
+              help="Take the four files from this folder instead of fetching them.")  # fmt: skip
+def data(dataset, data_dir, source):
+    """Fetch, verify and describe a dataset."""
+    from minisgd.data import describe, import_files, load_dataset
+
+    if source is not None:
+        found = import_files("mnist" if dataset == "auto" else dataset, source, data_dir)
+    else:
+        found = load_dataset(dataset, data_dir, log=_say)
+    for line in describe(found):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options("out")
+def plot(results, out):
+    """Draw a sweep's figure again, or several side by side."""
+    from minisgd import plots, sweep
+
+    for folder in results:
+        sweep.load_folder(folder)  # refuses what is not a sweep's
+    if len(results) == 1 and out is None:
+        question, _ = sweep.load_folder(results[0])
+        _show(results[0], question, {})
+        return
+    panels, notes = [], []
+    for folder in results:
+        title, note = _title(folder)
+        question, _ = sweep.load_folder(folder)
+        panels.append((title, sweep.rows_of(sweep.collect(folder, question))))
+        notes.append(note)
+    figure = plots.comparison_figure(panels, note=next(filter(None, notes), None))
+    png, svg = plots.save(figure, out or Path("."), "comparison")
+    click.echo(f"figure: {png} and {svg.name}")
+
+
+@cli.command()
+@options("data_dir")
+def doctor(data_dir):
+    """Say what this machine has and what is amiss."""
+    from minisgd.doctor import examine
+
+    for line, advice in examine(data_dir):
+        click.echo(line)
+        if advice:
+            click.echo(f"            -> {advice}")
+
+
+def _say(line):
+    click.echo(line, err=True)
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,101 @@
+"""What is this machine, is anything amiss, and what to do about it: lines for a person."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .backend import cuda_problem
+from .data import data_folder, status
+from .errors import UserError
+
+
+def cores():
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every platform
+        return os.cpu_count() or 1
+
+
+def examine(data_dir=None):
+    """Yield (line, advice): advice is None where all is well, else a sentence on what to do."""
+    yield f"Python      {platform.python_version()} at {sys.executable}", None
+    yield f"machine     {platform.machine()}, {platform.system()}, {cores()} cores", None
+    yield f"NumPy       {np.__version__}", None
+    yield from _blas()
+    yield from _cupy()
+    for package in ("matplotlib", "click"):
+        yield from _package(package)
+    yield f"data        in {data_folder(data_dir)}", None
+    for name in ("mnist", "fashion-mnist", "glyphs"):
+        yield _dataset(name, data_dir)
+    yield _writable(Path("runs"))
+
+
+def _blas():
+    from threadpoolctl import threadpool_info
+
+    found = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+    for lib in found:
+        kernel = lib.get("architecture") or "unknown kernel"
+        line = f"{lib['internal_api']} {lib['version']} ({kernel}), {lib['num_threads']} threads"
+        yield f"BLAS        {line} (training holds it at 1)", None
+    if not found:
+        yield (
+            "BLAS        none that could be asked",
+            "training may be slow: install NumPy from its own wheels (pip install numpy)",
+        )
+
+
+def _cupy():
+    problem = cuda_problem()
+    if problem is None:
+        import cupy
+
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+        yield f"CuPy        {cupy.__version__}: a kernel ran on {name}", None
+    elif problem == "CuPy is not installed":
+        yield f"CuPy        {problem}: training runs on the CPU", None
+    else:
+        yield (
+            f"CuPy        {problem}",
+            "training runs on the CPU; for a GPU, install the driver, and the CuPy wheel of its "
+            "CUDA version (cupy-cuda12x or cupy-cuda13x)",
+        )
+
+
+def _package(name):
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        yield f"{name:<11} {version(name)}", None
+    except PackageNotFoundError:
+        yield f"{name:<11} not installed", "install this project again: pip install -e ."
+
+
+def _dataset(name, data_dir):
+    line = f"  {name:<13} "
+    try:
+        found = status(name, data_dir)
+    except UserError as error:
+        return line + "damaged", str(error)
+    if found:
+        return line + found, None
+    if name == "glyphs":
+        return line + "not here (made when asked for)", None
+    if name == "fashion-mnist":
+        return line + "not here (`python cli.py data --dataset fashion-mnist` fetches it)", None
+    return line + "not here", (
+        "`python cli.py data` fetches it; `python cli.py data --from DIR` takes files you have"
+    )
+
+
+def _writable(folder):
+    there = folder if folder.is_dir() else Path(".")
+    line = f"results     in {folder.absolute()}"
+    if os.access(there, os.W_OK):
+        return line, None
+    return line, "this folder cannot be written: give --out with one that can"

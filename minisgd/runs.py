@@ -1,0 +1,274 @@
+"""What a run leaves on disk, and how it is found again: the only room that knows file formats.
+
+    OUT/sweep.json               the whole question: settings, versions, dataset digest, command
+    OUT/<run>/run.json           one run's settings
+    OUT/<run>/epochs.jsonl       one line an epoch, appended; each line carries its checksum
+    OUT/<run>/checkpoint.npz     w, v, and the records so far; the one before is kept beside it
+    OUT/metrics.csv              all epochs of all runs, tidy
+
+Everything but the appended lines is written aside, flushed to the disk and renamed, so that a crash
+leaves either the old file or the new one. Nothing is pickled.
+"""
+
+import csv
+import io
+import json
+import os
+import platform
+import sys
+import zipfile
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserError
+from .files import write_aside
+from .lenet import P
+from .train import State
+
+COLUMNS = (
+    "rule warmup optimizer batch_size base_lr lr momentum seed epoch train_loss train_accuracy "
+    "test_loss test_accuracy seconds status"
+).split()
+WORDS = ("rule", "warmup", "optimizer", "status")
+WHOLE = ("batch_size", "seed", "epoch")
+
+
+class DamagedError(UserError):
+    """A file on disk is not what this program wrote."""
+
+
+def run_name(settings):
+    """The folder of a run: what it depends on, the report's defaults left out."""
+    name = f"b{settings.batch_size}-lr{settings.lr:g}"
+    if settings.rule != "none":
+        name += f"-{settings.rule}"
+        name += f"{settings.base_batch_size}" if settings.base_batch_size != 64 else ""
+    if settings.warmup != "none":
+        name += f"-{settings.warmup}{settings.warmup_epochs}"
+    if settings.momentum:
+        name += f"-m{settings.momentum:g}"
+    return f"{name}-seed{settings.seed}"
+
+
+def write_json(path, value):
+    """Write a value as indented JSON, aside and renamed."""
+    write_aside(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path):
+    """The object in a JSON file; None if there is no such file.
+
+    Raises:  DamagedError if it holds anything but one object
+    """
+    try:
+        value = json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path} is damaged ({error}): delete it, or its folder") from None
+    if not isinstance(value, dict):
+        raise DamagedError(f"{path} is damaged (it holds no object): delete it, or its folder")
+    return value
+
+
+def versions():
+    """What else a result depends on, bit by bit: for the record."""
+    from threadpoolctl import threadpool_info
+
+    blas = [
+        f"{lib['internal_api']} {lib['version']} {lib.get('architecture', '')}".strip()
+        for lib in threadpool_info()
+        if lib["user_api"] == "blas"
+    ]
+    return {
+        "minisgd": sys.modules["minisgd"].__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": ", ".join(sorted(set(blas))) or "unknown",
+        "machine": platform.machine(),
+    }
+
+
+class RunFolder:
+    """One run on disk: OUT/<run>."""
+
+    def __init__(self, out, settings):
+        self.settings = settings
+        self.path = Path(out) / run_name(settings)
+        self.lines = self.path / "epochs.jsonl"
+        self.newest = self.path / "checkpoint.npz"
+        self.previous = self.path / "checkpoint-previous.npz"
+
+    def records(self):
+        """The records of the epochs so far; a torn or damaged line, and all after it, is left out.
+
+        Raises:  DamagedError if the folder belongs to other settings
+        """
+        found = read_json(self.path / "run.json")
+        if found is not None and found != asdict(self.settings):
+            raise DamagedError(f"{self.path} holds a run with other settings: move it away")
+        return read_records(self.lines)
+
+    def finished(self):
+        """Whether the run is over: all its epochs are there, or it diverged."""
+        records = self.records()
+        return bool(records) and is_last(records[-1], self.settings)
+
+    def resume(self):
+        """(records, state) to go on from, state None at the start; makes the lines say the same."""
+        records, state = [], None
+        for path in (self.newest, self.previous):
+            try:
+                records, state = read_checkpoint(path)
+                break
+            except (FileNotFoundError, DamagedError):
+                continue  # the one before costs an epoch; none at all, the run
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / "run.json", asdict(self.settings))
+        if records != read_records(self.lines) or self.lines.exists() != bool(records):
+            write_aside(self.lines, b"".join(map(_line, records)))
+        return records, state
+
+    def save(self, records, state):
+        """Put the newest of the records, and the state after it, on the disk."""
+        with open(self.lines, "ab") as file:
+            file.write(_line(records[-1]))
+            file.flush()
+            os.fsync(file.fileno())
+        if self.newest.exists():
+            os.replace(self.newest, self.previous)
+        write_aside(self.newest, _checkpoint_bytes(records, state))
+
+
+def is_last(record, settings):
+    """Whether a run ends with this record."""
+    return record["epoch"] >= settings.epochs or record["status"] == "diverged"
+
+
+def _line(record):
+    """A record as one line of epochs.jsonl, its checksum last."""
+    body = json.dumps(record, allow_nan=False)
+    return f'{body[:-1]}, "crc32": {zlib.crc32(body.encode())}}}\n'.encode()
+
+
+def read_records(path):
+    """The records of an epochs.jsonl, up to the first line that is torn or damaged.
+
+    Units:  epochs in order from 1; a line whose number is out of order counts as damaged
+    """
+    records = []
+    try:
+        lines = Path(path).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return records
+    for line in lines[:-1]:  # what stands after the last newline is torn
+        try:
+            record = json.loads(line)
+            del record["crc32"]
+            if _line(record) != line + b"\n" or record["epoch"] != len(records) + 1:
+                break
+        except (ValueError, TypeError, KeyError, RecursionError):
+            break
+        records.append(record)
+    return records
+
+
+def _checkpoint_bytes(records, state):
+    said = {"records": records, "epoch": state.epoch, "frozen": state.frozen}
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        w=state.w,
+        v=state.v,
+        said=np.frombuffer(json.dumps(said, allow_nan=False).encode(), np.uint8),
+    )
+    return buffer.getvalue()
+
+
+def read_checkpoint(path):
+    """(records, state) of a checkpoint.npz.
+
+    Raises:  DamagedError for anything but what this program wrote; FileNotFoundError
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = {}
+            for name in ("w", "v", "said"):
+                member = archive.getinfo(name + ".npy")
+                if member.file_size > 1 << 26 or member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{name} is not as this program writes it")
+                whole = io.BytesIO(archive.read(member))  # read whole: its CRC is checked first
+                parts[name] = np.load(whole, allow_pickle=False)
+        w, v = parts["w"], parts["v"]
+        said = json.loads(parts["said"].tobytes())
+        state = State(int(said["epoch"]), w, v, int(said["frozen"]))
+        records = list(said["records"])
+        if w.shape != (P,) or v.shape != (P,) or w.dtype.kind != "f" or w.dtype != v.dtype:
+            raise ValueError(f"w {w.shape} {w.dtype} and v {v.shape} {v.dtype}")
+        if [record["epoch"] for record in records] != list(range(1, state.epoch + 1)):
+            raise ValueError("its records do not end at its epoch")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged archive can raise nearly anything
+        raise DamagedError(f"{path} is damaged ({type(error).__name__}: {error})") from None
+    return records, state
+
+
+def tidy(settings, record):
+    """A record with its run's settings: a row of metrics.csv, as a dict with COLUMNS."""
+    row = {
+        "rule": settings.rule,
+        "warmup": settings.warmup,
+        "optimizer": "momentum" if settings.momentum else "sgd",
+        "batch_size": settings.batch_size,
+        "base_lr": settings.lr,
+        "momentum": settings.momentum,
+        "seed": settings.seed,
+    }
+    return {column: (row | record)[column] for column in COLUMNS}
+
+
+def write_metrics(path, rows):
+    """Write rows (dicts with COLUMNS) as CSV; None becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_aside(path, text.getvalue().encode())
+
+
+def read_metrics(path):
+    """The rows of a metrics.csv as dicts: whole numbers, floats, words; an empty cell is None.
+
+    Raises:  UserError if there is no such file; DamagedError if it is not such a table
+    """
+    try:
+        text = Path(path).read_text("utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DamagedError(f"{path} is not a table of metrics: it is not text") from None
+    rows = []
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = next(reader, None)
+        if header != COLUMNS:
+            raise ValueError(f"its first line should be {','.join(COLUMNS)}")
+        for cells in reader:
+            if len(cells) != len(COLUMNS):
+                raise ValueError(f"line {reader.line_num} has {len(cells)} cells")
+            rows.append({c: _cell(c, v) for c, v in zip(COLUMNS, cells, strict=True)})
+    except (ValueError, csv.Error) as error:
+        raise DamagedError(f"{path} is not a table of metrics: {error}") from None
+    return rows
+
+
+def _cell(column, text):
+    if column in WORDS:
+        return text
+    if column in WHOLE:
+        return int(text)
+    return float(text) if text else None

@@ -1,0 +1,281 @@
+"""Many runs: which are missing, who runs them, and what they leave together.
+
+Every run has a process of its own (spawned: nothing is inherited but the settings), so that one
+that dies costs its own run. They share the dataset's memory. The longest start first, so that no
+core waits for a last long one.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from dataclasses import asdict, dataclass, fields, replace
+from multiprocessing import connection
+from pathlib import Path
+
+import numpy as np
+
+from . import runs
+from .data import Dataset, Split
+from .errors import SettingError, UserError
+from .train import Settings, train
+
+TRIES = 2  # of a run whose process died or raised
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a sweep asks: the settings that all runs share, and the sizes and seeds they differ in.
+
+    A folder answers one question. More batch sizes and more seeds may be added to it later.
+    """
+
+    common: Settings  # its batch_size and seed stand for nothing
+    batch_sizes: tuple
+    seeds: tuple
+
+    def cells(self):
+        """The settings of every run, the longest first: the smaller the batch, the more updates."""
+        return [
+            replace(self.common, batch_size=b, seed=seed)
+            for b in sorted(self.batch_sizes)
+            for seed in self.seeds
+        ]
+
+
+def common_settings(settings):
+    """The part of the settings that all runs of a folder share, by name."""
+    return {k: v for k, v in asdict(settings).items() if k not in ("batch_size", "seed")}
+
+
+def default_name(settings, dataset_name):
+    """The folder's name for a question: the dataset, then whatever differs from the report's."""
+    name = f"{dataset_name}-{settings.rule}"
+    if settings.warmup != "none":
+        name += f"-{settings.warmup}{settings.warmup_epochs}"
+    if settings.momentum:
+        name += f"-m{settings.momentum:g}"
+    for letter, field in (("lr", "lr"), ("base", "base_batch_size"), ("epochs", "epochs")):
+        value, usual = getattr(settings, field), getattr(Settings, field)
+        name += f"-{letter}{value:g}" if value != usual else ""
+    return name
+
+
+def title_of(settings, dataset_name):
+    """What a figure of such runs shows, in one line."""
+    parts = ["constant rate" if settings.rule == "none" else f"{settings.rule} scaling"]
+    if settings.warmup != "none":
+        parts.append(f"{settings.warmup} warmup over {settings.warmup_epochs} epochs")
+    if settings.momentum:
+        parts.append(f"m = {settings.momentum:g}")
+    parts.append(f"η0 = {settings.lr:g} at b0 = {settings.base_batch_size}")
+    return f"LeNet-5 on {dataset_name}: " + ", ".join(parts)
+
+
+def open_folder(out, question, dataset, command):
+    """Make OUT ready for a question, or find there what it already knows of the answer.
+
+    Returns: the question with the batch sizes and seeds that the folder already had added
+    Raises:  SettingError if the folder holds another sweep's results, or something else;
+             UserError if it cannot be written
+    """
+    out = Path(out)
+    path = out / "sweep.json"
+    known = runs.read_json(path)
+    if known is None:
+        if out.is_dir() and any(out.iterdir()):
+            raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
+    else:
+        wanted = {**common_settings(question.common), "dataset": dataset.name}
+        wanted["digest"] = dataset.digest
+        found = {**known.get("settings", {}), "dataset": known.get("dataset")}
+        found["digest"] = known.get("digest")
+        for name, value in wanted.items():
+            if found.get(name) != value:
+                raise SettingError(
+                    f"{out} holds another sweep's results: its {name} is {found.get(name)}, "
+                    f"not {value}; give another --out"
+                )
+        question = replace(
+            question,
+            batch_sizes=tuple(sorted({*question.batch_sizes, *known["batch_sizes"]})),
+            seeds=tuple(sorted({*question.seeds, *known["seeds"]})),
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    runs.write_json(
+        path,
+        {
+            "settings": common_settings(question.common),
+            "batch_sizes": list(question.batch_sizes),
+            "seeds": list(question.seeds),
+            "dataset": dataset.name,
+            "digest": dataset.digest,
+            "versions": runs.versions(),
+            "command": command,
+        },
+    )
+    return question
+
+
+def load_folder(out):
+    """(question, sweep.json as a dict) of a folder that holds a sweep.
+
+    Raises:  UserError if it does not
+    """
+    known = runs.read_json(Path(out) / "sweep.json")
+    if known is None:
+        raise UserError(f"{out} holds no sweep: there is no sweep.json in it")
+    try:
+        common = Settings(**known["settings"])
+        question = Question(common, tuple(known["batch_sizes"]), tuple(known["seeds"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise runs.DamagedError(f"{Path(out) / 'sweep.json'} is damaged ({error})") from None
+    return question, known
+
+
+def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None):
+    """Do what is missing of one run, in this process, and keep every epoch on disk.
+
+    Returns: the records of the whole run
+    """
+    folder = runs.RunFolder(out, settings)
+    records, state = folder.resume()
+    if records and runs.is_last(records[-1], settings):
+        return records
+    from threadpoolctl import threadpool_limits
+
+    # One BLAS thread: the threads here are the lanes', and sums keep their order on any machine.
+    with threadpool_limits(1, user_api="blas"):
+        for record, after in train(settings, dataset, device, threads, state=state):
+            records.append(record)
+            folder.save(records, after)
+            if on_epoch:
+                on_epoch(settings, record)
+    return records
+
+
+def run_cells(out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None):
+    """Do what is missing of many runs, `jobs` at a time, each in a process of its own.
+
+    Returns: {settings: reason} of the runs that failed twice
+    Raises:  UserError at once where no run could go on: the folder is gone, full or read-only
+    """
+    waiting, tries, failures, running = list(cells), {}, {}, {}
+    context = multiprocessing.get_context("spawn")
+    handle = share(dataset, context)
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                settings = waiting.pop(0)
+                tries[settings] = tries.get(settings, 0) + 1
+                ours, theirs = context.Pipe()
+                arguments = (out, settings, handle, device, threads, theirs)
+                process = context.Process(target=_work, args=arguments, daemon=True)
+                _start_deaf(process)
+                theirs.close()
+                running[ours] = settings, process
+            for pipe in connection.wait(list(running)):
+                settings, process = running[pipe]
+                try:
+                    kind, said = pipe.recv()
+                except (EOFError, OSError):
+                    process.join()
+                    kind, said = "died", _how_it_died(process.exitcode)
+                if kind == "epoch":
+                    on_epoch and on_epoch(settings, said)
+                    continue
+                process.join()
+                del running[pipe]
+                pipe.close()
+                if kind == "stop":
+                    raise UserError(said)
+                if kind in ("failed", "died"):
+                    if tries[settings] < TRIES:
+                        waiting.insert(0, settings)
+                    else:
+                        failures[settings] = said
+    finally:
+        for _, process in running.values():
+            process.kill()  # what it had finished is on disk; a cut epoch is done again
+        for _, process in running.values():
+            process.join()
+    return failures
+
+
+def _start_deaf(process):
+    """Start a process that does not hear Ctrl-C: that is its parent's, which then kills it."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _how_it_died(exitcode):
+    if exitcode is not None and exitcode < 0:
+        try:
+            return f"its process was killed ({signal.Signals(-exitcode).name})"
+        except ValueError:
+            return f"its process was killed (signal {-exitcode})"
+    return f"its process ended (exit code {exitcode})"
+
+
+def _work(out, settings, handle, device, threads, pipe):
+    """The life of a run's process: tells ("epoch", record) ..., then how it ended."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        tell = lambda _, record: pipe.send(("epoch", record))  # noqa: E731
+        run_cell(out, settings, shared(handle), device, threads, tell)
+        pipe.send(("done", None))
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        pipe.send(
+            ("stop", f"cannot write the results: {error.strerror or error}{where}; mend that and "
+             "give the same command again, it goes on from the last whole epoch")
+        )  # fmt: skip
+    except Exception as error:
+        pipe.send(("failed", f"{type(error).__name__}: {error}"))
+
+
+def _die_with_parent():
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def collect(out, question, failures=None):
+    """What the folder holds of every run of the question: (settings, records, failure or None)."""
+    failures = failures or {}
+    return [
+        (settings, runs.RunFolder(out, settings).records(), failures.get(settings))
+        for settings in question.cells()
+    ]
+
+
+def rows_of(collected):
+    """All the epochs of collected runs, as the rows of metrics.csv."""
+    return [runs.tidy(settings, record) for settings, records, _ in collected for record in records]
+
+
+def share(dataset, context):
+    """A dataset in memory that a spawned process can map too: what to hand to it."""
+    arrays = [getattr(s, f.name) for s in (dataset.train, dataset.test) for f in fields(Split)]
+    block = context.RawArray("B", sum(array.nbytes for array in arrays))
+    handle = block, [array.shape for array in arrays], dataset.name, dataset.digest, dataset.source
+    for place, array in zip(_places(handle), arrays, strict=True):
+        place[...] = array
+    return handle
+
+
+def shared(handle):
+    """The dataset that was shared; its arrays are the same memory, not a copy."""
+    arrays = list(_places(handle))
+    return Dataset(handle[2], Split(*arrays[:2]), Split(*arrays[2:]), *handle[3:])
+
+
+def _places(handle):
+    block, shapes, *_ = handle
+    whole, start = np.frombuffer(block, np.uint8), 0
+    for shape in shapes:
+        size = int(np.prod(shape))
+        yield whole[start : start + size].reshape(shape)
+        start += size

@@ -1,0 +1,157 @@
+"""One run: settings and a dataset in, one record an epoch out. There is no other training loop."""
+
+from dataclasses import dataclass
+from math import isfinite
+from time import perf_counter
+
+import numpy as np
+
+from .backend import to_host
+from .data import epoch_order
+from .errors import SettingError
+from .lenet import LeNet5
+from .loss import softmax_cross_entropy
+from .optim import momentum_step, sgd_step
+from .rules import effective_lr, scaled_lr, warmup_lr
+
+STUCK_AFTER = 3  # epochs in a row in which every test image was given the same class
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run depends on, besides its dataset. The defaults are the report's baseline.
+
+    Units:   lr (η0, of the base batch size) per update; epochs and warmup_epochs in epochs
+    Raises:  SettingError (a ValueError) in one sentence for a value that makes no sense
+    """
+
+    batch_size: int = 64
+    lr: float = 0.01
+    rule: str = "none"
+    base_batch_size: int = 64
+    warmup: str = "none"
+    warmup_epochs: int = 10
+    momentum: float = 0.0
+    epochs: int = 30
+    seed: int = 0
+
+    def __post_init__(self):
+        effective_lr(self.lr_at(1), self.momentum)  # refuses what the rules refuse
+        if self.epochs < 1:
+            raise SettingError(f"a run needs at least 1 epoch, got {self.epochs}")
+        if self.seed < 0:
+            raise SettingError(f"a seed must be at least 0, got {self.seed}")
+        if self.warmup != "none" and self.warmup_epochs > self.epochs:
+            raise SettingError(
+                f"a warmup of {self.warmup_epochs} epochs is longer than the run of {self.epochs}: "
+                "give fewer --warmup-epochs or more --epochs"
+            )
+
+    def check(self, N):
+        """Refuse a batch larger than the training set of N images."""
+        if self.batch_size > N:
+            raise SettingError(
+                f"batch size {self.batch_size} is larger than the training set of {N} images"
+            )
+
+    @property
+    def scaled_lr(self):
+        """The rate that the rule gives this batch size, in force outside the warmup."""
+        return scaled_lr(self.rule, self.lr, self.batch_size, self.base_batch_size)
+
+    def lr_at(self, epoch):
+        """The rate in force in an epoch, counted from 1."""
+        return warmup_lr(self.warmup, epoch, self.lr, self.scaled_lr, self.warmup_epochs)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands after an epoch: all that is needed to go on as if it had never stopped.
+
+    No generator is in it: the order of an epoch is drawn anew from (seed, epoch).
+
+    Shapes:  w, v (61,706,) in the host's memory
+    """
+
+    epoch: int
+    w: np.ndarray
+    v: np.ndarray
+    frozen: int  # epochs in a row, up to this one, with one class for every test image
+
+
+def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None):
+    """Train LeNet-5, yielding (record, state) after every epoch; from a State, go on after it.
+
+    A record holds epoch, lr (the rate in force), train_loss and train_accuracy (running: every
+    batch is judged before its own update), test_loss, test_accuracy, seconds and status:
+
+        ok         it trains
+        stuck      every test image was given the same class in this epoch and the two before
+        diverged   the loss of update t (from 0, in the record as `update`) was not finite; its
+                   metrics are None and the run ends
+
+    Raises:  SettingError if the batch is larger than the training set
+    """
+    N, B = len(data.train.labels), settings.batch_size
+    settings.check(N)
+    model = LeNet5(settings.seed, device, dtype, threads=threads)
+    xp, w, g = model.xp, model.w, model.g
+    v = xp.zeros_like(w)
+    if state is None:
+        state = State(0, model.weights(), to_host(v), 0)
+    w[...], v[...] = xp.asarray(state.w), xp.asarray(state.v)
+    train_x, train_y = xp.asarray(data.train.images), xp.asarray(data.train.labels)
+    test_x, test_y = xp.asarray(data.test.images), xp.asarray(data.test.labels)
+    updates = -(-N // B)  # an epoch; the last batch is what is left
+
+    for epoch in range(state.epoch + 1, settings.epochs + 1):
+        began, lr = perf_counter(), settings.lr_at(epoch)
+        order = xp.asarray(epoch_order(N, settings.seed, epoch))
+        losses, correct = [], 0
+        with np.errstate(all="ignore"):  # a run that diverges is told by its loss, not by warnings
+            for t in range(updates):
+                loss, right = model.lanes.gradient(train_x, train_y, order[t * B : (t + 1) * B])
+                if settings.momentum:
+                    momentum_step(w, v, g, lr, settings.momentum)
+                else:
+                    sgd_step(w, g, lr)
+                losses.append(loss)
+                correct = correct + right
+            losses = to_host(xp.stack(losses)).astype(np.float64)
+            test_loss, test_correct, classes = evaluate(model, test_x, test_y)
+
+        record = {"epoch": epoch, "lr": lr}
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if len(bad) or not isfinite(test_loss):
+            t = int(bad[0]) if len(bad) else updates
+            record |= dict.fromkeys(METRICS)
+            record |= {"status": "diverged", "update": (epoch - 1) * updates + t}
+            frozen = 0
+        else:
+            sizes = np.minimum(B, N - B * np.arange(updates))
+            frozen = state.frozen + 1 if classes == 1 else 0
+            record |= {
+                "train_loss": float(losses @ sizes / N),
+                "train_accuracy": int(correct) / N,
+                "test_loss": test_loss,
+                "test_accuracy": test_correct / len(test_y),
+                "status": "stuck" if frozen >= STUCK_AFTER else "ok",
+            }
+        state = State(epoch, model.weights(), np.array(to_host(v)), frozen)
+        yield record | {"seconds": perf_counter() - began}, state
+        if record["status"] == "diverged":
+            return
+
+
+METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+def evaluate(model, x, y):
+    """Mean loss, number correct and number of different classes told, over images x and labels y.
+
+    Shapes:  x as in LeNet5.gradient, y (N,), both on the model's device
+    """
+    z = model.logits(x).T  # (10, N)
+    loss, correct, _ = softmax_cross_entropy(z, y, len(y))
+    told = model.xp.bincount(z.argmax(axis=0), minlength=len(z))  # (10,)
+    return float(loss), int(correct), int((told > 0).sum())
