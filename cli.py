@@ -121,9 +121,11 @@ OPTIONS = {
                         help="Folder of the datasets.  [default: MINISGD_DATA or the cache]"),
     "out": _option("--out", type=click.Path(path_type=Path), default=None,
                    help="Folder of the results.  [default: one under runs/, named by settings]"),
+    "fresh": _option("--fresh", is_flag=True, show_default=False,
+                     help="Start over: delete what is in the folder of the results."),
 }  # fmt: skip
 RATE = ("rule", "warmup", "warmup_epochs", "momentum", "lr", "base_batch_size")
-MACHINE = ("threads", "device", "dataset", "data_dir", "out")
+MACHINE = ("threads", "device", "dataset", "data_dir", "out", "fresh")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -136,31 +138,32 @@ def cli():
 
 @cli.command()
 @options("batch_size", *RATE, "epochs", "seed", *MACHINE)
-def train(batch_size, seed, threads, device, dataset, data_dir, out, **rest):
+def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **rest):
     """Train one network and print every epoch."""
     from minisgd.train import Settings
 
     settings = Settings(batch_size=batch_size, seed=seed, **rest)
-    _answer(settings, (batch_size,), (seed,), None, threads, device, dataset, data_dir, out)
+    _answer(settings, (batch_size,), (seed,), None, threads, device, dataset, data_dir, out, fresh)
 
 
 @cli.command()
 @options(*RATE, "batch_sizes", "epochs", "seeds", "jobs", *MACHINE)
-def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, **rest):
+def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh, **rest):
     """Train every batch size and seed; draw the figure."""
     from minisgd.doctor import cores
     from minisgd.train import Settings
 
     settings = Settings(**rest)
     jobs = jobs or max(1, cores() // threads)
-    _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out)
+    _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh)
 
 
-def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out):
+def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh):
     """Run what is missing of a question (jobs None: its one run, in this process), then show it."""
     from minisgd import sweep as sweeps
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
+    from minisgd.files import locked, make_folder
 
     question = sweeps.Question(settings, batch_sizes, seeds)
     question.cells()  # a batch size or seed that makes no sense is refused before anything is done
@@ -171,31 +174,38 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
     if out is None:
         name = sweeps.default_name(settings, data.name)
         out = Path("runs") / (f"train-{name}" if jobs is None else name)
-    everything = sweeps.open_folder(out, question, data, shlex.join(["python", *sys.argv]))
-    _say(
-        f"{data.name}: {len(data.train.labels):,} + {len(data.test.labels):,} images "
-        f"({data.source}); device {device}; results in {out}"
-    )
-    missing = [cell for cell in question.cells() if not sweeps.runs.RunFolder(out, cell).finished()]
-    done = len(question.cells()) - len(missing)
-    if done:
-        _say(f"{done} of {len(question.cells())} runs were finished before and are kept.")
-    try:
-        if jobs is None:
-            for cell in missing:
-                sweeps.run_cell(out, cell, data, device, threads, _Lines(cell))
-            failures = {}
-        else:
-            with _Progress(out, missing) as progress:
-                failures = sweeps.run_cells(out, missing, data, device, jobs, threads, progress)
-    except KeyboardInterrupt:
-        kept = sum(len(records) for _, records, _ in sweeps.collect(out, question))
-        click.echo(
-            f"\nStopped. {kept} whole epochs are kept in {out}; "
-            "the same command goes on from there.", err=True,
-        )  # fmt: skip
-        sys.exit(130)
-    _show(out, everything, failures)
+    sweeps.check_folder(out)
+    make_folder(out)
+    with locked(out):
+        if fresh:
+            sweeps.fresh(out, _say)
+        command = shlex.join(["python", *sys.argv])
+        everything = sweeps.open_folder(out, question, data, command, _say)
+        _say(
+            f"{data.name}: {len(data.train.labels):,} + {len(data.test.labels):,} images "
+            f"({data.source}); device {device}; results in {out}"
+        )
+        missing = sweeps.missing(out, question, data.digest)
+        done = len(question.cells()) - len(missing)
+        if done:
+            _say(f"{done} of {len(question.cells())} runs were finished before and are kept.")
+        failures = {}
+        try:
+            if jobs is None:
+                for cell in missing:
+                    sweeps.run_cell(out, cell, data, device, threads, _Lines())
+            else:
+                with _Progress(out, missing, data.digest) as progress:
+                    failures = sweeps.run_cells(out, missing, data, device, jobs, threads, progress)
+        except KeyboardInterrupt:
+            collected = sweeps.collect(out, question, data.digest)
+            kept = sum(len(records) for _, records, _ in collected)
+            _say(
+                f"\nStopped. {kept} whole epochs are kept in {out}; "
+                "the same command goes on from there."
+            )
+            sys.exit(130)
+        _show(out, everything, failures)
     if failures:
         raise Sentence(f"{len(failures)} of {len(question.cells())} runs failed, see the table", 1)
 
@@ -203,13 +213,13 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
 class _Lines:
     """Prints every epoch of one run."""
 
-    def __init__(self, settings):
-        self.began, self.first, self.epochs = time.monotonic(), None, settings.epochs
+    def __init__(self):
+        self.began, self.first = time.monotonic(), None
 
     def __call__(self, settings, record):
         self.first = self.first or record["epoch"]
         done = record["epoch"] - self.first + 1
-        left = (time.monotonic() - self.began) / done * (self.epochs - record["epoch"])
+        left = (time.monotonic() - self.began) / done * (settings.epochs - record["epoch"])
         if record["status"] == "diverged":
             click.echo(f"epoch {record['epoch']:>3}  diverged at update {record['update']}")
             return
@@ -225,11 +235,11 @@ class _Lines:
 class _Progress:
     """How far a sweep is: a bar on a terminal, a line for every finished run elsewhere."""
 
-    def __init__(self, out, cells):
+    def __init__(self, out, cells, digest):
         from minisgd.runs import RunFolder, is_last
 
         self.is_last = is_last
-        self.left = {cell: cell.epochs - len(RunFolder(out, cell).records()) for cell in cells}
+        self.left = {c: c.epochs - len(RunFolder(out, c, digest).records()) for c in cells}
         self.total, self.began, self.finished = sum(self.left.values()), time.monotonic(), 0
         self.bar = None
 
@@ -268,9 +278,9 @@ def _show(out, question, failures):
     from minisgd import plots, runs, summary, sweep
     from minisgd.files import write_aside
 
-    collected = sweep.collect(out, question, failures)
+    title, note, digest = _title(out)
+    collected = sweep.collect(out, question, digest, failures)
     rows = sweep.rows_of(collected)
-    title, note = _title(out)
     lines = [title, *([note] if note else []), "", *summary.table(collected)]
     runs.write_metrics(out / "metrics.csv", rows)
     write_aside(out / "table.txt", ("\n".join(lines) + "\n").encode())
@@ -282,14 +292,14 @@ def _show(out, question, failures):
 
 
 def _title(out):
-    """(title, note) of a folder's figure and table; the note says so if it is not MNIST."""
+    """(title, note, digest) of a folder's results; the note says so if it is not MNIST."""
     from minisgd.sweep import load_folder, title_of
 
     question, known = load_folder(out)
     note = None
     if known["dataset"] == "glyphs":
         note = "NOT MNIST: the built-in digits drawn from fonts (glyphs)"
-    return title_of(question.common, known["dataset"]), note
+    return title_of(question.common, known["dataset"]), note, known["digest"]
 
 
 @cli.command()
@@ -358,9 +368,9 @@ def plot(results, out):
         return
     panels, notes = [], []
     for folder in results:
-        title, note = _title(folder)
+        title, note, digest = _title(folder)
         question, _ = sweep.load_folder(folder)
-        panels.append((title, sweep.rows_of(sweep.collect(folder, question))))
+        panels.append((title, sweep.rows_of(sweep.collect(folder, question, digest))))
         notes.append(note)
     figure = plots.comparison_figure(panels, note=next(filter(None, notes), None))
     png, svg = plots.save(figure, out or Path("."), "comparison")

@@ -1,7 +1,7 @@
 """What a run leaves on disk, and how it is found again: the only room that knows file formats.
 
     OUT/sweep.json               the whole question: settings, versions, dataset digest, command
-    OUT/<run>/run.json           one run's settings
+    OUT/<run>/run.json           one run's settings, and the dataset it ran on
     OUT/<run>/epochs.jsonl       one line an epoch, appended; each line carries its checksum
     OUT/<run>/checkpoint.npz     w, v, and the records so far; the one before is kept beside it
     OUT/metrics.csv              all epochs of all runs, tidy
@@ -13,7 +13,6 @@ leaves either the old file or the new one. Nothing is pickled.
 import csv
 import io
 import json
-import os
 import platform
 import sys
 import zipfile
@@ -24,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import UserError
-from .files import write_aside
+from .files import append, make_folder, write_aside
 from .lenet import P
 from .train import State
 
@@ -93,10 +92,11 @@ def versions():
 
 
 class RunFolder:
-    """One run on disk: OUT/<run>."""
+    """One run on disk: OUT/<run>. It goes on from its checkpoint; the lines are made to match."""
 
-    def __init__(self, out, settings):
+    def __init__(self, out, settings, digest):
         self.settings = settings
+        self.said = {"settings": asdict(settings), "digest": digest}
         self.path = Path(out) / run_name(settings)
         self.lines = self.path / "epochs.jsonl"
         self.newest = self.path / "checkpoint.npz"
@@ -105,11 +105,14 @@ class RunFolder:
     def records(self):
         """The records of the epochs so far; a torn or damaged line, and all after it, is left out.
 
-        Raises:  DamagedError if the folder belongs to other settings
+        Raises:  DamagedError if the folder says that it belongs to another run
         """
-        found = read_json(self.path / "run.json")
-        if found is not None and found != asdict(self.settings):
-            raise DamagedError(f"{self.path} holds a run with other settings: move it away")
+        try:
+            found = read_json(self.path / "run.json")
+        except DamagedError:
+            found = None  # it is written anew from the settings
+        if found is not None and found != self.said:
+            raise DamagedError(f"{self.path} holds another run: move it away")
         return read_records(self.lines)
 
     def finished(self):
@@ -124,23 +127,20 @@ class RunFolder:
             try:
                 records, state = read_checkpoint(path)
                 break
-            except (FileNotFoundError, DamagedError):
-                continue  # the one before costs an epoch; none at all, the run
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / "run.json", asdict(self.settings))
+            except FileNotFoundError:
+                continue
+            except DamagedError:  # the one before costs an epoch; none at all, the run
+                path.unlink()
+        make_folder(self.path)
+        write_json(self.path / "run.json", self.said)
         if records != read_records(self.lines) or self.lines.exists() != bool(records):
             write_aside(self.lines, b"".join(map(_line, records)))
         return records, state
 
     def save(self, records, state):
         """Put the newest of the records, and the state after it, on the disk."""
-        with open(self.lines, "ab") as file:
-            file.write(_line(records[-1]))
-            file.flush()
-            os.fsync(file.fileno())
-        if self.newest.exists():
-            os.replace(self.newest, self.previous)
-        write_aside(self.newest, _checkpoint_bytes(records, state))
+        write_aside(self.newest, _checkpoint_bytes(records, state), keep=self.previous)
+        append(self.lines, _line(records[-1]))  # last: where all lines are, so are the weights
 
 
 def is_last(record, settings):

@@ -7,6 +7,7 @@ core waits for a last long one.
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from dataclasses import asdict, dataclass, fields, replace
@@ -18,6 +19,7 @@ import numpy as np
 from . import runs
 from .data import Dataset, Split
 from .errors import SettingError, UserError
+from .files import LOCK, StorageError, locked, make_folder
 from .train import Settings, train
 
 TRIES = 2  # of a run whose process died or raised
@@ -72,36 +74,51 @@ def title_of(settings, dataset_name):
     return f"LeNet-5 on {dataset_name}: " + ", ".join(parts)
 
 
-def open_folder(out, question, dataset, command):
-    """Make OUT ready for a question, or find there what it already knows of the answer.
+def check_folder(out):
+    """Refuse a folder that is there and holds something, but no sweep.
 
-    Returns: the question with the batch sizes and seeds that the folder already had added
-    Raises:  SettingError if the folder holds another sweep's results, or something else;
-             UserError if it cannot be written
+    Raises:  SettingError
     """
     out = Path(out)
-    path = out / "sweep.json"
-    known = runs.read_json(path)
-    if known is None:
-        if out.is_dir() and any(out.iterdir()):
-            raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
-    else:
-        wanted = {**common_settings(question.common), "dataset": dataset.name}
-        wanted["digest"] = dataset.digest
-        found = {**known.get("settings", {}), "dataset": known.get("dataset")}
-        found["digest"] = known.get("digest")
-        for name, value in wanted.items():
-            if found.get(name) != value:
+    if (out / "sweep.json").exists() or not out.exists():
+        return
+    if not out.is_dir() or any(path.name != LOCK for path in out.iterdir()):
+        raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
+
+
+def open_folder(out, question, dataset, command, log):
+    """Note in OUT what is asked, or check it against what OUT has been asked before.
+
+    Returns: the question with the batch sizes and seeds that the folder already had added
+    Raises:  SettingError if the folder holds another sweep's results, naming what differs
+    """
+    path = Path(out) / "sweep.json"
+    asked = common_settings(question.common) | {"dataset": dataset.name, "digest": dataset.digest}
+    now = runs.versions()
+    began_with, went_on_with = now, []
+    if path.exists():
+        before, known = load_folder(out)
+        found = common_settings(before.common) | {k: known[k] for k in ("dataset", "digest")}
+        for name, value in asked.items():
+            if found[name] != value:
                 raise SettingError(
-                    f"{out} holds another sweep's results: its {name} is {found.get(name)}, "
-                    f"not {value}; give another --out"
+                    f"{out} holds another sweep's results: its {name} is {found[name]}, "
+                    f"not {value}; give another --out, or --fresh to delete them"
                 )
+        began_with, went_on_with = known["versions"], known["went_on_with"]
+        for name in now:
+            if began_with.get(name) != now[name]:
+                log(
+                    f"{out} was begun with {name} {began_with.get(name)} and goes on with "
+                    f"{now[name]}: the last bits of its runs may differ."
+                )
+        if now not in (began_with, *went_on_with):
+            went_on_with = [*went_on_with, now]
         question = replace(
             question,
-            batch_sizes=tuple(sorted({*question.batch_sizes, *known["batch_sizes"]})),
-            seeds=tuple(sorted({*question.seeds, *known["seeds"]})),
+            batch_sizes=tuple(sorted({*question.batch_sizes, *before.batch_sizes})),
+            seeds=tuple(sorted({*question.seeds, *before.seeds})),
         )
-    out.mkdir(parents=True, exist_ok=True)
     runs.write_json(
         path,
         {
@@ -110,11 +127,26 @@ def open_folder(out, question, dataset, command):
             "seeds": list(question.seeds),
             "dataset": dataset.name,
             "digest": dataset.digest,
-            "versions": runs.versions(),
+            "versions": began_with,
+            "went_on_with": went_on_with,
             "command": command,
         },
     )
     return question
+
+
+def fresh(out, log):
+    """Delete what a sweep left in OUT, after saying what that is; anything else there stays."""
+    out = Path(out)
+    if not (out / "sweep.json").exists():
+        return
+    folders = [path.parent for path in sorted(out.glob("*/run.json"))]
+    epochs = sum(len(runs.read_records(folder / "epochs.jsonl")) for folder in folders)
+    log(f"--fresh deletes {len(folders)} runs ({epochs} epochs) and their figure in {out}.")
+    for folder in folders:
+        shutil.rmtree(folder)
+    for name in ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "sweep.json"):
+        (out / name).unlink(missing_ok=True)
 
 
 def load_folder(out):
@@ -122,14 +154,22 @@ def load_folder(out):
 
     Raises:  UserError if it does not
     """
-    known = runs.read_json(Path(out) / "sweep.json")
+    path = Path(out) / "sweep.json"
+    known = runs.read_json(path)
     if known is None:
         raise UserError(f"{out} holds no sweep: there is no sweep.json in it")
     try:
         common = Settings(**known["settings"])
         question = Question(common, tuple(known["batch_sizes"]), tuple(known["seeds"]))
+        question.cells()
+        kinds = {"dataset": str, "digest": str, "versions": dict, "went_on_with": list}
+        for name, kind in kinds.items():
+            if not isinstance(known[name], kind):
+                raise TypeError(f"its {name} is {known[name]!r}")
     except (KeyError, TypeError, ValueError) as error:
-        raise runs.DamagedError(f"{Path(out) / 'sweep.json'} is damaged ({error})") from None
+        raise runs.DamagedError(
+            f"{path} is damaged ({error}): give another --out, or --fresh"
+        ) from None
     return question, known
 
 
@@ -137,15 +177,18 @@ def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None):
     """Do what is missing of one run, in this process, and keep every epoch on disk.
 
     Returns: the records of the whole run
+    Raises:  StorageError if the folder cannot be written
     """
-    folder = runs.RunFolder(out, settings)
-    records, state = folder.resume()
-    if records and runs.is_last(records[-1], settings):
-        return records
     from threadpoolctl import threadpool_limits
 
+    folder = runs.RunFolder(out, settings, dataset.digest)
+    make_folder(folder.path)
+    # One at a time in a run: a process whose parent was just killed may still be on its way out.
     # One BLAS thread: the threads here are the lanes', and sums keep their order on any machine.
-    with threadpool_limits(1, user_api="blas"):
+    with locked(folder.path, wait=10.0), threadpool_limits(1, user_api="blas"):
+        records, state = folder.resume()
+        if records and runs.is_last(records[-1], settings):
+            return records
         for record, after in train(settings, dataset, device, threads, state=state):
             records.append(record)
             folder.save(records, after)
@@ -227,12 +270,8 @@ def _work(out, settings, handle, device, threads, pipe):
         tell = lambda _, record: pipe.send(("epoch", record))  # noqa: E731
         run_cell(out, settings, shared(handle), device, threads, tell)
         pipe.send(("done", None))
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        pipe.send(
-            ("stop", f"cannot write the results: {error.strerror or error}{where}; mend that and "
-             "give the same command again, it goes on from the last whole epoch")
-        )  # fmt: skip
+    except StorageError as error:
+        pipe.send(("stop", str(error)))
     except Exception as error:
         pipe.send(("failed", f"{type(error).__name__}: {error}"))
 
@@ -242,11 +281,16 @@ def _die_with_parent():
     os._exit(1)
 
 
-def collect(out, question, failures=None):
+def missing(out, question, digest):
+    """The settings of the runs that are not finished, in the order in which to do them."""
+    return [cell for cell in question.cells() if not runs.RunFolder(out, cell, digest).finished()]
+
+
+def collect(out, question, digest, failures=None):
     """What the folder holds of every run of the question: (settings, records, failure or None)."""
     failures = failures or {}
     return [
-        (settings, runs.RunFolder(out, settings).records(), failures.get(settings))
+        (settings, runs.RunFolder(out, settings, digest).records(), failures.get(settings))
         for settings in question.cells()
     ]
 
