@@ -389,6 +389,33 @@ def doctor(data_dir):
             click.echo(f"            -> {advice}")
 
 
+@cli.command()
+@options("batch_sizes", "dataset", "data_dir")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Epochs of each contender, in turns.",
+)
+@click.option("--json", "path", type=click.Path(path_type=Path), default=None,
+              help="Write every measurement to this file.")  # fmt: skip
+def bench(batch_sizes, dataset, data_dir, rounds, path):
+    """Time an epoch beside PyTorch and JAX, in turns."""
+    import json
+
+    from minisgd import bench as benches
+    from minisgd.data import load_dataset
+    from minisgd.files import write_aside
+
+    found = load_dataset(dataset, data_dir, log=_say)
+    result = benches.bench(found, batch_sizes, rounds, log=_say)
+    for line in benches.table(result):
+        click.echo(line)
+    if path is not None:
+        write_aside(path, (json.dumps(result, indent=1) + "\n").encode())
+
+
 def _say(line):
     click.echo(line, err=True)
 

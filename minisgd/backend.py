@@ -19,13 +19,17 @@ def cuda_problem():
     except ImportError:
         return "CuPy is not installed"
     except Exception as error:  # a wheel made for another CUDA, a broken driver: anything may come
-        return f"CuPy does not import ({type(error).__name__}: {error})"
+        return f"CuPy does not import ({_one_line(error)})"
     try:
         if int((cupy.arange(3) + 1).sum()) != 6:
             return "a kernel ran on the GPU and gave a wrong sum"
     except Exception as error:
-        return f"CuPy cannot run a kernel ({type(error).__name__}: {str(error).splitlines()[0]})"
+        return f"CuPy cannot run a kernel ({_one_line(error)})"
     return None
+
+
+def _one_line(error):
+    return f"{type(error).__name__}: {error}".split("\n")[0]
 
 
 def resolve_device(device="auto"):

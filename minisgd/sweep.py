@@ -303,7 +303,14 @@ def rows_of(collected):
 def share(dataset, context):
     """A dataset in memory that a spawned process can map too: what to hand to it."""
     arrays = [getattr(s, f.name) for s in (dataset.train, dataset.test) for f in fields(Split)]
-    block = context.RawArray("B", sum(array.nbytes for array in arrays))
+    size = sum(array.nbytes for array in arrays)
+    try:
+        block = context.RawArray("B", size)
+    except OSError as error:  # it is a file in memory, or in the folder for temporary files
+        raise StorageError(
+            f"cannot share the dataset's {size / 1e6:.0f} MB between processes: {error.strerror}; "
+            "free some memory, or set TMPDIR to a folder with room"
+        ) from None
     handle = block, [array.shape for array in arrays], dataset.name, dataset.digest, dataset.source
     for place, array in zip(_places(handle), arrays, strict=True):
         place[...] = array

@@ -95,29 +95,20 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
     N, B = len(data.train.labels), settings.batch_size
     settings.check(N)
     model = LeNet5(settings.seed, device, dtype, threads=threads)
-    xp, w, g = model.xp, model.w, model.g
+    xp, w = model.xp, model.w
     v = xp.zeros_like(w)
     if state is None:
         state = State(0, model.weights(), to_host(v), 0)
     w[...], v[...] = xp.asarray(state.w), xp.asarray(state.v)
     train_x, train_y = xp.asarray(data.train.images), xp.asarray(data.train.labels)
     test_x, test_y = xp.asarray(data.test.images), xp.asarray(data.test.labels)
-    updates = -(-N // B)  # an epoch; the last batch is what is left
+    updates = -(-N // B)  # an epoch
 
     for epoch in range(state.epoch + 1, settings.epochs + 1):
         began, lr = perf_counter(), settings.lr_at(epoch)
         order = xp.asarray(epoch_order(N, settings.seed, epoch))
-        losses, correct = [], 0
         with np.errstate(all="ignore"):  # a run that diverges is told by its loss, not by warnings
-            for t in range(updates):
-                loss, right = model.lanes.gradient(train_x, train_y, order[t * B : (t + 1) * B])
-                if settings.momentum:
-                    momentum_step(w, v, g, lr, settings.momentum)
-                else:
-                    sgd_step(w, g, lr)
-                losses.append(loss)
-                correct = correct + right
-            losses = to_host(xp.stack(losses)).astype(np.float64)
+            losses, correct = one_epoch(model, v, train_x, train_y, order, B, lr, settings.momentum)
             test_loss, test_correct, classes = evaluate(model, test_x, test_y)
 
         record = {"epoch": epoch, "lr": lr}
@@ -132,7 +123,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
             frozen = state.frozen + 1 if classes == 1 else 0
             record |= {
                 "train_loss": float(losses @ sizes / N),
-                "train_accuracy": int(correct) / N,
+                "train_accuracy": correct / N,
                 "test_loss": test_loss,
                 "test_accuracy": test_correct / len(test_y),
                 "status": "stuck" if frozen >= STUCK_AFTER else "ok",
@@ -141,6 +132,24 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
         yield record | {"seconds": perf_counter() - began}, state
         if record["status"] == "diverged":
             return
+
+
+def one_epoch(model, v, x, y, order, batch_size, lr, momentum=0.0):
+    """All the updates of an epoch, on the model's w and the velocity v.
+
+    Shapes:  x, y all the images and labels; order (N,), all three on the model's device
+    Returns: the batches' mean losses (updates,) on the host, the number of images told right
+    """
+    losses, correct = [], 0
+    for start in range(0, len(order), batch_size):  # the last batch is what is left
+        loss, right = model.lanes.gradient(x, y, order[start : start + batch_size])
+        if momentum:
+            momentum_step(model.w, v, model.g, lr, momentum)
+        else:
+            sgd_step(model.w, model.g, lr)
+        losses.append(loss)
+        correct = correct + right
+    return to_host(model.xp.stack(losses)).astype(np.float64), int(correct)
 
 
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")

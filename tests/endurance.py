@@ -1,0 +1,382 @@
+"""Kill it, cut its bytes, fill its disk: nothing computed may be lost, no bad byte pass for data.
+
+The suite runs a handful of each (test_endurance.py); the long form is
+
+    python tests/endurance.py --kills 100 --cases 20000
+
+which prints what it did as counts and exits 1 if anything was lost or got through.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from minisgd import glyphs, runs, sweep  # noqa: E402
+from minisgd.data import load_dataset  # noqa: E402
+from minisgd.errors import UserError  # noqa: E402
+from minisgd.idx import read_idx, write_idx  # noqa: E402
+
+SWEEP = ("--batch-sizes", "32,128", "--epochs", "40", "--momentum", "0.9", "--lr", "0.02")
+SWEEP += ("--rule", "sqrt", "--warmup", "gradual", "--warmup-epochs", "3", "--dataset", "glyphs")
+
+
+def make_data(folder, train=500, test=80):
+    """A small dataset that the command line finds in `folder` as glyphs."""
+    arrays = glyphs.make(train, test)
+    real, glyphs.make = glyphs.make, lambda *_, **__: arrays
+    try:
+        load_dataset("glyphs", folder, log=lambda line: None)
+    finally:
+        glyphs.make = real
+
+
+def start(data, out, *more, **keywords):
+    """Start the sweep as a person would, in a process group of its own."""
+    command = [sys.executable, str(ROOT / "cli.py"), "sweep", *SWEEP, *more]
+    command += ["--data-dir", str(data), "--out", str(out)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, **keywords,
+    )  # fmt: skip
+
+
+def fingerprint(out):
+    """One digest of all weights, velocities and metrics (but the seconds) that a sweep left."""
+    total = hashlib.sha256()
+    for folder in sorted(path.parent for path in Path(out).glob("*/run.json")):
+        records, state = runs.read_checkpoint(folder / "checkpoint.npz")
+        if records != runs.read_records(folder / "epochs.jsonl"):
+            return f"the lines of {folder.name} are not those of its checkpoint"
+        without = [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+        total.update(json.dumps([folder.name, without, state.epoch]).encode())
+        total.update(state.w.tobytes() + state.v.tobytes())
+    rows = runs.read_metrics(Path(out) / "metrics.csv")
+    for row in rows:
+        total.update(json.dumps({k: v for k, v in row.items() if k != "seconds"}).encode())
+    return f"{len(rows)} epochs, {total.hexdigest()[:16]}"
+
+
+def _children(pid):
+    try:
+        tasks = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(task) for task in tasks]
+
+
+def kill_and_resume(data, work, kills, seed=0, log=print):
+    """Kill a sweep (its parent, a worker, or all) at random moments until `kills` have hit.
+
+    Returns: counts: kills, resumed sweeps that ended, losses (results other than the uncut one's)
+    """
+    rng = random.Random(seed)
+    process = start(data, work / "uncut")
+    began = time.monotonic()
+    _, said = process.communicate()
+    whole = time.monotonic() - began
+    if process.returncode:
+        raise RuntimeError(said)
+    uncut = fingerprint(work / "uncut")
+    counts = {"kills": 0, "sweeps": 0, "losses": 0}
+    while counts["kills"] < kills:
+        out = work / f"cut{counts['sweeps']}"
+        for attempt in range(100):
+            process = start(data, out)
+            hit = attempt < 8 and counts["kills"] < kills
+            if hit:
+                try:
+                    process.wait(rng.uniform(0.2 * whole, whole))
+                except subprocess.TimeoutExpired:
+                    counts["kills"] += 1
+                    _kill(process, rng.choice(("parent", "worker", "all")), rng)
+            process.communicate()
+            if process.returncode == 0:
+                break
+        counts["sweeps"] += 1
+        found = fingerprint(out)
+        if found != uncut:
+            counts["losses"] += 1
+            log(f"LOST in {out}: {found}, not {uncut}")
+        else:
+            shutil.rmtree(out)
+        log(f"{counts['kills']} kills, {counts['sweeps']} sweeps, {counts['losses']} losses")
+    return counts
+
+
+def _kill(process, whom, rng):
+    workers = _children(process.pid)
+    try:
+        if whom == "worker" and workers:
+            os.kill(rng.choice(workers), signal.SIGKILL)
+        elif whom == "all":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        pass  # it was quicker
+
+
+def good_files(folder):
+    """A small good file of every kind that is read, and its reader."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (7, 28, 28)).astype(np.uint8)
+    write_idx(folder / "images", images)
+    write_idx(folder / "images.gz", images)
+    cell = sweep.Settings(epochs=3)
+    run = runs.RunFolder(folder, cell, "digest")
+    records, _ = run.resume()
+    for epoch in (1, 2, 3):
+        record = {"epoch": epoch, "lr": 0.01, "status": "ok", "seconds": 0.1}
+        records.append(record | dict.fromkeys(runs.COLUMNS[9:13], 0.5))
+        w = rng.normal(size=61_706).astype(np.float32)
+        run.save(records, sweep_state(epoch, w))
+    runs.write_metrics(folder / "metrics.csv", [runs.tidy(cell, record) for record in records])
+    return {
+        folder / "images": read_idx,
+        folder / "images.gz": read_idx,
+        run.lines: runs.read_records,
+        run.newest: runs.read_checkpoint,
+        folder / "metrics.csv": runs.read_metrics,
+        run.path / "run.json": runs.read_json,
+    }
+
+
+def sweep_state(epoch, w):
+    return runs.State(epoch, w, w, 0)
+
+
+def mutate(good, rng):
+    """Bytes like the good ones, but not them: flipped, cut, grown, shuffled, or made up."""
+    bytes_ = bytearray(good)
+    kind = rng.randrange(7)
+    if kind == 0:
+        place = rng.randrange(len(bytes_))
+        bytes_[place] ^= 1 << rng.randrange(8)
+    elif kind == 1:
+        del bytes_[rng.randrange(len(bytes_)) :]
+    elif kind == 2:
+        place = rng.randrange(len(bytes_))
+        bytes_[place:place] = rng.randbytes(rng.randrange(1, 40))
+    elif kind == 3:
+        place = rng.randrange(min(len(bytes_), 400))
+        bytes_[place : place + 4] = rng.choice((b"\xff" * 4, b"\0" * 4, b"\x7f\xff\xff\xff"))
+    elif kind == 4:
+        place, size = rng.randrange(len(bytes_)), rng.randrange(1, 200)
+        bytes_[place : place + size] = rng.randbytes(size)
+    elif kind == 5:
+        place, size = rng.randrange(len(bytes_)), rng.randrange(1, 2000)
+        del bytes_[place : place + size]
+    else:
+        bytes_ = bytearray(rng.randbytes(rng.randrange(0, 300)))
+    return bytes(bytes_)
+
+
+def fuzz(work, cases, seed=0):
+    """Read mutated files: a value or one of our own errors, in bounded time and memory.
+
+    Returns: counts: cases, values, refused, other exceptions, the most memory and the longest time
+    """
+    rng = random.Random(seed)
+    goods = [
+        (path, path.read_bytes(), reader) for path, reader in good_files(work / "good").items()
+    ]
+    counts = {"cases": 0, "values": 0, "refused": 0, "escaped": 0, "peak_mb": 0.0, "seconds": 0.0}
+    tracemalloc.start()
+    for case in range(cases):
+        path, good, reader = goods[case % len(goods)]
+        bad = work / f"bad-{path.name}"
+        bad.write_bytes(mutate(good, rng))
+        counts["cases"] += 1
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        began = time.perf_counter()
+        try:
+            reader(bad)
+            counts["values"] += 1
+        except UserError:
+            counts["refused"] += 1
+        except Exception as error:
+            counts["escaped"] += 1
+            shutil.copy(bad, work / f"escaped-{case}-{path.name}")
+            print(f"ESCAPED from {reader.__name__}: {type(error).__name__}: {error}")
+        took = time.perf_counter() - began
+        peak = (tracemalloc.get_traced_memory()[1] - before) / 1e6
+        counts["seconds"] = max(counts["seconds"], round(took, 3))
+        counts["peak_mb"] = max(counts["peak_mb"], round(peak, 1))
+    tracemalloc.stop()
+    return counts
+
+
+def flipped_bits(work, cases, seed=0):
+    """Flip one bit of a checkpoint or of a line: it must be refused or dropped, never believed.
+
+    Returns: counts: flips, believed (a reader that returned other numbers than were written)
+    """
+    rng = random.Random(seed)
+    files = good_files(work / "flips")
+    counts = {"flips": 0, "believed": 0}
+    for path, reader in files.items():
+        if reader not in (runs.read_checkpoint, runs.read_records):
+            continue
+        good = path.read_bytes()
+        truth = reader(path)
+        for _ in range(cases):
+            bytes_ = bytearray(good)
+            bytes_[rng.randrange(len(bytes_))] ^= 1 << rng.randrange(8)
+            path.write_bytes(bytes_)
+            counts["flips"] += 1
+            try:
+                found = reader(path)
+            except UserError:
+                continue
+            if reader is runs.read_records:
+                counts["believed"] += found != truth[: len(found)]
+            else:
+                same = found[0] == truth[0] and (found[1].w == truth[1].w).all()
+                counts["believed"] += not (same and (found[1].v == truth[1].v).all())
+    return counts
+
+
+def faults(data, work):
+    """Small file limit, folder gone, second sweep, full disk, read-only disk, in mid-run.
+
+    Each must end in one sentence and exit code 1, and the same command afterwards in the result of
+    a sweep that met none of it. Returns: counts: injected, losses; the sentences
+    """
+    counts, sentences = {"injected": 0, "losses": 0}, []
+    start(data, work / "calm").communicate()
+    uncut = fingerprint(work / "calm")
+
+    def check(name, process, out, mend=lambda: None):
+        said = process.communicate()[1]
+        line = said.strip().splitlines()[-1]
+        sentences.append(f"{name}: exit {process.returncode}: {line}")
+        clear = process.returncode == 1 and line.startswith("Error: ") and "Traceback" not in said
+        mend()
+        again = start(data, out)
+        said = again.communicate()[1]
+        whole = again.returncode == 0 and fingerprint(out) == uncut
+        if not whole:
+            sentences.append(f"{name}: NOT RESUMED: {said}")
+        counts["injected"] += 1
+        counts["losses"] += not (clear and whole)
+
+    out = work / "limited"
+    check("file size limited", start(data, out, preexec_fn=_limit_files), out)
+
+    out = work / "gone"
+    process = start(data, out)
+    _wait_for(lambda: any(out.glob("*/checkpoint.npz")))
+    out.rename(work / "gone-away")
+    check("folder gone", process, out)
+
+    out = work / "busy"
+    first = start(data, out)
+    _wait_for(lambda: (out / "sweep.json").exists())
+    check("second sweep", start(data, out), out, mend=first.communicate)
+
+    small = work / "small"
+    if not _mount(small):
+        sentences.append("disk full, read-only: left out, no file system can be mounted here")
+        return counts, sentences
+    try:
+        out, ballast = small / "full", small / "ballast"
+        process = start(data, out)
+        _wait_for(lambda: any(out.glob("*/checkpoint.npz")))
+        _fill(ballast)
+        check("disk full", process, out, mend=ballast.unlink)
+
+        out = small / "read-only"
+        process = start(data, out)
+        _wait_for(lambda: any(out.glob("*/checkpoint.npz")))
+        _wait_for(lambda: _remount(small, "ro"))  # refused while a file is open for writing
+        check("read-only", process, out, mend=lambda: _remount(small, "rw"))
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=False)
+    return counts, sentences
+
+
+def _fill(ballast):
+    try:
+        with open(ballast, "wb", buffering=0) as file:
+            while file.write(bytes(1 << 12)):
+                pass
+    except OSError:
+        pass  # full
+
+
+def _remount(folder, mode):
+    command = ["mount", "-o", f"remount,{mode}", str(folder)]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _limit_files():
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # The dataset's shared memory, a file too, is just smaller; a checkpoint is just larger.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (480_000, 480_000))
+
+
+def _mount(folder):
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def _wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError("what was waited for did not happen")
+        time.sleep(0.01)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--flips", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="minisgd-endurance-"))
+    data = work / "data"
+    make_data(data)
+    fuzzed = fuzz(work, given.cases, given.seed)
+    print("fuzz:  ", fuzzed, flush=True)
+    flipped = flipped_bits(work, given.flips, given.seed)
+    print("flips: ", flipped, flush=True)
+    injected, sentences = faults(data, work)
+    print("faults:", injected, flush=True)
+    for sentence in sentences:
+        print("        ", sentence, flush=True)
+    killed = kill_and_resume(data, work, given.kills, given.seed)
+    print("kills: ", killed)
+    bad = fuzzed["escaped"] + flipped["believed"] + injected["losses"] + killed["losses"]
+    print(f"losses and bytes believed: {bad}")
+    if not bad:
+        shutil.rmtree(work)
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

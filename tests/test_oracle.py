@@ -1,0 +1,115 @@
+"""PyTorch as an independent oracle: the same weights, the same numbers.
+
+Tolerances are relative to the largest entry: 1e-12 in float64; in float32 1e-5 for one pass and
+1e-4 after ten updates.
+"""
+
+import numpy as np
+import pytest
+
+from minisgd import LeNet5, rules
+from minisgd.optim import momentum_step
+
+torch = pytest.importorskip("torch", reason="PyTorch, the independent oracle, is not installed")
+
+N = 150  # more than two chunks of 64, and a part
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def torch_lenet(model):
+    """The network as PyTorch has it, with a copy of the model's weights in the model's order."""
+    nn = torch.nn
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.ReLU(),
+        nn.Linear(120, 84), nn.ReLU(),
+        nn.Linear(84, 10),
+    )  # fmt: skip
+    net.to(torch.float64 if model.w.dtype == np.float64 else torch.float32)
+    with torch.no_grad():
+        for theirs, ours in zip(net.parameters(), model.params.values(), strict=True):
+            assert theirs.shape == ours.shape
+            theirs.copy_(torch.tensor(ours))
+    return net
+
+
+def flat(tensors):
+    return np.concatenate([t.detach().numpy().ravel() for t in tensors])
+
+
+def off(ours, theirs):
+    """The largest difference, relative to the largest entry."""
+    return np.abs(ours - theirs).max() / np.abs(theirs).max()
+
+
+@pytest.fixture(params=[(np.float64, 1e-12), (np.float32, 1e-5)], ids=["float64", "float32"])
+def setting(request, rng):
+    """dtype's model, tolerance, images and labels."""
+    dtype, tolerance = request.param
+    x, y = rng.normal(size=(N, 1, 28, 28)).astype(dtype), rng.integers(0, 10, N)
+    return LeNet5(seed=2, dtype=dtype), tolerance, x, y
+
+
+def test_logits_loss_and_gradient_agree(setting):
+    model, tolerance, x, y = setting
+    net = torch_lenet(model)
+    logits = net(torch.tensor(x))
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(y))
+    loss.backward()
+
+    assert off(model.logits(x), logits.detach().numpy()) < tolerance
+    our_loss, correct = model.gradient(x, y)
+    assert our_loss == pytest.approx(loss.item(), rel=tolerance)
+    assert correct == int((logits.argmax(dim=1) == torch.tensor(y)).sum())
+    for (name, ours), theirs in zip(model.grads.items(), net.parameters(), strict=True):
+        assert off(ours, theirs.grad.numpy()) < tolerance, name
+
+
+def test_ten_momentum_updates_in_a_gradual_warmup_agree(setting):
+    """Epochs of three updates, a warmup of three: the rate goes .01, .04, .07, then .1."""
+    model, tolerance, x, y = setting
+    net = torch_lenet(model)
+    start = model.w.copy()
+    v = np.zeros_like(model.w)
+    theirs = torch.optim.SGD(net.parameters(), lr=1.0, momentum=0.9)
+    rates = [rules.warmup_lr("gradual", 1 + t // 3, 0.01, 0.1, 3) for t in range(10)]
+    assert len(set(rates)) == 4
+    for t, lr in enumerate(rates):
+        batch = slice(13 * t, 13 * t + 20)
+        model.gradient(x[batch], y[batch])
+        momentum_step(model.w, v, model.g, lr, 0.9)
+
+        theirs.param_groups[0]["lr"] = lr
+        theirs.zero_grad()
+        torch.nn.functional.cross_entropy(
+            net(torch.tensor(x[batch])), torch.tensor(y[batch])
+        ).backward()
+        theirs.step()
+    assert off(model.w, start) > 0.1, "the weights have moved"
+    assert off(model.w, flat(net.parameters())) < 10 * tolerance
+    buffers = [theirs.state[p]["momentum_buffer"] for p in net.parameters()]
+    assert off(v, flat(buffers)) < 10 * tolerance
+
+
+def test_initial_weights_have_the_bounds_of_torchs_defaults():
+    """The largest of at least 1,200 draws of U(-a, a) is within 2 % of a, ours and theirs."""
+    torch.manual_seed(0)
+    ours, theirs = {}, {}
+    for seed in range(200):
+        model = LeNet5(seed)
+        net = torch_lenet(model)
+        for layer in net:
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+        for (name, mine), other in zip(model.params.items(), net.parameters(), strict=True):
+            ours[name] = max(ours.get(name, 0), np.abs(mine).max())
+            theirs[name] = max(theirs.get(name, 0), other.detach().abs().max().item())
+    assert ours == pytest.approx(theirs, rel=0.02)

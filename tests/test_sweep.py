@@ -1,0 +1,318 @@
+"""Many runs: what is missing is done, by any number of processes; one that dies costs itself."""
+
+import multiprocessing
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from minisgd import runs, sweep
+from minisgd.data import Dataset, Split
+from minisgd.errors import SettingError, UserError
+from minisgd.files import StorageError
+from minisgd.sweep import Question, open_folder, run_cell, run_cells
+from minisgd.train import Settings, train
+
+COMMON = Settings(lr=0.05, momentum=0.5, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def tiny(small_data):
+    """100 images, so that an epoch takes some hundredths of a second."""
+    train, test = small_data.train, small_data.test
+    return Dataset(
+        "tiny", Split(train.images[:100], train.labels[:100]),
+        Split(test.images[:50], test.labels[:50]), "a digest", "a test",
+    )  # fmt: skip
+
+
+def opened(out, question, data, log=print):
+    out.mkdir(exist_ok=True)
+    return open_folder(out, question, data, "a command", log)
+
+
+def left(out, settings):
+    """(records without their seconds, w, v) that a run left on disk."""
+    folder = out / runs.run_name(settings)
+    records, state = runs.read_checkpoint(folder / "checkpoint.npz")
+    assert runs.read_records(folder / "epochs.jsonl") == records
+    return [{**record, "seconds": None} for record in records], state.w.tobytes(), state.v.tobytes()
+
+
+def files(out):
+    """The bytes and the time of writing of every checkpoint and of every list of epochs."""
+    found = [*out.glob("*/*.npz"), *out.glob("*/*.jsonl")]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+# -- which runs there are
+
+
+def test_the_longest_runs_come_first():
+    cells = Question(COMMON, (256, 64, 128), (0, 1)).cells()
+    found = [(cell.batch_size, cell.seed) for cell in cells]
+    assert found == [(64, 0), (64, 1), (128, 0), (128, 1), (256, 0), (256, 1)]
+    assert all(replace(cell, batch_size=64, seed=0) == COMMON for cell in cells)
+
+
+def test_a_question_with_a_senseless_size_or_seed_is_refused():
+    for sizes, seeds in (((64, 0), (0,)), ((64,), (0, -1))):
+        with pytest.raises(SettingError):
+            Question(COMMON, sizes, seeds).cells()
+
+
+def test_the_default_folder_names_what_differs_from_the_report():
+    assert sweep.default_name(Settings(rule="linear"), "mnist") == "mnist-linear"
+    other = Settings(
+        lr=0.1, base_batch_size=32, warmup="gradual", warmup_epochs=5, momentum=0.9, epochs=7
+    )
+    name = sweep.default_name(other, "glyphs")
+    assert name == "glyphs-none-gradual5-m0.9-lr0.1-base32-epochs7"
+
+
+# -- who runs them
+
+
+@pytest.fixture(scope="module")
+def by_two(tiny, tmp_path_factory):
+    """(folder, epochs told, failures) of two runs that two processes did side by side."""
+    out, told = tmp_path_factory.mktemp("two"), []
+    question = opened(out, Question(COMMON, (32, 64), (3,)), tiny)
+    tell = lambda settings, record: told.append((settings, record))  # noqa: E731
+    return out, told, run_cells(out, question.cells(), tiny, jobs=2, on_epoch=tell)
+
+
+def test_one_process_or_two_or_none_leave_the_same_bits(tiny, by_two, tmp_path):
+    out, _, failures = by_two
+    cells = Question(COMMON, (32, 64), (3,)).cells()
+    assert failures == {} and run_cells(tmp_path, cells, tiny, jobs=1) == {}
+    for cell in cells:
+        assert left(tmp_path, cell) == left(out, cell)
+        records, states = zip(*train(cell, tiny), strict=True)
+        here = [{**record, "seconds": None} for record in records]
+        assert (here, states[-1].w.tobytes(), states[-1].v.tobytes()) == left(out, cell)
+
+
+def test_every_epoch_is_told_with_its_settings(by_two):
+    out, told, _ = by_two
+    for cell in Question(COMMON, (32, 64), (3,)).cells():
+        records = runs.read_records(out / runs.run_name(cell) / "epochs.jsonl")
+        assert [record for settings, record in told if settings == cell] == records
+        assert len(records) == 2
+    assert len(told) == 4 and multiprocessing.active_children() == []
+
+
+def test_a_finished_run_is_not_done_again(tiny, by_two):
+    out, _, _ = by_two
+    question = Question(COMMON, (32, 64), (3,))
+    before = files(out)
+    assert sweep.missing(out, question, tiny.digest) == []
+    never = lambda *_: pytest.fail("an epoch was trained")  # noqa: E731
+    for cell in question.cells():
+        records = run_cell(out, cell, tiny, on_epoch=never)
+        assert [record["epoch"] for record in records] == [1, 2]
+    assert files(out) == before and len(before) == 6
+
+
+def test_a_cut_run_goes_on_where_it_was(tiny, by_two, tmp_path):
+    cell = Question(COMMON, (32,), (3,)).cells()[0]
+
+    def stop(settings, record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(tmp_path, cell, tiny, on_epoch=stop)
+    told = []
+    run_cell(tmp_path, cell, tiny, on_epoch=lambda _, record: told.append(record["epoch"]))
+    assert told == [2]
+    assert left(tmp_path, cell) == left(by_two[0], cell)
+
+
+def test_a_stopped_sweep_leaves_no_process_and_whole_epochs(tiny, tmp_path):
+    cells = Question(replace(COMMON, epochs=1000), (32, 64), (0,)).cells()
+
+    def stop(settings, record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(tmp_path, cells, tiny, jobs=2, on_epoch=stop)
+    assert multiprocessing.active_children() == []
+    kept = [len(runs.RunFolder(tmp_path, cell, tiny.digest).records()) for cell in cells]
+    assert 1 <= sum(kept) < 2000
+
+
+class Killer:
+    """Kills the process of a run whenever it tells an epoch, `times` times at most."""
+
+    def __init__(self, victim, times):
+        self.victim, self.times, self.killed, self.told = victim, times, set(), []
+
+    def __call__(self, settings, record):
+        self.told.append((settings, record["epoch"]))
+        for child in multiprocessing.active_children():
+            if settings == self.victim and len(self.killed) < self.times:
+                if child.pid not in self.killed:
+                    os.kill(child.pid, signal.SIGKILL)
+                    self.killed.add(child.pid)
+
+
+def test_a_worker_that_is_killed_is_tried_again_and_loses_nothing(tiny, by_two, tmp_path):
+    cells = Question(COMMON, (32, 64), (3,)).cells()
+    killer = Killer(cells[0], times=1)
+    assert run_cells(tmp_path, cells, tiny, on_epoch=killer) == {}
+    assert len(killer.killed) == 1
+    for cell in cells:
+        assert left(tmp_path, cell) == left(by_two[0], cell)
+
+
+def test_a_worker_that_is_killed_twice_fails_alone(tiny, tmp_path):
+    victim, other = replace(COMMON, batch_size=16, epochs=1000), replace(COMMON, batch_size=64)
+    killer = Killer(victim, times=9)
+    failures = run_cells(tmp_path, [victim, other], tiny, on_epoch=killer)
+    assert list(failures) == [victim] and "SIGKILL" in failures[victim]
+    assert len(killer.killed) == sweep.TRIES == 2
+    assert len(left(tmp_path, other)[0]) == 2
+    # The second try went on from what the first one kept.
+    epochs = [epoch for settings, epoch in killer.told if settings == victim]
+    assert epochs == sorted(set(epochs)) and len(epochs) >= 2
+
+
+def test_a_worker_that_raises_fails_alone_with_its_reason(tiny, tmp_path):
+    too_large, other = replace(COMMON, batch_size=101), replace(COMMON, batch_size=100)
+    failures = run_cells(tmp_path, [too_large, other], tiny, jobs=2)
+    assert list(failures) == [too_large]
+    assert "batch size 101 is larger than the training set of 100 images" in failures[too_large]
+    assert len(left(tmp_path, other)[0]) == 2
+
+
+def test_a_folder_that_cannot_be_written_stops_all(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    cells = Question(COMMON, (32, 64), (0, 1)).cells()
+    with pytest.raises(UserError, match="cannot write") as error:
+        run_cells(tmp_path / "file", cells, tiny, jobs=2)
+    assert "\n" not in str(error.value)
+    with pytest.raises(StorageError, match="cannot write"):
+        run_cell(tmp_path / "file", cells[0], tiny)
+    assert multiprocessing.active_children() == []
+
+
+# -- one folder, one question
+
+
+def test_sizes_and_seeds_may_be_added_and_the_others_stay(tiny, tmp_path):
+    first = opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
+    for cell in first.cells():
+        run_cell(tmp_path, cell, tiny)
+    before = files(tmp_path)
+    more = Question(COMMON, (50, 100), (1,))
+    everything = opened(tmp_path, more, tiny)
+    assert everything == Question(COMMON, (50, 100), (0, 1))
+    assert sweep.missing(tmp_path, everything, tiny.digest) == [
+        replace(COMMON, batch_size=b, seed=s) for b, s in ((50, 1), (100, 0), (100, 1))
+    ]
+    for cell in sweep.missing(tmp_path, more, tiny.digest):
+        run_cell(tmp_path, cell, tiny)
+    assert {path: found for path, found in files(tmp_path).items() if path in before} == before
+    collected = sweep.collect(tmp_path, everything, tiny.digest)
+    counts = {(s.batch_size, s.seed): len(records) for s, records, _ in collected}
+    assert counts == {(50, 0): 2, (50, 1): 2, (100, 0): 0, (100, 1): 2}
+    assert len(sweep.rows_of(collected)) == 6
+    assert sweep.load_folder(tmp_path)[0] == everything
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dict(lr=0.02),
+        dict(momentum=0.9),
+        dict(rule="linear"),
+        dict(base_batch_size=32),
+        dict(warmup="constant", warmup_epochs=1),
+        dict(epochs=3),
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_settings_are_refused_by_name_and_value(tiny, tmp_path, other):
+    opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
+    before = (tmp_path / "sweep.json").read_bytes()
+    name, value = next(iter(other.items()))
+    was = getattr(COMMON, name)
+    with pytest.raises(SettingError, match=f"its {name} is {was}, not {value}"):
+        opened(tmp_path, Question(replace(COMMON, **other), (50,), (0,)), tiny)
+    assert (tmp_path / "sweep.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("other", [dict(name="mnist"), dict(digest="another")], ids=str)
+def test_another_dataset_is_refused(tiny, tmp_path, other):
+    opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
+    with pytest.raises(SettingError, match="another sweep's results"):
+        opened(tmp_path, Question(COMMON, (50,), (0,)), replace(tiny, **other))
+
+
+def test_a_folder_notes_the_whole_question(tiny, tmp_path):
+    opened(tmp_path, Question(COMMON, (50, 64), (0, 4)), tiny)
+    known = runs.read_json(tmp_path / "sweep.json")
+    assert known["settings"] == sweep.common_settings(COMMON)
+    assert not {"batch_size", "seed"} & set(known["settings"])
+    assert (known["batch_sizes"], known["seeds"]) == ([50, 64], [0, 4])
+    assert (known["dataset"], known["digest"]) == ("tiny", "a digest")
+    assert known["command"] == "a command"
+    assert {"minisgd", "python", "numpy", "blas"} <= set(known["versions"])
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tiny, tmp_path):
+    sweep.check_folder(tmp_path)  # empty
+    sweep.check_folder(tmp_path / "new")
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(SettingError, match="not empty and holds no sweep"):
+        sweep.check_folder(tmp_path)
+    with pytest.raises(SettingError, match="holds no sweep"):
+        sweep.check_folder(tmp_path / "thesis.tex")
+    (tmp_path / "thesis.tex").unlink()
+    opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
+    sweep.check_folder(tmp_path)
+
+
+def test_a_folder_without_a_sweep_is_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(UserError, match="holds no sweep"):
+            sweep.load_folder(folder)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        dict(settings={"lr": -1.0}),
+        dict(settings={"speed": 1}),
+        dict(settings=None),
+        dict(batch_sizes=None),
+        dict(batch_sizes=[0]),
+        dict(seeds=["a"]),
+        dict(digest=7),
+    ],
+    ids=str,
+)
+def test_a_damaged_question_is_refused_with_its_path(tiny, tmp_path, damage):
+    opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
+    path = tmp_path / "sweep.json"
+    runs.write_json(path, runs.read_json(path) | damage)
+    with pytest.raises(runs.DamagedError, match=r"sweep\.json is damaged"):
+        sweep.load_folder(tmp_path)
+
+
+# -- the dataset in shared memory
+
+
+def test_a_shared_dataset_is_the_same_and_the_same_memory(small_data):
+    handle = sweep.share(small_data, multiprocessing.get_context("spawn"))
+    one, two = sweep.shared(handle), sweep.shared(handle)
+    for name in ("name", "digest", "source"):
+        assert getattr(one, name) == getattr(small_data, name)
+    for split in ("train", "test"):
+        for field in ("images", "labels"):
+            array = getattr(getattr(one, split), field)
+            np.testing.assert_array_equal(array, getattr(getattr(small_data, split), field))
+            assert array.dtype == np.uint8
+            assert np.shares_memory(array, getattr(getattr(two, split), field))
