@@ -51,14 +51,15 @@ class Lanes:
         bounds = cut(B, max(1, min(len(self.networks), B // LANE_SIZE)))
 
         def one_lane(k):
-            network, g = self.networks[k], self.gs[k]
-            g[...] = 0
+            network = self.networks[k]
+            network.begin()
             loss = correct = 0
             for piece in self._chunks(index[slice(*bounds[k])]):
                 z = network.forward(x[piece])  # (K, n)
                 piece_loss, piece_correct, dz = softmax_cross_entropy(z, y[piece], B)
                 network.backward(dz)
                 loss, correct = loss + piece_loss, correct + piece_correct
+            network.finish()
             return loss, correct
 
         results = self._on_threads(one_lane, len(bounds))
@@ -75,6 +76,7 @@ class Lanes:
 
         def one_lane(k):
             lo, hi = bounds[k]
+            self.networks[k].begin()
             for start in range(lo, hi, self.chunk):
                 stop = min(start + self.chunk, hi)
                 z[:, start:stop] = self.networks[k].forward(x[start:stop])

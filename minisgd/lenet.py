@@ -14,8 +14,8 @@ import numpy as np
 
 from .backend import array_module, to_host
 from .errors import SettingError
+from .fused import ConvReLUPool, LinearReLU
 from .gradient import LANES, Lanes
-from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 
 SHAPES = {  # PyTorch's shapes and order, so that weights can be exchanged; the order in w is this
     "conv1.W": (6, 1, 5, 5),
@@ -63,46 +63,57 @@ def initial_weights(rng, dtype=np.float32):
 
 
 class Network:
-    """The layers over the vectors w and g: forward to the logits, backward into g.
+    """The layers over the vectors w and g: for a batch `begin`, then forward to the logits and
+    backward for every chunk, then `finish`, after which g holds the sum over the chunks.
 
     Shapes:  w, g (61,706,)
     """
 
     def __init__(self, w, g):
-        self.dtype = w.dtype
         params, grads = views(w), views(g)
 
         def of(layer):
             names = f"{layer}.W", f"{layer}.b"
             return [params[name] for name in names] + [grads[name] for name in names]
 
-        self.layers = [
-            Conv2d(*of("conv1"), pad=2), ReLU(), MaxPool2d(2),
-            Conv2d(*of("conv2")), ReLU(), MaxPool2d(2), Flatten(),
-            Linear(*of("fc1")), ReLU(),
-            Linear(*of("fc2")), ReLU(),
-            Linear(*of("fc3")),
-        ]  # fmt: skip
+        self.conv1 = ConvReLUPool(*of("conv1"), size=(28, 28), pad=2)
+        self.conv2 = ConvReLUPool(*of("conv2"), size=(14, 14))
+        self.fc1, self.fc2 = LinearReLU(*of("fc1")), LinearReLU(*of("fc2"))
+        self.fc3 = LinearReLU(*of("fc3"), relu=False)
+        self.layers = self.conv1, self.conv2, self.fc1, self.fc2, self.fc3
+        self.dtype = w.dtype
+
+    def begin(self):
+        """Read w, and forget the last batch's gradient."""
+        for layer in self.layers:
+            layer.begin()
 
     def forward(self, images):
-        """The logits of a chunk.
+        """The logits of a chunk; they are overwritten by the next chunk of the same size.
 
         Shapes:  images (N, 1, 28, 28) float, or uint8 (N, 28, 28) as stored -> z (10, N)
         """
-        x = images.reshape(-1, 1, 28, 28).transpose(1, 2, 3, 0).astype(self.dtype)  # (1, 28, 28, N)
+        x = images.astype(self.dtype).reshape(-1, 1, 28, 28)
         if images.dtype == np.uint8:
-            x = (x / 255 - PIXEL_MEAN) / PIXEL_STD
-        for layer in self.layers:
-            x = layer.forward(x)
-        return x  # (10, N)
+            x *= 1 / (255 * PIXEL_STD)
+            x -= PIXEL_MEAN / PIXEL_STD
+        y = self.conv1.forward(x.transpose(1, 2, 3, 0))  # (6, 14, 14, N)
+        y = self.conv2.forward(y).reshape(400, -1)  # (400, N)
+        return self.fc3.forward(self.fc2.forward(self.fc1.forward(y)))  # (10, N)
 
     def backward(self, dz):
-        """Add the chunk's part of the gradient to g.
+        """Add the chunk's part of the gradient.
 
         Shapes:  dz (10, N), of the chunk that went forward last
         """
-        for layer in reversed(self.layers):
-            dz = layer.backward(dz)
+        dy = self.fc1.backward(self.fc2.backward(self.fc3.backward(dz)))  # (400, N)
+        dy = self.conv2.backward(dy)  # (6, 14, 14, N)
+        self.conv1.backward(dy, wants_dx=False)
+
+    def finish(self):
+        """Complete g with what the convolutions keep in another form."""
+        self.conv1.finish()
+        self.conv2.finish()
 
 
 class LeNet5:

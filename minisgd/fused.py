@@ -1,0 +1,241 @@
+"""Convolution, ReLU and pooling as one matrix product; the same mathematics as layers.py, fast.
+
+A chunk of images costs little arithmetic; what costs time is moving it. So three layers become one
+product, and every array they need is allocated once for each chunk size and written with out=.
+
+**One product for a pooling window.** The four outputs of a 2 x 2 window see almost the same pixels:
+with a kernel of 3 x 3 a patch of 4 x 4. Copy that patch into a column, and let four shifted copies
+of the kernel stand in four rows of a wide matrix that is zero elsewhere (k the kernel, . zero):
+
+        k k k .    . k k k    . . . .    . . . .
+        k k k .    . k k k    k k k .    . k k k
+        k k k .    . k k k    k k k .    . k k k
+        . . . .    . . . .    k k k .    . k k k
+         (0,0)      (0,1)      (1,0)      (1,1)      the places of the window
+
+One column now serves four outputs, where im2col would copy four columns. Some products are with
+zeros, but the matrix is four times higher, which is the shape a BLAS likes.
+
+**Pooling is a maximum of blocks.** The rows of the product are ordered by the place in the window:
+y is (2, 2, F, ...), and the pooled output max(y[:, 0], y[:, 1]) and then the larger of those two,
+all over contiguous memory. Bias and ReLU come after pooling, on a quarter of the numbers; neither
+changes which place is the largest. Going back is the tournament in reverse: the winner of every
+match takes the whole gradient, on a tie the one that comes first in reading order.
+
+**Even before odd.** Windows are two pixels apart, so place (k, l) of the patch sees, under all the
+windows, every second row and column. x is therefore kept by parity,
+
+        0 1 2 3 4 5   ->   0 2 4 | 1 3 5        for rows and for columns,
+
+and what place (k, l) sees is a contiguous slab.
+
+Legend: as in layers.py; PH PW height and width after pooling, places 2 x 2 of a pooling window.
+"""
+
+from types import SimpleNamespace
+
+from .backend import module_of
+
+KEPT = 4  # chunk sizes whose workspaces are kept: the usual one and a few last chunks
+
+
+class ConvReLUPool:
+    """MaxPool2d(2) of ReLU of Conv2d with stride 1.
+
+        y[f, i, j, n] = max(0, b[f] + max_{p, q < 2} sum_{c, k, l} W[f, c, k, l] x[c, r, s, n]),
+        r = 2 i + p + k - pad,   s = 2 j + q + l - pad
+
+    `begin` before the first chunk of a batch, `finish` after the last: between them the kernel and
+    its gradient are in the wide form. What forward and backward return is overwritten by the next
+    chunk of the same size.
+
+    Shapes:  x (C, H, W, N), W (F, C, KH, KW), b (F,) -> y (F, PH, PW, N),
+             PH = (H + 2 pad - KH + 1) / 2, PW = (W + 2 pad - KW + 1) / 2
+    Raises:  ValueError if KH or KW is even, or pad, H or W odd: parities would not line up
+    """
+
+    def __init__(self, W, b, dW, db, size, pad=0):
+        self.W, self.b, self.dW, self.db = W, b, dW, db
+        self.F, self.C, KH, KW = W.shape
+        self.size, self.pad = size, pad
+        if not (KH % 2 and KW % 2) or pad % 2 or size[0] % 2 or size[1] % 2:
+            raise ValueError(
+                "ConvReLUPool expected an odd kernel, even pad and even height and width, got "
+                f"{KH} x {KW}, {pad} and {size[0]} x {size[1]}"
+            )
+        self.PH, self.PW = ((n + 2 * pad - k + 1) // 2 for n, k in zip(size, (KH, KW), strict=True))
+        self.spaces = {}
+
+        xp = module_of(W)
+        wide = xp.zeros((2, 2, self.F, KH + 1, KW + 1, self.C), W.dtype)
+        dwide = xp.zeros((KH + 1, KW + 1, self.C, 2, 2, self.F), W.dtype)
+        self.wide = wide.reshape(4 * self.F, -1)  # (4 F, (KH+1) (KW+1) C)
+        self.dwide = dwide.reshape(-1, 4 * self.F)  # ((KH+1) (KW+1) C, 4 F)
+        # The four copies: one step in the window is also one step in the patch.
+        p, q, f, k, l, c = wide.strides
+        self.copies = xp.lib.stride_tricks.as_strided(
+            wide, (2, 2, self.F, KH, KW, self.C), (p + k, q + l, f, k, l, c)
+        )
+        k, l, c, p, q, f = dwide.strides
+        self.dcopies = xp.lib.stride_tricks.as_strided(
+            dwide, (2, 2, KH, KW, self.C, self.F), (p + k, q + l, k, l, c, f)
+        )
+
+    def begin(self):
+        """Copy the kernel to its four places."""
+        self.copies[...] = module_of(self.W).ascontiguousarray(self.W.transpose(0, 2, 3, 1))
+        self.first = True
+
+    def finish(self):
+        """The kernel's gradient: the sum over its four places, which share it."""
+        self.dW[...] = self.dcopies.sum(axis=(0, 1)).transpose(3, 2, 0, 1)  # (F, C, KH, KW)
+
+    def forward(self, x):
+        xp, s = module_of(x), kept(self.spaces, x.shape[-1], self._workspace)
+        s.inside[...] = x.reshape(s.inside.shape)  # (C, H/2, 2, W/2, 2, N)
+        s.cols[...] = s.patches
+        xp.matmul(self.wide, s.flat_cols, out=s.flat_y)  # (4 F, PH PW N)
+
+        y, of_rows = s.y, s.of_rows  # (2, 2, F, PH PW N), (2, F, PH PW N)
+        xp.maximum(y[:, 0], y[:, 1], out=of_rows)
+        xp.maximum(of_rows[0], of_rows[1], out=s.pooled)  # (F, PH PW N)
+        s.pooled += self.b[:, None]
+        xp.maximum(s.pooled, s.zero, out=s.pooled)
+        self.cache = s
+        return s.pooled.reshape(self.F, self.PH, self.PW, -1)  # (F, PH, PW, N)
+
+    def backward(self, dy, wants_dx=True):
+        xp, s = module_of(dy), self.cache
+        xp.greater(s.pooled, 0, out=s.positive)
+        d_pooled = s.d_pooled  # (F, PH PW N)
+        xp.multiply(dy.reshape(d_pooled.shape), s.positive, out=d_pooled)
+        add_product(d_pooled, s.ones, self.db, self.first)  # (F,)
+        self._unpool(s, d_pooled)  # s.y now holds dy before pooling, (4 F, PH PW N)
+
+        add_product(s.flat_cols, s.flat_y.T, self.dwide, self.first)
+        self.first = False
+        if not wants_dx:
+            return None
+        xp.matmul(self.wide.T, s.flat_y, out=s.flat_cols)  # over x's, which has served
+        s.d_parity[...] = 0
+        for slab, part in s.slabs:
+            slab += part
+        s.dx[...] = s.d_inside
+        return s.dx.reshape(self.C, *self.size, -1)  # (C, H, W, N)
+
+    def _unpool(self, s, d_pooled):
+        """Give every gradient to the winner of its window, in place of y; the others get zero."""
+        xp, y, of_rows = module_of(d_pooled), s.y, s.of_rows
+        xp.greater_equal(of_rows[0], of_rows[1], out=s.upper)
+        xp.greater_equal(y[:, 0], y[:, 1], out=s.left)
+        xp.multiply(d_pooled, s.upper, out=of_rows[0])
+        xp.subtract(d_pooled, of_rows[0], out=of_rows[1])
+        xp.multiply(of_rows, s.left, out=y[:, 0])
+        xp.subtract(of_rows, y[:, 0], out=y[:, 1])
+
+    def _workspace(self, N):
+        """All the arrays that a chunk of N images needs, and the views of them."""
+        xp, dtype = module_of(self.W), self.W.dtype
+        C, F, (H, W), PH, PW = self.C, self.F, self.size, self.PH, self.PW
+        s = SimpleNamespace()
+        R, S = (self.W.shape[2] + 1) // 2, (self.W.shape[3] + 1) // 2  # the patch is 2R x 2S
+
+        def inside(parity):  # without the padding, rows and columns in their order
+            edge = self.pad // 2
+            ordered = parity.transpose(2, 3, 0, 4, 1, 5)
+            return ordered[:, edge : edge + H // 2, :, edge : edge + W // 2]
+
+        parity = xp.zeros((2, 2, C, PH + R - 1, PW + S - 1, N), dtype)
+        s.inside = inside(parity)  # (C, H/2, 2, W/2, 2, N)
+        u, v, c, i, j, n = parity.strides
+        s.patches = xp.lib.stride_tricks.as_strided(
+            parity, (R, 2, S, 2, C, PH, PW, N), (i, u, j, v, c, i, j, n)
+        )
+        s.cols = xp.empty(s.patches.shape, dtype)
+        s.flat_cols = s.cols.reshape(4 * R * S * C, PH * PW * N)
+
+        s.y = xp.empty((2, 2, F, PH * PW * N), dtype)
+        s.flat_y = s.y.reshape(4 * F, -1)
+        s.of_rows = xp.empty((2, F, PH * PW * N), dtype)
+        s.pooled = xp.empty((F, PH * PW * N), dtype)
+        s.zero, s.ones = xp.zeros(PH * PW * N, dtype), xp.ones(PH * PW * N, dtype)
+
+        s.d_pooled = xp.empty_like(s.pooled)
+        s.left, s.upper, s.positive = (
+            xp.empty(a.shape, bool) for a in (s.of_rows, s.pooled, s.pooled)
+        )
+        s.d_parity = xp.empty_like(parity)
+        s.d_inside = inside(s.d_parity)
+        s.slabs = [
+            (s.d_parity[:, :, :, a : a + PH, b : b + PW], s.cols[a, :, b])
+            for a in range(R)
+            for b in range(S)
+        ]
+        s.dx = xp.empty(s.inside.shape, dtype)
+        return s
+
+
+class LinearReLU:
+    """ReLU of a fully connected layer, or without the ReLU the layer alone.
+
+        y[m, n] = max(0, sum_d W[m, d] x[d, n] + b[m])
+
+    `begin` before the first chunk of a batch. What forward and backward return is overwritten by
+    the next chunk of the same size.
+
+    Shapes:  x (D, N), W (M, D), b (M,) -> y (M, N)
+    """
+
+    def __init__(self, W, b, dW, db, relu=True):
+        self.W, self.b, self.dW, self.db, self.relu = W, b, dW, db, relu
+        self.spaces = {}
+
+    def begin(self):
+        self.first = True
+
+    def forward(self, x):
+        xp, s = module_of(x), kept(self.spaces, x.shape[-1], self._workspace)
+        xp.matmul(self.W, x, out=s.y)  # (M, N)
+        s.y += self.b[:, None]
+        if self.relu:
+            xp.maximum(s.y, 0, out=s.y)
+        self.cache = x, s
+        return s.y  # (M, N)
+
+    def backward(self, dy):
+        x, s = self.cache
+        xp = module_of(dy)
+        if self.relu:
+            xp.greater(s.y, 0, out=s.positive)
+            dy = xp.multiply(dy, s.positive, out=s.dy)  # (M, N)
+        add_product(dy, x.T, self.dW, self.first)  # (M, D)
+        add_product(dy, s.ones, self.db, self.first)  # (M,)
+        self.first = False
+        return xp.matmul(self.W.T, dy, out=s.dx)  # (D, N)
+
+    def _workspace(self, N):
+        xp, dtype, (M, D) = module_of(self.W), self.W.dtype, self.W.shape
+        return SimpleNamespace(
+            y=xp.empty((M, N), dtype),
+            dy=xp.empty((M, N), dtype),
+            positive=xp.empty((M, N), bool),
+            dx=xp.empty((D, N), dtype),
+            ones=xp.ones(N, dtype),
+        )
+
+
+def add_product(a, b, total, first):
+    """total = a @ b for the first chunk of a batch, total += a @ b for the others."""
+    if first:
+        module_of(total).matmul(a, b, out=total)
+    else:
+        total += a @ b
+
+
+def kept(spaces, N, make):
+    """The workspace for N images, made if need be; those of the last KEPT sizes are kept."""
+    if N not in spaces:
+        if len(spaces) == KEPT:
+            del spaces[next(iter(spaces))]  # the oldest
+        spaces[N] = make(N)
+    return spaces[N]
