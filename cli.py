@@ -30,8 +30,8 @@ class Commands(click.Group):
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except click.exceptions.NoArgsIsHelpError:
-            raise
+        except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
+            raise  # --help, or an exit code that was chosen
         except click.UsageError as error:
             raise Sentence(error.format_message(), 2) from None
         except (KeyboardInterrupt, click.Abort):
@@ -313,13 +313,13 @@ def rates(batch_sizes, **rest):
 
     cells = [replace(Settings(**rest), batch_size=b) for b in batch_sizes]
     click.echo("learning rate by epoch and batch size")
-    click.echo("epoch " + "".join(f"{b:>9}" for b in batch_sizes))
+    click.echo("epoch " + "".join(f"{b:>10}" for b in batch_sizes))
     for epoch in range(1, cells[0].epochs + 1):
-        click.echo(f"{epoch:>5} " + "".join(f"{cell.lr_at(epoch):>9.4g}" for cell in cells))
+        click.echo(f"{epoch:>5} " + "".join(f"{cell.lr_at(epoch):>10.4g}" for cell in cells))
     momentum = cells[0].momentum
     effective = [effective_lr(cell.scaled_lr, momentum) for cell in cells]
     click.echo(f"\neffective rate η/(1-m) after the warmup, m = {momentum:g}")
-    click.echo("      " + "".join(f"{rate:>9.4g}" for rate in effective))
+    click.echo("      " + "".join(f"{rate:>10.4g}" for rate in effective))
 
 
 @cli.command()

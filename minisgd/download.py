@@ -122,7 +122,10 @@ def _ask(url, patience):
     def ask():
         try:
             request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
-            answer.put(urllib.request.urlopen(request, timeout=patience.silence))
+            opener = (
+                urllib.request.build_opener()
+            )  # urlopen would keep the proxies of its first call
+            answer.put(opener.open(request, timeout=patience.silence))
         except Exception as failure:
             answer.put(failure)
 

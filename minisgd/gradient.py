@@ -17,6 +17,8 @@ Only the mean in the loss divides by the batch size; it is passed down to every 
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from .backend import module_of
 from .loss import softmax_cross_entropy
 
@@ -90,7 +92,9 @@ class Lanes:
         """[work(0), ..., work(lanes - 1)]: thread t takes lanes t, t + threads, ..."""
 
         def one_thread(t):
-            return [work(k) for k in range(t, lanes, self.threads)]
+            # A run that diverges is told by its loss; threads do not inherit the caller's errstate.
+            with np.errstate(all="ignore"):
+                return [work(k) for k in range(t, lanes, self.threads)]
 
         others = [self.pool.submit(one_thread, t) for t in range(1, min(self.threads, lanes))]
         taken = [one_thread(0), *(other.result() for other in others)]

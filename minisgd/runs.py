@@ -133,8 +133,9 @@ class RunFolder:
                 path.unlink()
         make_folder(self.path)
         write_json(self.path / "run.json", self.said)
-        if records != read_records(self.lines) or self.lines.exists() != bool(records):
-            write_aside(self.lines, b"".join(map(_line, records)))
+        lines = b"".join(map(_line, records))
+        if not self.lines.exists() or self.lines.read_bytes() != lines:
+            write_aside(self.lines, lines)
         return records, state
 
     def save(self, records, state):

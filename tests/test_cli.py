@@ -106,7 +106,7 @@ print(sorted({{"numpy", "matplotlib", "minisgd", "cupy"}} & set(sys.modules)))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("\n[]\n")
-    listed = done.stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+    listed = done.stdout.split("Commands:\n")[1].split("Usage:")[0].splitlines()
     helps = dict(line.strip().split(maxsplit=1) for line in listed if line.strip())
     assert set(COMMANDS) <= set(helps)
     for name, line in helps.items():

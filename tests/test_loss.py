@@ -51,10 +51,13 @@ def test_softmax_does_not_see_a_constant(xp, rng):
 
 
 def test_is_the_mean_over_the_batch(xp, rng):
-    z, y = rng.normal(size=(10, 6)), rng.integers(0, 10, 6)
+    z, y = rng.normal(size=(10, 6)), np.array([2, 7, 1, 8, 2, 8])
+    z[y[:4], range(4)] = 9  # four are told right
+    z[y[4:], range(4, 6)] = -9
     by_hand = [log(sum(exp(v) for v in z[:, n])) - z[y[n], n] for n in range(6)]
-    loss, _, dz = loss_of(xp, z, y)
+    loss, correct, dz = loss_of(xp, z, y)
     assert loss == pytest.approx(sum(by_hand) / 6, rel=1e-13)
+    assert correct == 4
     twice = loss_of(xp, np.hstack([z, z]), np.hstack([y, y]))
     assert twice[0] == pytest.approx(loss, rel=1e-13)
     np.testing.assert_allclose(twice[2][:, :6], dz / 2, rtol=1e-13)
@@ -82,7 +85,7 @@ def test_the_gradient_of_every_image_sums_to_zero(xp, N, scale, seed):
 
 def test_logits_are_not_changed_and_float32_stays(xp, rng):
     z = rng.normal(size=(10, 6)).astype(np.float32)
-    on_device = xp.asarray(z)
+    on_device = xp.asarray(z.copy())
     _, _, dz = softmax_cross_entropy(on_device, xp.asarray(rng.integers(0, 10, 6)), 6)
     assert np.array_equal(to_host(on_device), z)
     assert dz.dtype == np.float32
