@@ -5,7 +5,6 @@ unpacked bytes (packings differ); bytes with another digest are never used. Sour
 60,000 training and 10,000 test images of 28 x 28.
 """
 
-import io
 import json
 import math
 import os
@@ -18,13 +17,13 @@ import numpy as np
 from minisgd import glyphs
 from minisgd.download import DownloadError, fetch
 from minisgd.errors import SettingError
+from minisgd.files import StorageError, write_aside
 from minisgd.idx import (
     GZIP,
     DataError,
     digest_of,
     read_digested,
     read_idx,
-    write_aside,
     write_idx,
 )
 
@@ -195,7 +194,8 @@ def import_files(name, source, folder=None, known=KNOWN):
                 copy = target / (f"{file}.gz" if packed else file)
                 if not (copy.exists() and copy.samefile(path)):
                     write_aside(copy, original)
-    except (OSError, ValueError) as why:
+    except (StorageError, OSError, ValueError) as why:
+        why = why.__cause__ or why
         raise DataError(f"{target} cannot be written ({why}); {ELSEWHERE}") from why
     return load_dataset(name, folder, download=False, known=known)
 
@@ -310,8 +310,9 @@ def _load_glyphs(folder, log):
             digests[file] = digest_of(array)
         # Last, so that it stands only beside four whole files.
         note = json.dumps({"recipe": glyphs.RECIPE, "sha256": digests}, indent=1)
-        write_aside(place / "digests.json", io.BytesIO(note.encode()))
-    except (OSError, ValueError) as why:
+        write_aside(place / "digests.json", note.encode())
+    except (StorageError, OSError, ValueError) as why:
+        why = why.__cause__ or why
         log(f"the digits are not kept: {place} cannot be written ({why}); {ELSEWHERE}")
         return _dataset("glyphs", arrays, "drawn now from matplotlib's fonts, not kept")
     return _dataset("glyphs", arrays, f"drawn from matplotlib's fonts, kept in {place}")

@@ -8,13 +8,12 @@ import hashlib
 import io
 import math
 import os
-import shutil
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from minisgd.errors import UserError
+from minisgd.files import write_aside
 
 GZIP = b"\x1f\x8b"
 MOST_BYTES = 1 << 27  # unpacked; the largest file known is 47 MB
@@ -37,7 +36,7 @@ def read_idx(path):
 def write_idx(path, array):
     """Write uint8 `array` as IDX, gzipped if the name ends in .gz: the same bytes every time.
 
-    Raises:  OSError if it cannot be written; nothing is left behind
+    Raises:  StorageError if it cannot be written; nothing is left behind
     """
     array = np.ascontiguousarray(array)
     if array.dtype != np.uint8:
@@ -50,8 +49,7 @@ def write_idx(path, array):
     else:
         packed.write(_header(array))
         packed.write(array.data)
-    packed.seek(0)
-    write_aside(path, packed)
+    write_aside(path, packed.getvalue())
 
 
 def read_digested(path):
@@ -100,17 +98,3 @@ def digest_of(*arrays):
         total.update(_header(array))
         total.update(array.data)
     return total.hexdigest()
-
-
-def write_aside(path, source):
-    """Copy the open file `source` beside `path`, put it on the disk, then give it the name."""
-    path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as out:
-            shutil.copyfileobj(source, out)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -34,6 +34,7 @@ from minisgd.data import (
 )
 from minisgd.download import Patience
 from minisgd.errors import SettingError
+from minisgd.files import StorageError
 
 IMPATIENT = Patience(answer=0.5, silence=0.2, tries=2, pause=0.01, most=1 << 20)
 
@@ -335,7 +336,7 @@ def test_write_idx_takes_bytes_only_and_leaves_nothing_when_it_fails(tmp_path, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StorageError, match="No space"):
         write_idx(tmp_path / "x", DIGITS[1])
     assert list(tmp_path.iterdir()) == []
 
