@@ -32,11 +32,16 @@ and what place (k, l) sees is a contiguous slab.
 Legend: as in layers.py; PH PW height and width after pooling, places 2 x 2 of a pooling window.
 """
 
+from math import prod
 from types import SimpleNamespace
+
+import numpy as np
 
 from .backend import module_of
 
 KEPT = 4  # chunk sizes whose workspaces are kept: the usual one and a few last chunks
+BLOCK = 8 << 20  # bytes
+LINE = 64  # bytes of a line of the cache
 
 
 class ConvReLUPool:
@@ -137,7 +142,7 @@ class ConvReLUPool:
         """All the arrays that a chunk of N images needs, and the views of them."""
         xp, dtype = module_of(self.W), self.W.dtype
         C, F, (H, W), PH, PW = self.C, self.F, self.size, self.PH, self.PW
-        s = SimpleNamespace()
+        s, empty = SimpleNamespace(), Cutter(xp).empty
         R, S = (self.W.shape[2] + 1) // 2, (self.W.shape[3] + 1) // 2  # the patch is 2R x 2S
 
         def inside(parity):  # without the padding, rows and columns in their order
@@ -145,33 +150,33 @@ class ConvReLUPool:
             ordered = parity.transpose(2, 3, 0, 4, 1, 5)
             return ordered[:, edge : edge + H // 2, :, edge : edge + W // 2]
 
-        parity = xp.zeros((2, 2, C, PH + R - 1, PW + S - 1, N), dtype)
+        parity = empty((2, 2, C, PH + R - 1, PW + S - 1, N), dtype)
+        parity[...] = 0
         s.inside = inside(parity)  # (C, H/2, 2, W/2, 2, N)
         u, v, c, i, j, n = parity.strides
         s.patches = xp.lib.stride_tricks.as_strided(
             parity, (R, 2, S, 2, C, PH, PW, N), (i, u, j, v, c, i, j, n)
         )
-        s.cols = xp.empty(s.patches.shape, dtype)
+        s.cols = empty(s.patches.shape, dtype)
         s.flat_cols = s.cols.reshape(4 * R * S * C, PH * PW * N)
 
-        s.y = xp.empty((2, 2, F, PH * PW * N), dtype)
+        s.y = empty((2, 2, F, PH * PW * N), dtype)
         s.flat_y = s.y.reshape(4 * F, -1)
-        s.of_rows = xp.empty((2, F, PH * PW * N), dtype)
-        s.pooled = xp.empty((F, PH * PW * N), dtype)
+        s.of_rows = empty((2, F, PH * PW * N), dtype)
+        s.pooled = empty((F, PH * PW * N), dtype)
         s.zero, s.ones = xp.zeros(PH * PW * N, dtype), xp.ones(PH * PW * N, dtype)
 
-        s.d_pooled = xp.empty_like(s.pooled)
-        s.left, s.upper, s.positive = (
-            xp.empty(a.shape, bool) for a in (s.of_rows, s.pooled, s.pooled)
-        )
-        s.d_parity = xp.empty_like(parity)
+        s.d_pooled = empty(s.pooled.shape, dtype)
+        s.left = empty(s.of_rows.shape, bool)
+        s.upper, s.positive = empty(s.pooled.shape, bool), empty(s.pooled.shape, bool)
+        s.d_parity = empty(parity.shape, dtype)
         s.d_inside = inside(s.d_parity)
         s.slabs = [
             (s.d_parity[:, :, :, a : a + PH, b : b + PW], s.cols[a, :, b])
             for a in range(R)
             for b in range(S)
         ]
-        s.dx = xp.empty(s.inside.shape, dtype)
+        s.dx = empty(s.inside.shape, dtype)
         return s
 
 
@@ -239,3 +244,23 @@ def kept(spaces, N, make):
             del spaces[next(iter(spaces))]  # the oldest
         spaces[N] = make(N)
     return spaces[N]
+
+
+class Cutter:
+    """Cuts arrays out of large blocks of memory, every array at the beginning of a cache line.
+
+    NumPy asks the system for huge pages for a block of this size, but not for the arrays singly.
+    """
+
+    def __init__(self, xp):
+        self.xp, self.rest = xp, xp.empty(0, xp.uint8)
+
+    def empty(self, shape, dtype):
+        size = prod(shape) * np.dtype(dtype).itemsize
+        lines = -(-size // LINE) * LINE
+        if len(self.rest) < lines:
+            block = self.xp.empty(max(BLOCK, lines + LINE), self.xp.uint8)
+            start = -block.ctypes.data % LINE if self.xp is np else 0  # CuPy's are aligned
+            self.rest = block[start:]
+        array, self.rest = self.rest[:size], self.rest[lines:]
+        return array.view(dtype).reshape(shape)
