@@ -73,8 +73,8 @@ class Seeds(Numbers):
         if isinstance(value, tuple) or "," in value:
             return super().convert(value, param, ctx)
         (count,) = super().convert(value, param, ctx)
-        if count < 1:
-            self.fail(f"{value!r}: at least one seed is needed", param, ctx)
+        if not 1 <= count <= 1000:
+            self.fail(f"{value!r} is not a count from 1 to 1000; a list has commas", param, ctx)
         return tuple(range(count))
 
 
@@ -173,7 +173,8 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
         cell.check(len(data.train.labels))
     if out is None:
         name = sweeps.default_name(settings, data.name)
-        out = Path("runs") / (f"train-{name}" if jobs is None else name)
+        alone = f"train-{name}-b{batch_sizes[0]}-seed{seeds[0]}"
+        out = Path("runs") / (alone if jobs is None else name)
     sweeps.check_folder(out)
     make_folder(out)
     with locked(out):
@@ -398,17 +399,23 @@ def doctor(data_dir):
     show_default=True,
     help="Epochs of each contender, in turns.",
 )
+@click.option("--profile", is_flag=True, help="Say where the time of an image goes, instead.")
 @click.option("--json", "path", type=click.Path(path_type=Path), default=None,
               help="Write every measurement to this file.")  # fmt: skip
-def bench(batch_sizes, dataset, data_dir, rounds, path):
+def bench(batch_sizes, dataset, data_dir, rounds, profile, path):
     """Time an epoch beside PyTorch and JAX, in turns."""
     import json
 
     from minisgd import bench as benches
+    from minisgd import profiling
     from minisgd.data import load_dataset
     from minisgd.files import write_aside
 
     found = load_dataset(dataset, data_dir, log=_say)
+    if profile:
+        for line in profiling.table(*profiling.profile(found)):
+            click.echo(line)
+        return
     result = benches.bench(found, batch_sizes, rounds, log=_say)
     for line in benches.table(result):
         click.echo(line)

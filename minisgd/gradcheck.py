@@ -81,22 +81,26 @@ def check_layer(layer, x, rng, name="", h=STEP, tolerance=TOLERANCE):
     """Check dx and the gradient of every weight of a layer, entry by entry.
 
     Shapes:  x (any that the layer takes), float64
-    Raises:  TypeError if x is not float64; ValueError if a gradient has not its tensor's shape, or
-             if forward or backward changed its input
+    Raises:  TypeError if x or a weight is not float64; ValueError if x is not finite, if a gradient
+             has not its tensor's shape, or if forward or backward changed its input
     """
     if x.dtype != np.float64:
         raise TypeError(f"gradients are checked in float64, got x of {x.dtype}")
-    xp = module_of(x)
+    if not bool(module_of(x).isfinite(x).all()):
+        raise ValueError("x must be finite where gradients are checked")
+    xp, given_x = module_of(x), x.copy()
     y = layer.forward(x)
     dy = xp.asarray(rng.normal(size=y.shape))
+    given_dy = dy.copy()
     layer.backward(dy)  # once to see which gradients there are,
     weights = [n for n, W in vars(layer).items() if hasattr(W, "shape") and hasattr(layer, "d" + n)]
     for n in weights:
+        if getattr(layer, n).dtype != np.float64:
+            raise TypeError(f"gradients are checked in float64, got {n} of a narrower type")
         getattr(layer, "d" + n)[...] = 0
-    given = x.copy(), dy.copy()
     layer.forward(x)
     dx = layer.backward(dy)  # and once from zero, in case the layer adds to them
-    if not ((x == given[0]).all() and (dy == given[1]).all()):
+    if not (bool((x == given_x).all()) and bool((dy == given_dy).all())):
         raise ValueError(f"{type(layer).__name__} changed its input: work on a copy")
 
     tensors = {"x": (x.copy(), dx.copy())}

@@ -127,7 +127,7 @@ class ReLU:
 
     def forward(self, x):
         self.cache = x > 0
-        return x * self.cache
+        return module_of(x).maximum(x, 0)
 
     def backward(self, dy):
         positive = self.cache

@@ -145,7 +145,9 @@ class LeNet5:
         """
         x, y = self._images(x), self.xp.asarray(y)
         if y.shape != x.shape[:1] or not len(y) or y.dtype.kind not in "iu":
-            raise ValueError(f"y must hold one integer for each of the {len(x)} images, got {y!r}")
+            raise ValueError(
+                f"y must hold one integer for each of the {len(x)} images, got {y.shape} {y.dtype}"
+            )
         if int(y.min()) < 0 or int(y.max()) >= K:
             raise ValueError(f"labels must be 0 ... {K - 1}, got {int(y.min())} ... {int(y.max())}")
         loss, correct = self.lanes.gradient(x, y, self.xp.arange(len(y)))
@@ -169,4 +171,6 @@ class LeNet5:
         x = self.xp.asarray(x)
         if x.shape[1:] not in ((1, 28, 28), (28, 28)):
             raise ValueError(f"images must be of shape (N, 1, 28, 28), got {x.shape}")
+        if x.dtype.kind != "f" and x.dtype != np.uint8:
+            raise ValueError(f"images must be floats, or uint8 as stored, got {x.dtype}")
         return x

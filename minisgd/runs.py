@@ -52,6 +52,16 @@ def run_name(settings):
     return f"{name}-seed{settings.seed}"
 
 
+def what_matters(settings):
+    """The settings by name, without those that the others make idle."""
+    values = asdict(settings)
+    if settings.warmup == "none":
+        del values["warmup_epochs"]
+    if settings.rule == "none":
+        del values["base_batch_size"]
+    return values
+
+
 def write_json(path, value):
     """Write a value as indented JSON, aside and renamed."""
     write_aside(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
@@ -67,9 +77,9 @@ def read_json(path):
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
-        raise DamagedError(f"{path} is damaged ({error}): delete it, or its folder") from None
+        raise DamagedError(f"{path} is damaged ({error}): --fresh starts over") from None
     if not isinstance(value, dict):
-        raise DamagedError(f"{path} is damaged (it holds no object): delete it, or its folder")
+        raise DamagedError(f"{path} is damaged (it holds no object): --fresh starts over")
     return value
 
 
@@ -96,7 +106,7 @@ class RunFolder:
 
     def __init__(self, out, settings, digest):
         self.settings = settings
-        self.said = {"settings": asdict(settings), "digest": digest}
+        self.said = {"settings": what_matters(settings), "digest": digest}
         self.path = Path(out) / run_name(settings)
         self.lines = self.path / "epochs.jsonl"
         self.newest = self.path / "checkpoint.npz"

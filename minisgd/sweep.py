@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import threading
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from multiprocessing import connection
 from pathlib import Path
 
@@ -47,7 +47,8 @@ class Question:
 
 def common_settings(settings):
     """The part of the settings that all runs of a folder share, by name."""
-    return {k: v for k, v in asdict(settings).items() if k not in ("batch_size", "seed")}
+    values = runs.what_matters(settings)
+    return {name: value for name, value in values.items() if name not in ("batch_size", "seed")}
 
 
 def default_name(settings, dataset_name):
@@ -100,9 +101,9 @@ def open_folder(out, question, dataset, command, log):
         before, known = load_folder(out)
         found = common_settings(before.common) | {k: known[k] for k in ("dataset", "digest")}
         for name, value in asked.items():
-            if found[name] != value:
+            if found.get(name) != value:
                 raise SettingError(
-                    f"{out} holds another sweep's results: its {name} is {found[name]}, "
+                    f"{out} holds another sweep's results: its {name} is {found.get(name)}, "
                     f"not {value}; give another --out, or --fresh to delete them"
                 )
         began_with, went_on_with = known["versions"], known["went_on_with"]

@@ -291,9 +291,18 @@ def faults(data, work):
     _wait_for(lambda: (out / "sweep.json").exists())
     check("second sweep", start(data, out), out, mend=first.communicate)
 
+    out = work / "read-only"
+    process = start(data, out)
+    _wait_for(lambda: any(out.glob("*/checkpoint.npz")))
+    if _freeze(out, True):
+        check("read-only", process, out, mend=lambda: _freeze(out, False))
+    else:
+        process.communicate()
+        sentences.append("read-only: left out, no folder can be made so here")
+
     small = work / "small"
     if not _mount(small):
-        sentences.append("disk full, read-only: left out, no file system can be mounted here")
+        sentences.append("disk full: left out, no file system can be mounted here")
         return counts, sentences
     try:
         out, ballast = small / "full", small / "ballast"
@@ -301,15 +310,23 @@ def faults(data, work):
         _wait_for(lambda: any(out.glob("*/checkpoint.npz")))
         _fill(ballast)
         check("disk full", process, out, mend=ballast.unlink)
-
-        out = small / "read-only"
-        process = start(data, out)
-        _wait_for(lambda: any(out.glob("*/checkpoint.npz")))
-        _wait_for(lambda: _remount(small, "ro"))  # refused while a file is open for writing
-        check("read-only", process, out, mend=lambda: _remount(small, "rw"))
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)
     return counts, sentences
+
+
+def _freeze(out, frozen):
+    """Let nobody, root included, make or remove files in the folders of a sweep; or again."""
+    folders = [out, *(path for path in out.iterdir() if path.is_dir())]
+    if os.geteuid():
+        for folder in folders:
+            folder.chmod(0o555 if frozen else 0o755)
+        return True
+    command = ["chattr", "+i" if frozen else "-i", *map(str, folders)]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def _fill(ballast):
@@ -319,11 +336,6 @@ def _fill(ballast):
                 pass
     except OSError:
         pass  # full
-
-
-def _remount(folder, mode):
-    command = ["mount", "-o", f"remount,{mode}", str(folder)]
-    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def _limit_files():

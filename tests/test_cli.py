@@ -406,7 +406,7 @@ REFUSED = {
     "zero epochs": (("train", "--epochs", "0"), "at least 1 epoch"),
     "long warmup": ((*SWEEP, "--warmup", "gradual", "--warmup-epochs", "3"), "longer than the run"),
     "cuda": (("train", "--device", "cuda"), "--device cuda cannot be used"),
-    "no seeds": ((*SWEEP, "--seeds", "0"), "at least one seed"),
+    "no seeds": ((*SWEEP, "--seeds", "0"), "a count from 1"),
     "seeds of letters": ((*SWEEP, "--seeds", "a"), "'a'"),
     "negative seed": ((*SWEEP, "--seeds", "0,-1"), "at least 0, got -1"),
     "no jobs": ((*SWEEP, "--jobs", "0"), "--jobs"),

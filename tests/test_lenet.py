@@ -165,6 +165,17 @@ def test_logits_have_one_row_an_image(device, rng, N):
     assert correct == (logits.argmax(axis=1) == y).sum()
 
 
+def test_logits_stay_when_the_model_goes_on(device, rng):
+    """What was handed out is not a workspace that the next batch is written into."""
+    x = rng.normal(size=(5, 1, 28, 28))
+    model = LeNet5(device=device)
+    logits = model.logits(x)
+    before = to_host(logits).copy()
+    model.logits(-x)
+    model.gradient(-x, rng.integers(0, 10, 5))
+    assert np.array_equal(to_host(logits), before)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, list])
 def test_labels_may_be_any_integers(batch, dtype):
     x, y = batch

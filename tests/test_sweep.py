@@ -228,7 +228,6 @@ def test_sizes_and_seeds_may_be_added_and_the_others_stay(tiny, tmp_path):
         dict(lr=0.02),
         dict(momentum=0.9),
         dict(rule="linear"),
-        dict(base_batch_size=32),
         dict(warmup="constant", warmup_epochs=1),
         dict(epochs=3),
     ],
@@ -242,6 +241,17 @@ def test_other_settings_are_refused_by_name_and_value(tiny, tmp_path, other):
     with pytest.raises(SettingError, match=f"its {name} is {was}, not {value}"):
         opened(tmp_path, Question(replace(COMMON, **other), (50,), (0,)), tiny)
     assert (tmp_path / "sweep.json").read_bytes() == before
+
+
+def test_a_setting_that_is_idle_is_not_held_against_anyone(tiny, tmp_path):
+    opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
+    idle = replace(COMMON, base_batch_size=32, warmup_epochs=7)  # no rule, no warmup
+    assert opened(tmp_path, Question(idle, (50,), (0,)), tiny)
+    linear = replace(COMMON, rule="linear")
+    opened(tmp_path / "linear", Question(linear, (50,), (0,)), tiny)
+    with pytest.raises(SettingError, match="its base_batch_size is 64, not 32"):
+        other = replace(linear, base_batch_size=32)
+        opened(tmp_path / "linear", Question(other, (50,), (0,)), tiny)
 
 
 @pytest.mark.parametrize("other", [dict(name="mnist"), dict(digest="another")], ids=str)

@@ -1,0 +1,115 @@
+"""The benchmark: its arithmetic on made-up measurements, and a real turn on a small dataset."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from minisgd import bench, load_dataset, profiling
+from minisgd.data import DataError
+from minisgd.train import Settings, train
+
+
+def row(contender, epoch, forward=(0.5, 0.5, 0.5), batch_size=64):
+    return {
+        "contender": contender,
+        "batch_size": batch_size,
+        "epoch_seconds": list(epoch),
+        "forward_seconds": list(forward),
+        "peak_bytes": 120_000_000,
+    }
+
+
+def test_a_ratio_is_the_median_of_the_rounds_ratios():
+    """A machine that halves its speed in round 2 slows both; the ratio of medians would say .67."""
+    ours, theirs = row("ours", [1.0, 2.0, 1.1]), row("theirs", [2.0, 4.0, 1.0])
+    assert bench.ratio(ours, theirs, "epoch_seconds") == (0.5, 0.5, 1.1)
+
+
+def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
+    result = {
+        "images": 60_000,
+        "rounds": 3,
+        "machine": {"cores": 2, "numpy": "2.0", "blas": "openblas"},
+        "absent": {"JAX, jitted": "jax is not installed"},
+        "measured": [
+            row("minisgd, 1 thread", [1, 1, 1]),
+            row(bench.BASELINE, [2, 2, 2]),
+            row("minisgd, 1 thread", [3, 1, 2], batch_size=512),
+        ],
+    }
+    text = "\n".join(bench.table(result))
+    small, large = text.split("batch size ")[1:]
+    assert "0.50 (0.50 to 0.50)" in small and "120 MB" in small
+    assert "2.00 (1.00 to 3.00)" in large and "ratio" in large and "0.50" not in large[:40]
+    assert "JAX, jitted: left out, jax is not installed" in text
+
+
+def test_contenders_take_turns_and_are_measured(small_data, monkeypatch):
+    monkeypatch.setattr(
+        bench,
+        "contenders",
+        lambda threads: {
+            "one": ("ours", {"threads": 1}, 1),
+            "two processes": ("ours", {"threads": 1}, 2),
+        },
+    )
+    result = bench.bench(small_data, batch_sizes=(64,), rounds=2, log=lambda line: None)
+    assert [r["contender"] for r in result["measured"]] == ["one", "two processes"]
+    for measured in result["measured"]:
+        assert len(measured["epoch_seconds"]) == len(measured["forward_seconds"]) == 2
+        assert min(measured["epoch_seconds"]) > 0
+        assert measured["peak_bytes"] is None or measured["peak_bytes"] > 10e6
+    assert result["images"] == len(small_data.train.labels)
+
+
+def test_the_rivals_compute_the_same_network(small_data):
+    """What is timed must be the same work: after one epoch all have learned something alike."""
+    torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
+    from minisgd import rivals
+
+    torch.manual_seed(0)
+    order = np.arange(len(small_data.train.labels))
+    for micro_batch in (None, 16):
+        train_epoch, forward = rivals.torch_eager(small_data, 1, micro_batch)
+        before = forward(64)
+        train_epoch(order, 64)
+        after = forward(64)
+        assert before.shape == after.shape == (len(small_data.test.labels), 10)
+        assert not np.array_equal(before, after)
+
+
+def test_the_profile_puts_every_microsecond_somewhere(small_data):
+    rows, floor, flops = profiling.profile(small_data, batch_size=64, images=128)
+    assert profiling.training_multiply_adds() == 1_131_960  # 3 x 416,520 - 117,600, by hand
+    assert floor == pytest.approx(2e6 * 1_131_960 / flops)
+    spent = {(layer, kind): microseconds for layer, kind, microseconds in rows}
+    assert {"conv1", "conv2", "fc1", "fc2", "fc3", "loss", "input"} <= {at for at, _ in spent}
+    assert spent["conv2", "matrix product"] > spent["fc3", "matrix product"] > 0
+    lines = profiling.table(rows, floor, flops)
+    total = float(lines[-2].split()[-1])
+    assert total == pytest.approx(sum(spent.values()), abs=0.01)
+
+
+def test_float32_training_follows_float64_training():
+    """After an epoch at b = 64 from the same weights, test accuracies within .002 of each other."""
+    try:
+        mnist = load_dataset("mnist", download=False)
+    except DataError:
+        pytest.skip("real MNIST is not here; set MINISGD_DATA to its folder")
+    settings = Settings(epochs=1)
+    single, double = (
+        next(train(settings, mnist, dtype=dtype))[0]["test_accuracy"]
+        for dtype in (np.float32, np.float64)
+    )
+    assert single > 0.8
+    assert abs(single - double) <= 0.002
+
+
+def test_importing_the_package_brings_no_matplotlib_and_no_framework():
+    script = (
+        "import sys, minisgd; print({'matplotlib', 'torch', 'jax', 'click'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "set()\n")

@@ -1,0 +1,49 @@
+"""A handful of each of endurance.py's attacks; `python tests/endurance.py` is the long form."""
+
+import signal
+import sys
+
+import pytest
+from endurance import faults, fingerprint, flipped_bits, fuzz, kill_and_resume, make_data, start
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills as POSIX does")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("endurance-data")
+    make_data(folder)
+    return folder
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds workers in /proc")
+def test_a_killed_sweep_resumes_to_the_bits_of_one_that_was_not(data, tmp_path):
+    counts = kill_and_resume(data, tmp_path, kills=3, log=lambda line: None)
+    assert counts["kills"] == 3 and counts["losses"] == 0
+
+
+def test_no_bytes_bring_down_a_reader(tmp_path):
+    counts = fuzz(tmp_path, cases=1_200)
+    assert counts["escaped"] == 0 and counts["values"] + counts["refused"] == 1_200
+    assert counts["refused"] > 400
+    assert counts["peak_mb"] < 50 and counts["seconds"] < 5
+
+
+def test_a_flipped_bit_is_never_believed(tmp_path):
+    assert flipped_bits(tmp_path, cases=150) == {"flips": 300, "believed": 0}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts and limits as Linux does")
+def test_a_fault_in_mid_run_ends_in_a_sentence_and_costs_nothing(data, tmp_path):
+    counts, sentences = faults(data, tmp_path)
+    assert counts["injected"] >= 3 and counts["losses"] == 0, "\n".join(sentences)
+
+
+def test_one_result_whatever_the_jobs_and_threads(data, tmp_path):
+    found = set()
+    for jobs, threads in ((1, 1), (2, 3), (1, 4)):
+        out = tmp_path / f"{jobs}-{threads}"
+        process = start(data, out, "--jobs", str(jobs), "--threads", str(threads))
+        assert process.communicate() and process.returncode == 0
+        found.add(fingerprint(out))
+    assert len(found) == 1
