@@ -391,7 +391,14 @@ def doctor(data_dir):
 
 
 @cli.command()
-@options("batch_sizes", "dataset", "data_dir")
+@click.option(
+    "--batch-sizes",
+    type=Numbers(),
+    default="64,512,2048,8192",
+    show_default=True,
+    help="Batch sizes, comma-separated.",
+)
+@options("dataset", "data_dir")
 @click.option(
     "--rounds",
     type=click.IntRange(1),

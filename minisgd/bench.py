@@ -15,7 +15,7 @@ import numpy as np
 
 from . import runs
 from .data import epoch_order
-from .doctor import cores
+from .doctor import cores, processor
 from .errors import UserError
 
 BATCH_SIZES = (64, 512, 2048, 8192)
@@ -173,7 +173,12 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, threads=None, log=print):
             for name in alive
         ]
     return {
-        "machine": {**runs.versions(), "cores": cores(), "system": platform.platform()},
+        "machine": {
+            **runs.versions(),
+            "cpu": processor(),
+            "cores": cores(),
+            "system": platform.platform(),
+        },
         "threads": threads,
         "rounds": rounds,
         "images": len(dataset.train.labels),
@@ -195,7 +200,8 @@ def table(result):
     """The lines of the table: a block a batch size, ratios to PyTorch's whole batch."""
     lines = [
         f"{result['images']:,} images an epoch, {result['rounds']} rounds, "
-        f"{result['machine']['cores']} cores, NumPy {result['machine']['numpy']}, "
+        f"{result['machine']['cores']} cores of {result['machine']['cpu']}, "
+        f"NumPy {result['machine']['numpy']}, "
         f"{result['machine']['blas']}",
         "median of the seconds (least to greatest); ratio to " + BASELINE + ", round by round",
     ]
@@ -215,5 +221,8 @@ def table(result):
                 f"  {row['contender']:<32}{cells}{ratios[0]:<22}"
                 f"{median(row['forward_seconds']):<14.3f}{ratios[1]:<8}{peak}"
             )
+        if len(rows) > 2 and rows[2]["contender"].endswith("processes"):
+            gain = 1 / ratio(rows[2], rows[0], "epoch_seconds")[0]
+            lines.append(f"  {rows[2]['contender']} do {gain:.2f} times the epochs of 1 thread")
     lines += [""] + [f"{name}: left out, {why}" for name, why in result["absent"].items()]
     return lines

@@ -20,10 +20,20 @@ def cores():
         return os.cpu_count() or 1
 
 
+def processor():
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "an unnamed processor"
+
+
 def examine(data_dir=None):
     """Yield (line, advice): advice is None where all is well, else a sentence on what to do."""
     yield f"Python      {platform.python_version()} at {sys.executable}", None
-    yield f"machine     {platform.machine()}, {platform.system()}, {cores()} cores", None
+    yield f"machine     {platform.system()}, {cores()} cores of {processor()}", None
     yield f"NumPy       {np.__version__}", None
     yield from _blas()
     yield from _cupy()

@@ -21,7 +21,8 @@ def status_of(records):
     stuck = [record["epoch"] for record in records if record["status"] == "stuck"]
     if last["status"] == "stuck":
         return f"stuck (from epoch {_start_of_last_stretch(stuck)})"
-    return f"ok (stuck in epochs {_stretches(stuck)})" if stuck else "ok"
+    epochs = "epoch" if len(stuck) == 1 else "epochs"
+    return f"ok (stuck in {epochs} {_stretches(stuck)})" if stuck else "ok"
 
 
 def _stretches(epochs):

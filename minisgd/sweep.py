@@ -22,6 +22,7 @@ from .errors import SettingError, UserError
 from .files import LOCK, StorageError, locked, make_folder
 from .train import Settings, train
 
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "glyphs": "glyphs"}
 TRIES = 2  # of a run whose process died or raised
 
 
@@ -72,7 +73,7 @@ def title_of(settings, dataset_name):
     if settings.momentum:
         parts.append(f"m = {settings.momentum:g}")
     parts.append(f"η0 = {settings.lr:g} at b0 = {settings.base_batch_size}")
-    return f"LeNet-5 on {dataset_name}: " + ", ".join(parts)
+    return f"LeNet-5 on {TITLES.get(dataset_name, dataset_name)}: " + ", ".join(parts)
 
 
 def check_folder(out):

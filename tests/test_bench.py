@@ -31,10 +31,12 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
     result = {
         "images": 60_000,
         "rounds": 3,
-        "machine": {"cores": 2, "numpy": "2.0", "blas": "openblas"},
+        "machine": {"cores": 2, "cpu": "a CPU", "numpy": "2.0", "blas": "openblas"},
         "absent": {"JAX, jitted": "jax is not installed"},
         "measured": [
             row("minisgd, 1 thread", [1, 1, 1]),
+            row("minisgd, 2 threads", [0.6, 0.6, 0.6]),
+            row("minisgd, 2 processes", [0.5, 0.5, 0.8]),
             row(bench.BASELINE, [2, 2, 2]),
             row("minisgd, 1 thread", [3, 1, 2], batch_size=512),
         ],
@@ -43,6 +45,7 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
     small, large = text.split("batch size ")[1:]
     assert "0.50 (0.50 to 0.50)" in small and "120 MB" in small
     assert "2.00 (1.00 to 3.00)" in large and "ratio" in large and "0.50" not in large[:40]
+    assert "2 processes do 2.00 times the epochs of 1 thread" in small
     assert "JAX, jitted: left out, jax is not installed" in text
 
 
