@@ -112,7 +112,8 @@ OPTIONS = {
                      help="How many seeds, or which: 3 is 0,1,2; \"3,\" is seed 3 alone."),
     "jobs": _option("--jobs", type=click.IntRange(1), default=None,
                     help="Runs side by side, a process each.  [default: the cores]"),
-    "threads": _option("--threads", type=click.IntRange(1), default=1, help="Threads of a run."),
+    "threads": _option("--threads", type=click.IntRange(1), default=None,
+                       help="Threads of a run.  [default: the cores; in a sweep 1]"),
     "device": _option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto",
                       help="Where the arrays live."),
     "dataset": _option("--dataset", type=click.Choice(DATASETS), default="auto",
@@ -140,8 +141,10 @@ def cli():
 @options("batch_size", *RATE, "epochs", "seed", *MACHINE)
 def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **rest):
     """Train one network and print every epoch."""
+    from minisgd.doctor import cores
     from minisgd.train import Settings
 
+    threads = threads or cores()
     settings = Settings(batch_size=batch_size, seed=seed, **rest)
     _answer(settings, (batch_size,), (seed,), None, threads, device, dataset, data_dir, out, fresh)
 
@@ -153,7 +156,7 @@ def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fre
     from minisgd.doctor import cores
     from minisgd.train import Settings
 
-    settings = Settings(**rest)
+    settings, threads = Settings(**rest), threads or 1
     jobs = jobs or max(1, cores() // threads)
     _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh)
 

@@ -326,3 +326,31 @@ def test_a_shared_dataset_is_the_same_and_the_same_memory(small_data):
             np.testing.assert_array_equal(array, getattr(getattr(small_data, split), field))
             assert array.dtype == np.uint8
             assert np.shares_memory(array, getattr(getattr(two, split), field))
+
+
+def test_going_on_with_other_versions_is_warned_of_and_recorded(tiny, tmp_path, monkeypatch):
+    said, first = [], runs.versions()
+    question = Question(COMMON, (50,), (0,))
+    opened(tmp_path, question, tiny, said.append)
+    opened(tmp_path, question, tiny, said.append)
+    assert said == []
+    monkeypatch.setattr(runs, "versions", lambda: first | {"numpy": "9.9"})
+    opened(tmp_path, question, tiny, said.append)
+    assert len(said) == 1
+    assert f"begun with numpy {first['numpy']} and goes on with 9.9" in said[0]
+    known = runs.read_json(tmp_path / "sweep.json")
+    assert known["versions"] == first
+    assert [later["numpy"] for later in known["went_on_with"]] == ["9.9"]
+
+
+def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_path):
+    question = Question(COMMON, (50,), (0,))
+    opened(tmp_path, question, tiny)
+    run_cell(tmp_path, question.cells()[0], tiny)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "pictures").mkdir()
+    said = []
+    sweep.fresh(tmp_path, said.append)
+    assert len(said) == 1 and "deletes 1 runs" in said[0]
+    left_over = {path.name for path in tmp_path.iterdir()}
+    assert left_over == {"notes.txt", "pictures"}

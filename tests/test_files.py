@@ -1,0 +1,73 @@
+"""Files that survive: written aside, one owner a folder, one sentence when it cannot be."""
+
+import subprocess
+import sys
+
+import pytest
+
+from minisgd.files import BusyError, StorageError, append, locked, make_folder, write_aside
+
+HOLD = """
+import sys
+from minisgd.files import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of tmp_path."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_a_second_owner_is_told_who_the_first_is(tmp_path, holder):
+    with pytest.raises(BusyError, match=rf"in use by process {holder.pid} on .+: wait for it"):
+        with locked(tmp_path):
+            pass
+
+
+def test_a_killed_owner_leaves_no_lock_behind(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    with locked(tmp_path):
+        pass
+
+
+def test_one_who_is_about_to_leave_is_waited_for(tmp_path, holder):
+    holder.stdin.close()
+    with locked(tmp_path, wait=10.0):
+        pass
+
+
+def test_a_file_is_replaced_whole_and_the_old_one_kept_where_asked(tmp_path):
+    path, old = tmp_path / "file", tmp_path / "old"
+    write_aside(path, b"first", keep=old)
+    assert path.read_bytes() == b"first" and not old.exists()
+    write_aside(path, b"second", keep=old)
+    assert (path.read_bytes(), old.read_bytes()) == (b"second", b"first")
+    assert sorted(tmp_path.iterdir()) == [path, old]
+
+
+def test_what_cannot_be_written_is_one_sentence_with_the_path(tmp_path):
+    blocked = tmp_path / "file" / "below"
+    (tmp_path / "file").write_text("in the way")
+    for write in (
+        lambda: write_aside(blocked, b"x"),
+        lambda: append(blocked, b"x"),
+        lambda: make_folder(blocked),
+    ):
+        with pytest.raises(
+            StorageError, match=r"cannot write .*below: .+; what was written before"
+        ):
+            write()
