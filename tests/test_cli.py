@@ -357,7 +357,7 @@ def test_data_takes_files_that_the_user_has(call, as_mnist, small_data, tmp_path
     monkeypatch.setenv("MINISGD_DATA", str(tmp_path / "mine"))
     args = ("--batch-size", "640", "--epochs", "1", "--device", "cpu")
     done = call("train", *args)
-    assert "LeNet-5 on mnist" in done.stdout and "NOT MNIST" not in done.output
+    assert "LeNet-5 on MNIST" in done.stdout and "NOT MNIST" not in done.output
 
 
 def test_without_mnist_auto_says_that_it_is_not_mnist(call, small_mnist, tmp_path):
