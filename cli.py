@@ -376,7 +376,10 @@ def plot(results, out):
         question, _ = sweep.load_folder(folder)
         panels.append((title, sweep.rows_of(sweep.collect(folder, question, digest))))
         notes.append(note)
-    figure = plots.comparison_figure(panels, note=next(filter(None, notes), None))
+    note = next(filter(None, notes), None)
+    if note and not all(notes):
+        note = "NOT ALL MNIST: glyphs are the built-in digits drawn from fonts"
+    figure = plots.comparison_figure(panels, note=note)
     png, svg = plots.save(figure, out or Path("."), "comparison")
     click.echo(f"figure: {png} and {svg.name}")
 
