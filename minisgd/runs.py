@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import UserError
-from .files import append, make_folder, write_aside
+from .files import StorageError, append, make_folder, write_aside
 from .lenet import P
 from .train import State
 
@@ -140,7 +140,7 @@ class RunFolder:
             except FileNotFoundError:
                 continue
             except DamagedError:  # the one before costs an epoch; none at all, the run
-                path.unlink()
+                path.replace(path.with_suffix(".damaged"))
         make_folder(self.path)
         write_json(self.path / "run.json", self.said)
         lines = b"".join(map(_line, records))
@@ -202,10 +202,17 @@ def _checkpoint_bytes(records, state):
 def read_checkpoint(path):
     """(records, state) of a checkpoint.npz.
 
-    Raises:  DamagedError for anything but what this program wrote; FileNotFoundError
+    Raises:  DamagedError for anything but what this program wrote; FileNotFoundError; StorageError
+             if it cannot be read
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        content = io.BytesIO(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # says nothing of what is in the file: it must not count as damaged
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        with zipfile.ZipFile(content) as archive:
             parts = {}
             for name in ("w", "v", "said"):
                 member = archive.getinfo(name + ".npy")
@@ -221,7 +228,7 @@ def read_checkpoint(path):
             raise ValueError(f"w {w.shape} {w.dtype} and v {v.shape} {v.dtype}")
         if [record["epoch"] for record in records] != list(range(1, state.epoch + 1)):
             raise ValueError("its records do not end at its epoch")
-    except FileNotFoundError:
+    except MemoryError:
         raise
     except Exception as error:  # a damaged archive can raise nearly anything
         raise DamagedError(f"{path} is damaged ({type(error).__name__}: {error})") from None

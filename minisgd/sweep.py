@@ -84,7 +84,10 @@ def check_folder(out):
     out = Path(out)
     if (out / "sweep.json").exists() or not out.exists():
         return
-    if not out.is_dir() or any(path.name != LOCK for path in out.iterdir()):
+    if not out.is_dir():
+        raise SettingError(f"{out} is a file and holds no sweep: give another --out")
+    ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # a start that was killed left them
+    if any(path.name not in ours for path in out.iterdir()):
         raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
 
 
@@ -142,7 +145,8 @@ def fresh(out, log):
     out = Path(out)
     if not (out / "sweep.json").exists():
         return
-    folders = [path.parent for path in sorted(out.glob("*/run.json"))]
+    kinds = ("*/run.json", "*/epochs.jsonl", "*/checkpoint*.npz")  # a cut --fresh leaves some
+    folders = sorted({path.parent for kind in kinds for path in out.glob(kind)})
     epochs = sum(len(runs.read_records(folder / "epochs.jsonl")) for folder in folders)
     log(f"--fresh deletes {len(folders)} runs ({epochs} epochs) and their figure in {out}.")
     for folder in folders:
