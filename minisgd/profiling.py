@@ -94,7 +94,7 @@ class _Tracer:
 
 
 def profile(data, batch_size=512, images=6_000):
-    """[(layer, kind, microseconds an image)], the largest first, on one thread."""
+    """([(layer, kind, microseconds an image)], the largest first, floor, FLOP/s), on one thread."""
     from threadpoolctl import threadpool_limits
 
     images = min(images, len(data.train.labels))

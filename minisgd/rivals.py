@@ -4,7 +4,7 @@ Only for the benchmark: each function returns (train_epoch, forward), closures o
 already as the framework likes them best, so that nothing but its own work is timed.
 
     train_epoch(order, batch_size)    SGD through all the images in this order
-    forward()                         the logits of the test set; returned ready, on the host
+    forward(batch_size)               the logits of the test set; returned ready, on the host
 """
 
 import numpy as np
