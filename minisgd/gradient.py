@@ -5,12 +5,14 @@
 That is the report's reason for large batches (data parallelism), and it is how a batch is worked
 through here:
 
-    chunks   64 images or so: the workspace stays in the cache, and a batch of 8,192 needs no more
-             memory than one of 64
+    chunks   128 images or so: a batch of 8,192 needs no more memory than one of 512. Smaller ones
+             fit a cache better, but threads wait for the interpreter at every call, and larger
+             ones are fewer calls
     lanes    runs of chunks. A lane is a copy of the network that shares w and adds into a g of its
-             own. Threads take lanes. How a batch is cut into lanes depends on its size alone, and
-             the lanes' vectors are summed in order: the bits of the result do not depend on how
-             many threads there were.
+             own. Threads take lanes, and those of one thread share a workspace, for they take
+             turns. How a batch is cut into lanes depends on its size alone, and the lanes' vectors
+             are summed in order: the bits of the result do not depend on how many threads there
+             were.
 
 Only the mean in the loss divides by the batch size; it is passed down to every piece.
 """
@@ -48,8 +50,11 @@ class Lanes:
     def __init__(self, make_network, g, chunk, threads=1, lanes=LANES):
         xp = module_of(g)
         self.gs = [g, *(xp.zeros_like(g) for _ in range(lanes - 1))]  # the first lane's is the sum
-        self.networks = [make_network(g) for g in self.gs]
         self.chunk, self.threads = chunk, min(threads, lanes)
+        self.networks = []
+        for k, g in enumerate(self.gs):
+            before = self.networks[k - self.threads] if k >= self.threads else None
+            self.networks.append(make_network(g, before))  # `before` is of the same thread
         self.pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
     def gradient(self, x, y, index):

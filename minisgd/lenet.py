@@ -64,12 +64,13 @@ def initial_weights(rng, dtype=np.float32):
 
 class Network:
     """The layers over the vectors w and g: for a batch `begin`, then forward to the logits and
-    backward for every chunk, then `finish`, after which g holds the sum over the chunks.
+    backward for every chunk, then `finish`, after which g holds the sum over the chunks. Networks
+    that take turns may share the workspaces of one of them, `host`.
 
     Shapes:  w, g (61,706,)
     """
 
-    def __init__(self, w, g):
+    def __init__(self, w, g, host=None):
         params, grads = views(w), views(g)
 
         def of(layer):
@@ -81,6 +82,9 @@ class Network:
         self.fc1, self.fc2 = LinearReLU(*of("fc1")), LinearReLU(*of("fc2"))
         self.fc3 = LinearReLU(*of("fc3"), relu=False)
         self.layers = self.conv1, self.conv2, self.fc1, self.fc2, self.fc3
+        if host:
+            for layer, theirs in zip(self.layers, host.layers, strict=True):
+                layer.spaces = theirs.spaces
         self.dtype = w.dtype
 
     def begin(self):
@@ -125,7 +129,7 @@ class LeNet5:
     Source:      report Sec. I, the network of [2]
     """
 
-    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=64, threads=1):
+    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=128, threads=1):
         if chunk < 1 or threads < 1:
             raise SettingError(f"chunk and threads must be at least 1, got {chunk} and {threads}")
         self.xp = xp = array_module(device)
@@ -133,7 +137,7 @@ class LeNet5:
         self.g = xp.zeros_like(self.w)
         self.params, self.grads = views(self.w), views(self.g)
         lanes = LANES if xp is np else 1  # a GPU is wide by itself
-        self.lanes = Lanes(lambda g: Network(self.w, g), self.g, chunk, threads, lanes)
+        self.lanes = Lanes(lambda g, host: Network(self.w, g, host), self.g, chunk, threads, lanes)
 
     def gradient(self, x, y):
         """Mean loss over a batch and number of images told right; fills g with the gradient.

@@ -220,7 +220,7 @@ def test_an_empty_batch_is_refused():
 
 @pytest.mark.parametrize(
     "setting, message",
-    [({"device": "tpu"}, "tpu"), ({"chunk": 0}, "got 0 and 1"), ({"threads": 0}, "got 64 and 0")],
+    [({"device": "tpu"}, "tpu"), ({"chunk": 0}, "got 0 and 1"), ({"threads": 0}, "got 128 and 0")],
 )
 def test_settings_that_make_no_sense_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):

@@ -13,7 +13,7 @@ from minisgd.optim import momentum_step
 
 torch = pytest.importorskip("torch", reason="PyTorch, the independent oracle, is not installed")
 
-N = 150  # more than two chunks of 64, and a part
+N = 150  # two lanes of 75, each a whole chunk and a part
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def setting(request, rng):
     """dtype's model, tolerance, images and labels."""
     dtype, tolerance = request.param
     x, y = rng.normal(size=(N, 1, 28, 28)).astype(dtype), rng.integers(0, 10, N)
-    return LeNet5(seed=2, dtype=dtype), tolerance, x, y
+    return LeNet5(seed=2, dtype=dtype, chunk=50), tolerance, x, y
 
 
 def test_logits_loss_and_gradient_agree(setting):
@@ -104,7 +104,7 @@ def test_initial_weights_have_the_bounds_of_torchs_defaults():
     torch.manual_seed(0)
     ours, theirs = {}, {}
     for seed in range(200):
-        model = LeNet5(seed)
+        model = LeNet5(seed, chunk=50)
         net = torch_lenet(model)
         for layer in net:
             if hasattr(layer, "reset_parameters"):
