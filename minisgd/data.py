@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minisgd import glyphs
-from minisgd.download import DownloadError, fetch
-from minisgd.errors import SettingError
-from minisgd.files import StorageError, write_aside
-from minisgd.idx import (
+from . import glyphs
+from .errors import SettingError
+from .files import StorageError, write_aside
+from .idx import (
     GZIP,
     DataError,
     digest_of,
@@ -262,6 +261,8 @@ def _wrong(path, name, found, expected, known):
 
 def _download(name, folder, log, known, patience):
     """Fetch the files that are not there, each verified before it gets its name."""
+    from .download import DownloadError, fetch  # brings HTTP and TLS, a fifth of the import's time
+
     mirrors = list(known[name].mirrors)
     for index, expected in enumerate(known[name].digests):
         if _find(name, index, folder, known) is not None:

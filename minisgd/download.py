@@ -15,7 +15,7 @@ import urllib.request
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from minisgd.errors import UserError
+from .errors import UserError
 
 USER_AGENT = "minisgd/0.1 (urllib)"
 CHUNK = 1 << 16
@@ -122,9 +122,7 @@ def _ask(url, patience):
     def ask():
         try:
             request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
-            opener = (
-                urllib.request.build_opener()
-            )  # urlopen would keep the proxies of its first call
+            opener = urllib.request.build_opener()  # urlopen keeps the proxies of its first call
             answer.put(opener.open(request, timeout=patience.silence))
         except Exception as failure:
             answer.put(failure)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minisgd.errors import UserError
+from .errors import UserError
 
 RECIPE = 1  # raise it when the same seed gives other digits: what is kept on disk is then redrawn
 SIDE = 28  # of an image, in pixels

@@ -12,8 +12,8 @@ import zlib
 
 import numpy as np
 
-from minisgd.errors import UserError
-from minisgd.files import write_aside
+from .errors import UserError
+from .files import write_aside
 
 GZIP = b"\x1f\x8b"
 MOST_BYTES = 1 << 27  # unpacked; the largest file known is 47 MB
