@@ -415,7 +415,8 @@ def doctor(data_dir):
 @click.option("--profile", is_flag=True, help="Say where the time of an image goes, instead.")
 @click.option("--json", "path", type=click.Path(path_type=Path), default=None,
               help="Write every measurement to this file.")  # fmt: skip
-def bench(batch_sizes, dataset, data_dir, rounds, profile, path):
+@click.pass_context
+def bench(ctx, batch_sizes, dataset, data_dir, rounds, profile, path):
     """Time an epoch beside PyTorch and JAX, in turns."""
     import json
 
@@ -424,6 +425,15 @@ def bench(batch_sizes, dataset, data_dir, rounds, profile, path):
     from minisgd.data import load_dataset
     from minisgd.files import write_aside
 
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("batch_sizes", "rounds")
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    ] + (["--json"] if path else [])
+    if profile and given:
+        raise click.UsageError(f"--profile measures one thing: leave out {', '.join(given)}")
+    if path and not path.absolute().parent.is_dir():  # before an hour is spent
+        raise click.UsageError(f"--json: there is no folder {path.parent} to write {path.name} in")
     found = load_dataset(dataset, data_dir, log=_say)
     if profile:
         for line in profiling.table(*profiling.profile(found)):

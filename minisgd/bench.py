@@ -25,10 +25,13 @@ BASELINE = "PyTorch, whole batch"
 
 def contenders(threads):
     """{name: (builder, arguments, processes)}: what is compared. Those of one thread first."""
-    return {
-        "minisgd, 1 thread": ("ours", {"threads": 1}, 1),
+    several = {
         f"minisgd, {threads} threads": ("ours", {"threads": threads}, 1),
         f"minisgd, {threads} processes": ("ours", {"threads": 1}, threads),
+    }
+    return {
+        "minisgd, 1 thread": ("ours", {"threads": 1}, 1),
+        **(several if threads > 1 else {}),
         BASELINE: ("torch_eager", {"threads": threads}, 1),
         f"PyTorch, micro-batches of {MICRO_BATCH}": (
             "torch_eager", {"threads": threads, "micro_batch": MICRO_BATCH}, 1

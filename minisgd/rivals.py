@@ -19,6 +19,11 @@ def _normalised(images):
     return (x / 255 - PIXEL_MEAN) / PIXEL_STD  # (N, 1, 28, 28)
 
 
+def _initial_views():
+    """The weights that minisgd starts from with seed 0."""
+    return views(initial_weights(np.random.default_rng(0)))
+
+
 def torch_eager(data, threads, micro_batch=None):
     """PyTorch, eager, channels_last; with `micro_batch`, a batch in pieces, accumulated."""
     import torch
@@ -30,6 +35,8 @@ def torch_eager(data, threads, micro_batch=None):
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
     ).to(memory_format=torch.channels_last)  # fmt: skip
+    for theirs, ours in zip(net.parameters(), _initial_views().values(), strict=True):
+        theirs.data.copy_(torch.from_numpy(ours))  # the same shapes, in the same order
     optimizer = torch.optim.SGD(net.parameters(), lr=LR)
 
     def images(split):
@@ -62,7 +69,7 @@ def jax_jitted(data, threads):
     import jax.numpy as jnp
     from jax import lax
 
-    w = {k: jnp.asarray(v) for k, v in views(initial_weights(np.random.default_rng(0))).items()}
+    w = {name: jnp.asarray(view) for name, view in _initial_views().items()}
 
     def conv(x, W, b, pad):
         y = lax.conv_general_dilated(

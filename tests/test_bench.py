@@ -67,20 +67,37 @@ def test_contenders_take_turns_and_are_measured(small_data, monkeypatch):
     assert result["images"] == len(small_data.train.labels)
 
 
-def test_the_rivals_compute_the_same_network(small_data):
-    """What is timed must be the same work: after one epoch all have learned something alike."""
-    torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
+@pytest.mark.parametrize(
+    ("module", "builder", "arguments"),
+    [
+        ("torch", "torch_eager", {}),
+        ("torch", "torch_eager", {"micro_batch": 16}),
+        ("jax", "jax_jitted", {}),
+    ],
+)
+def test_the_rivals_compute_the_same_network(small_data, module, builder, arguments):
+    """What is timed must be the same work: before and after an epoch, the same logits."""
+    pytest.importorskip(module, reason=f"{module}, the rival, is not installed")
+    from threadpoolctl import threadpool_limits
+
     from minisgd import rivals
 
-    torch.manual_seed(0)
-    order = np.arange(len(small_data.train.labels))
-    for micro_batch in (None, 16):
-        train_epoch, forward = rivals.torch_eager(small_data, 1, micro_batch)
-        before = forward(64)
-        train_epoch(order, 64)
-        after = forward(64)
-        assert before.shape == after.shape == (len(small_data.test.labels), 10)
-        assert not np.array_equal(before, after)
+    order = np.random.default_rng(0).permutation(len(small_data.train.labels))
+    with threadpool_limits(1, user_api="blas"):  # and afterwards as it was
+        train_ours, forward_ours = bench.ours(small_data, 1)
+        train_theirs, forward_theirs = getattr(rivals, builder)(small_data, 1, **arguments)
+        at_first = np.array(forward_ours(64))
+        np.testing.assert_allclose(forward_theirs(64), at_first, atol=1e-5)
+        train_ours(order, 64), train_theirs(order, 64)
+        assert np.abs(forward_ours(64) - at_first).max() > 1e-3
+        np.testing.assert_allclose(forward_theirs(64), forward_ours(64), atol=1e-4)
+
+
+def test_one_core_needs_no_contender_twice():
+    assert [name for name in bench.contenders(1) if name.startswith("minisgd")] == [
+        "minisgd, 1 thread"
+    ]
+    assert len(bench.contenders(2)) == 6
 
 
 def test_the_profile_puts_every_microsecond_somewhere(small_data):
