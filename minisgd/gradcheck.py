@@ -7,9 +7,10 @@ held against
     (φ(θ + h e) - φ(θ - h e)) / 2h      for every entry e of θ = x, W, b, ...
 
 A random dy matters: with dy = 1 a backward that permutes the batch would pass. Weights are the
-attributes that have a gradient beside them: `W` and `dW`, `gamma` and `dgamma`; a layer may add to
-its gradients or overwrite them. Use float64, and keep the inputs away from kinks and ties, where
-there is no derivative.
+arrays that a layer has before it works, that forward leaves alone, and that have a gradient beside
+them: `W` and `dW`, `gamma` and `dgamma` (not `z` and `dz`, which it keeps for itself). A layer may
+add to its gradients or overwrite them. Use float64, and keep the inputs away from kinks and ties,
+where there is no derivative.
 
 >>> import numpy as np
 >>> class Scale:                                    # a stranger's layer
@@ -89,11 +90,16 @@ def check_layer(layer, x, rng, name="", h=STEP, tolerance=TOLERANCE):
     if not bool(module_of(x).isfinite(x).all()):
         raise ValueError("x must be finite where gradients are checked")
     xp, given_x = module_of(x), x.copy()
+    held = {n: (W, W.copy()) for n, W in vars(layer).items() if hasattr(W, "shape")}
     y = layer.forward(x)
     dy = xp.asarray(rng.normal(size=y.shape))
     given_dy = dy.copy()
     layer.backward(dy)  # once to see which gradients there are,
-    weights = [n for n, W in vars(layer).items() if hasattr(W, "shape") and hasattr(layer, "d" + n)]
+    weights = [
+        n
+        for n, (W, before) in held.items()
+        if hasattr(layer, "d" + n) and getattr(layer, n) is W and bool((W == before).all())
+    ]
     for n in weights:
         if getattr(layer, n).dtype != np.float64:
             raise TypeError(f"gradients are checked in float64, got {n} of a narrower type")

@@ -30,6 +30,27 @@ def test_the_example_in_the_docstring_runs():
     assert found.attempted > 0 and found.failed == 0
 
 
+class KeepsWhatItSaw(Linear):
+    """What a layer keeps for itself may look like a weight: z and dz, x and dx, y and dy."""
+
+    def forward(self, x):
+        self.x, self.y = x, super().forward(x)
+        self.z = self.y
+        return self.y
+
+    def backward(self, dy):
+        self.dy = self.dz = dy
+        self.dx = super().backward(dy)
+        return self.dx
+
+
+def test_what_a_layer_keeps_is_not_taken_for_a_weight(rng):
+    layer = KeepsWhatItSaw(*(rng.normal(size=shape) for shape in ((3, 4), (3,))))
+    for _ in range(2):  # the second time it has them from the beginning
+        checks = check_layer(layer, rng.normal(size=(4, 5)), rng)
+        assert [check.name for check in checks] == ["x", "W", "b"] and not wrong(checks)
+
+
 # ---- Mistakes that people make, each in a layer that is otherwise right ----
 
 
