@@ -79,7 +79,7 @@ class Lanes:
 
         results = self._on_threads(one_lane, len(bounds))
         for k in range(1, len(bounds)):  # in this order, whoever finished first
-            self.gs[0] += self.gs[k]
+            self.gs[0] += self.gs[k]  # Report Sec. I, the sum over the batch
         return sum(loss for loss, _ in results), sum(correct for _, correct in results)
 
     def forward(self, x, z):

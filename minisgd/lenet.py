@@ -62,7 +62,7 @@ def initial_weights(rng, dtype=np.float32):
     return w.astype(dtype)
 
 
-class Network:
+class Network:  # Report Sec. I, LeNet-5
     """The layers over the vectors w and g: for a batch `begin`, then forward to the logits and
     backward for every chunk, then `finish`, after which g holds the sum over the chunks. Networks
     that take turns may share the workspaces of one of them, `host`.

@@ -3,17 +3,17 @@
 from .backend import module_of
 
 
-def softmax_cross_entropy(z, y, N):
-    """The mean cross-entropy of a batch of N images, for the piece of it that z holds.
+def softmax_cross_entropy(z, y, B):
+    """The mean cross-entropy of a batch of B images, for the piece of it that z holds.
 
-        L = -(1/N) sum_n log p[y_n, n],   p[k, n] = exp z[k, n] / sum_j exp z[j, n]
-        dL/dz[k, n] = (p[k, n] - [k = y_n]) / N
+        L = -(1/B) sum_n log p[y_n, n],   p[k, n] = exp z[k, n] / sum_j exp z[j, n]
+        dL/dz[k, n] = (p[k, n] - [k = y_n]) / B
 
-    N is the size of the *whole* batch: the pieces' losses and gradients then add up to the batch's.
+    B is the size of the *whole* batch: the pieces' losses and gradients then add up to the batch's.
     This is the only place that divides by the batch size. The largest logit of every image is
     subtracted first, so that exp cannot overflow.
 
-    Shapes:  z (K, n), y (n,) integers below K, n <= N -> loss, correct (numbers), dz (K, n)
+    Shapes:  z (K, n), y (n,) integers below K, n <= B -> loss, correct (numbers), dz (K, n)
     Raises:  ValueError if y does not have one label a column of z
     Source:  report Sec. I, the loss l(x, w)
     """
@@ -25,8 +25,8 @@ def softmax_cross_entropy(z, y, N):
     z = z - z.max(axis=0)  # (K, n)
     p = xp.exp(z)  # (K, n)
     total = p.sum(axis=0)  # (n,)
-    loss = (xp.log(total) - z[y, columns]).sum() / N
+    loss = (xp.log(total) - z[y, columns]).sum() / B  # Report Sec. I, l(x, w)
     dz = p / total  # (K, n)
     dz[y, columns] -= 1
-    dz /= N
+    dz /= B
     return loss, correct, dz
