@@ -11,6 +11,7 @@ RULES = ("none", "sqrt", "linear")
 WARMUPS = ("none", "constant", "gradual")
 DATASETS = ("auto", "mnist", "fashion-mnist", "glyphs")
 BATCH_SIZES = "64,128,256,512,1024,2048,4096,8192"
+MINUTE = 60.0  # seconds
 
 
 class Sentence(click.ClickException):
@@ -111,7 +112,7 @@ OPTIONS = {
     "seeds": _option("--seeds", type=Seeds(), default="1",
                      help="How many seeds, or which: 3 is 0,1,2; \"3,\" is seed 3 alone."),
     "jobs": _option("--jobs", type=click.IntRange(1), default=None,
-                    help="Runs side by side, a process each.  [default: the cores]"),
+                    help="Runs side by side, a process each.  [default: the cores; on a GPU 1]"),
     "threads": _option("--threads", type=click.IntRange(1), default=None,
                        help="Threads of a run.  [default: the cores; in a sweep 1]"),
     "device": _option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto",
@@ -135,6 +136,8 @@ def cli():
 
     LeNet-5 on MNIST with gradients by hand. Start with: python cli.py sweep --rule linear
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that has no η gets a question mark
 
 
 @cli.command()
@@ -153,16 +156,18 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **re
 @options(*RATE, "batch_sizes", "epochs", "seeds", "jobs", *MACHINE)
 def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh, **rest):
     """Train every batch size and seed; draw the figure."""
+    from minisgd.backend import resolve_device
     from minisgd.doctor import cores
     from minisgd.train import Settings
 
-    settings, threads = Settings(**rest), threads or 1
-    jobs = jobs or max(1, cores() // threads)
+    settings, threads, device = Settings(**rest), threads or 1, resolve_device(device)
+    jobs = jobs or (1 if device == "cuda" else max(1, cores() // threads))
     _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh)
 
 
 def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh):
     """Run what is missing of a question (jobs None: its one run, in this process), then show it."""
+    from minisgd import runs
     from minisgd import sweep as sweeps
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
@@ -193,14 +198,20 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
         done = len(question.cells()) - len(missing)
         if done:
             _say(f"{done} of {len(question.cells())} runs were finished before and are kept.")
+        begun = {c: len(records) for c, records, _ in sweeps.collect(out, question, data.digest)}
+        for cell in missing:
+            if begun[cell]:
+                _say(f"{runs.run_name(cell)} goes on after its epoch {begun[cell]}.")
         failures = {}
         try:
             if jobs is None:
                 for cell in missing:
-                    sweeps.run_cell(out, cell, data, device, threads, _Lines())
+                    sweeps.run_cell(out, cell, data, device, threads, _Lines(), _say)
             else:
-                with _Progress(out, missing, data.digest) as progress:
-                    failures = sweeps.run_cells(out, missing, data, device, jobs, threads, progress)
+                with _Progress({cell: cell.epochs - begun[cell] for cell in missing}) as progress:
+                    failures = sweeps.run_cells(
+                        out, missing, data, device, jobs, threads, progress, _say
+                    )
         except KeyboardInterrupt:
             collected = sweeps.collect(out, question, data.digest)
             kept = sum(len(records) for _, records, _ in collected)
@@ -237,14 +248,14 @@ class _Lines:
 
 
 class _Progress:
-    """How far a sweep is: a bar on a terminal, a line for every finished run elsewhere."""
+    """How far a sweep is: a bar on a terminal; elsewhere a line for every run and every minute."""
 
-    def __init__(self, out, cells, digest):
-        from minisgd.runs import RunFolder, is_last
+    def __init__(self, left):
+        from minisgd.runs import is_last
 
-        self.is_last = is_last
-        self.left = {c: c.epochs - len(RunFolder(out, c, digest).records()) for c in cells}
-        self.total, self.began, self.finished = sum(self.left.values()), time.monotonic(), 0
+        self.is_last, self.left = is_last, left  # {settings: epochs to come}
+        self.total, self.finished = sum(left.values()), 0
+        self.began = self.told = time.monotonic()
         self.bar = None
 
     def __enter__(self):
@@ -261,7 +272,8 @@ class _Progress:
 
     def __call__(self, settings, record):
         over = self.is_last(record, settings)
-        steps = self.left[settings] if over else 1  # a diverged run has no more epochs to come
+        # A diverged run has no more epochs to come; one that is repeated has come before.
+        steps = self.left[settings] if over else min(1, self.left[settings])
         self.left[settings] -= steps
         self.finished += over
         accuracy = record["test_accuracy"]
@@ -270,29 +282,34 @@ class _Progress:
         )
         if self.bar:
             self.bar.update(steps, said)
-        elif over:
-            todo = sum(self.left.values())
-            done = self.total - todo
-            left = (time.monotonic() - self.began) / done * todo
-            _say(f"{self.finished} of {len(self.left)} runs, {_clock(left)} left; {said}")
+        elif over or time.monotonic() - self.told > MINUTE:
+            self.told, todo = time.monotonic(), sum(self.left.values())
+            done = max(1, self.total - todo)
+            left = (self.told - self.began) / done * todo
+            where = "" if over else f" after epoch {record['epoch']}"
+            _say(f"{self.finished} of {len(self.left)} runs, {_clock(left)} left; {said}{where}")
 
 
-def _show(out, question, failures):
-    """Write a folder's metrics.csv, table and figure; print the table and where they lie."""
+def _show(out, question, failures, into=None):
+    """Write a folder's metrics.csv, table and figure, there or in another folder; print the table
+    and where they lie.
+    """
     from minisgd import plots, runs, summary, sweep
-    from minisgd.files import write_aside
+    from minisgd.files import make_folder, write_aside
 
     title, note, digest = _title(out)
+    into = into or out
+    make_folder(into)
     collected = sweep.collect(out, question, digest, failures)
     rows = sweep.rows_of(collected)
     lines = [title, *([note] if note else []), "", *summary.table(collected)]
-    runs.write_metrics(out / "metrics.csv", rows)
-    write_aside(out / "table.txt", ("\n".join(lines) + "\n").encode())
+    runs.write_metrics(into / "metrics.csv", rows)
+    write_aside(into / "table.txt", ("\n".join(lines) + "\n").encode())
     click.echo("\n".join(["", *lines, ""]))
     if rows:
-        png, svg = plots.save(plots.accuracy_figure(rows, title, note), out, "accuracy")
+        png, svg = plots.save(plots.accuracy_figure(rows, title, note), into, "accuracy")
         click.echo(f"figure: {png} and {svg.name}")
-    click.echo(f"table:  {out / 'table.txt'}; every epoch: {out / 'metrics.csv'}")
+    click.echo(f"table:  {into / 'table.txt'}; every epoch: {into / 'metrics.csv'}")
 
 
 def _title(out):
@@ -359,16 +376,17 @@ def data(dataset, data_dir, source):
 
 @cli.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@options("out")
+@click.option("--out", type=click.Path(path_type=Path), default=None,
+              help="Folder of the figure.  [default: the sweep's; of several: here]")  # fmt: skip
 def plot(results, out):
     """Draw a sweep's figure again, or several side by side."""
     from minisgd import plots, sweep
 
     for folder in results:
         sweep.load_folder(folder)  # refuses what is not a sweep's
-    if len(results) == 1 and out is None:
+    if len(results) == 1:
         question, _ = sweep.load_folder(results[0])
-        _show(results[0], question, {})
+        _show(results[0], question, {}, out)
         return
     panels, notes = [], []
     for folder in results:

@@ -43,7 +43,7 @@ FILES = (
 )
 NAMES = ("auto", "mnist", "fashion-mnist", "glyphs")
 # What to do next, for the errors.
-ANEW = "delete it and run `python cli.py data`"
+ANEW = "move it away and run `python cli.py data`"
 ELSEWHERE = "set MINISGD_DATA to a folder that can be written"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .backend import cuda_problem
 from .data import data_folder, status
 from .errors import UserError
+from .runs import blas_built_with
 
 
 def cores():
@@ -53,9 +54,11 @@ def _blas():
         kernel = lib.get("architecture") or "unknown kernel"
         line = f"{lib['internal_api']} {lib['version']} ({kernel}), {lib['num_threads']} threads"
         yield f"BLAS        {line} (training holds it at 1)", None
-    if not found:
+    if not found and (name := blas_built_with()) == "accelerate":
+        yield f"BLAS        {name} (its threads are its own affair)", None
+    elif not found:
         yield (
-            "BLAS        none that could be asked",
+            f"BLAS        {name}, which could not be asked",
             "training may be slow: install NumPy from its own wheels (pip install numpy)",
         )
 

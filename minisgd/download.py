@@ -21,6 +21,7 @@ USER_AGENT = "minisgd/0.1 (urllib)"
 CHUNK = 1 << 16
 # What to ask once more: the rest (403, 404, wrong bytes, no such host) will be the same next time.
 PASSING = {408, 425, 429, 500, 502, 503, 504}
+PASSING_ERRORS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 class DownloadError(UserError):
@@ -48,6 +49,7 @@ class Patience:
     tries: int = 2  # rounds over the mirrors
     pause: float = 1.0  # before the second round; doubled before each further one
     most: int = 1 << 27  # more bytes than this are refused
+    quiet: float = 3.0  # between two lines on how far a download is
 
 
 def fetch(mirrors, name, path, check, log, patience=None):
@@ -96,6 +98,7 @@ def _receive(url, part, log, patience):
         size = "size unknown" if promised is None else f"{promised / 1e6:.1f} MB"
         log(f"downloading {url.rsplit('/', 1)[-1]} ({size}) from {_host(url)}")
         received, start = 0, time.monotonic()
+        told = start
         with open(part, "wb") as out:
             while piece := _piece(response):
                 out.write(piece)
@@ -103,6 +106,9 @@ def _receive(url, part, log, patience):
                 seconds = time.monotonic() - start
                 if received > patience.most:
                     raise MirrorError(f"sends more than {patience.most:,} bytes")
+                if time.monotonic() - told > patience.quiet:
+                    told = time.monotonic()
+                    log(f"  {received / 1e6:.1f} MB are here")
                 if seconds > patience.silence and received < patience.slowest * seconds:
                     raise MirrorError(f"stalled after {received:,} bytes", again=True)
             if promised is not None and received != promised:
@@ -136,7 +142,9 @@ def _ask(url, patience):
         response.close()
         raise MirrorError(f"HTTP {response.code}", again=response.code in PASSING)
     if isinstance(response, Exception):
-        raise MirrorError(_reason(response)) from response
+        # Hung up on: worth asking again. No name, no route, no answer: a network that is not there.
+        again = isinstance(getattr(response, "reason", response), PASSING_ERRORS)
+        raise MirrorError(_reason(response), again) from response
     return response
 
 

@@ -1,5 +1,6 @@
 """Files that survive: written aside and renamed, appended and flushed, and one owner a folder."""
 
+import errno
 import io
 import os
 import platform
@@ -39,10 +40,10 @@ def _told(path):
         ) from error
 
 
-def make_folder(path):
-    """Make a folder and those above it; there already is fine. Raises: StorageError."""
+def make_folder(path, parents=True):
+    """Make a folder, and those above it; there already is fine. Raises: StorageError."""
     with _told(path):
-        Path(path).mkdir(parents=True, exist_ok=True)
+        Path(path).mkdir(parents=parents, exist_ok=True)
 
 
 def write_aside(path, source, keep=None):
@@ -81,7 +82,8 @@ def locked(folder, wait=0.0):
     """Be the only one at work in a folder that exists, for as long as the `with` lasts.
 
     The system lets go of the lock when the process ends, however it ends. The file that carries it
-    stays, and says who holds it.
+    stays, and says who holds it. What an owner before wrote aside and did not live to rename is
+    deleted.
 
     Units:   wait in seconds, for one who is about to leave
     Raises:  BusyError naming the process that holds it; StorageError
@@ -91,7 +93,7 @@ def locked(folder, wait=0.0):
         file = open(path, "a+b")
     with file:
         until = time.monotonic() + wait
-        while not _try_lock(file):
+        while not _try_lock(file, folder):
             if time.monotonic() >= until:
                 file.seek(0)
                 holder = file.read(200).decode("utf-8", "replace").strip() or "another process"
@@ -99,19 +101,26 @@ def locked(folder, wait=0.0):
             time.sleep(0.05)
         with _told(path):
             file.truncate(0)
-            said = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%H:%M:%S')}"
+            said = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%F %T')}"
             file.write(said.encode())
             file.flush()
+            for part in Path(folder).glob(".*.part"):
+                part.unlink(missing_ok=True)
         yield
 
 
-def _try_lock(file):
+def _try_lock(file, folder):
+    """Whether nobody else holds it. Raises: StorageError where it cannot be known."""
     try:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
             file.seek(1 << 20)  # a byte that is never written: others can still read who we are
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+            return False
+        raise StorageError(
+            f"cannot lock {folder} ({error.strerror}): give --out a folder on a local disk"
+        ) from error
     return True

@@ -1,4 +1,4 @@
-"""What a run leaves on disk, and how it is found again: the only room that knows file formats.
+"""What a run leaves on disk, and how it is found again: the formats of all that is read back.
 
     OUT/sweep.json               the whole question: settings, versions, dataset digest, command
     OUT/<run>/run.json           one run's settings, and the dataset it ran on
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import UserError
-from .files import StorageError, append, make_folder, write_aside
+from .files import StorageError, append, write_aside
 from .lenet import P
 from .train import State
 
@@ -77,9 +77,9 @@ def read_json(path):
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
-        raise DamagedError(f"{path} is damaged ({error}): --fresh starts over") from None
+        raise DamagedError(f"{path} is damaged ({error}): sweep --fresh starts over") from None
     if not isinstance(value, dict):
-        raise DamagedError(f"{path} is damaged (it holds no object): --fresh starts over")
+        raise DamagedError(f"{path} is damaged (it holds no object): sweep --fresh starts over")
     return value
 
 
@@ -96,9 +96,17 @@ def versions():
         "minisgd": sys.modules["minisgd"].__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "blas": ", ".join(sorted(set(blas))) or "unknown",
+        "blas": ", ".join(sorted(set(blas))) or blas_built_with(),
         "machine": platform.machine(),
     }
+
+
+def blas_built_with():
+    """The BLAS that NumPy was built with, for those that cannot be asked (Accelerate)."""
+    try:
+        return np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
+    except (KeyError, TypeError):
+        return "unknown"
 
 
 class RunFolder:
@@ -120,8 +128,10 @@ class RunFolder:
         try:
             found = read_json(self.path / "run.json")
         except DamagedError:
-            found = None  # it is written anew from the settings
-        if found is not None and found != self.said:
+            found = None
+        if found is None:
+            return []  # whose lines they are is not known; `resume` asks the checkpoint
+        if found != self.said:
             raise DamagedError(f"{self.path} holds another run: move it away")
         return read_records(self.lines)
 
@@ -130,18 +140,28 @@ class RunFolder:
         records = self.records()
         return bool(records) and is_last(records[-1], self.settings)
 
-    def resume(self):
-        """(records, state) to go on from, state None at the start; makes the lines say the same."""
-        records, state = [], None
+    def resume(self, log):
+        """(records, state) to go on from, state None at the start; makes the lines say the same.
+
+        A damaged checkpoint is put aside, which `log` says; the one before costs an epoch.
+
+        Raises:  DamagedError if the checkpoint is another run's; StorageError
+        """
+        records, state, damaged = [], None, []
         for path in (self.newest, self.previous):
             try:
-                records, state = read_checkpoint(path)
-                break
+                said, records, state = read_checkpoint(path)
             except FileNotFoundError:
                 continue
-            except DamagedError:  # the one before costs an epoch; none at all, the run
+            except DamagedError as error:
                 path.replace(path.with_suffix(".damaged"))
-        make_folder(self.path)
+                damaged.append(str(error))
+                continue
+            if said != self.said:
+                raise DamagedError(f"{path} belongs to another run: move {self.path} away")
+            break
+        if damaged:
+            log(f"{'; '.join(damaged)}: put aside, the run goes on from epoch {len(records) + 1}")
         write_json(self.path / "run.json", self.said)
         lines = b"".join(map(_line, records))
         if not self.lines.exists() or self.lines.read_bytes() != lines:
@@ -150,7 +170,7 @@ class RunFolder:
 
     def save(self, records, state):
         """Put the newest of the records, and the state after it, on the disk."""
-        write_aside(self.newest, _checkpoint_bytes(records, state), keep=self.previous)
+        write_aside(self.newest, _checkpoint_bytes(self.said, records, state), keep=self.previous)
         append(self.lines, _line(records[-1]))  # last: where all lines are, so are the weights
 
 
@@ -187,8 +207,9 @@ def read_records(path):
     return records
 
 
-def _checkpoint_bytes(records, state):
-    said = {"records": records, "epoch": state.epoch, "frozen": state.frozen}
+def _checkpoint_bytes(run, records, state):
+    said = {"run": run, "records": records}
+    said |= {"epoch": state.epoch, "told": state.told, "frozen": state.frozen}
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -200,7 +221,7 @@ def _checkpoint_bytes(records, state):
 
 
 def read_checkpoint(path):
-    """(records, state) of a checkpoint.npz.
+    """(run, records, state) of a checkpoint.npz; run is what its run.json says, too.
 
     Raises:  DamagedError for anything but what this program wrote; FileNotFoundError; StorageError
              if it cannot be read
@@ -222,8 +243,8 @@ def read_checkpoint(path):
                 parts[name] = np.load(whole, allow_pickle=False)
         w, v = parts["w"], parts["v"]
         said = json.loads(parts["said"].tobytes())
-        state = State(int(said["epoch"]), w, v, int(said["frozen"]))
-        records = list(said["records"])
+        state = State(int(said["epoch"]), w, v, said["told"], int(said["frozen"]))
+        run, records = dict(said["run"]), list(said["records"])
         if w.shape != (P,) or v.shape != (P,) or w.dtype.kind != "f" or w.dtype != v.dtype:
             raise ValueError(f"w {w.shape} {w.dtype} and v {v.shape} {v.dtype}")
         if [record["epoch"] for record in records] != list(range(1, state.epoch + 1)):
@@ -232,7 +253,7 @@ def read_checkpoint(path):
         raise
     except Exception as error:  # a damaged archive can raise nearly anything
         raise DamagedError(f"{path} is damaged ({type(error).__name__}: {error})") from None
-    return records, state
+    return run, records, state
 
 
 def tidy(settings, record):

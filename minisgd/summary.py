@@ -17,7 +17,8 @@ def status_of(records):
     """A run's status in words: that of its last epoch, and the epochs in which it was stuck."""
     last = records[-1]
     if last["status"] == "diverged":
-        return f"diverged in epoch {last['epoch']}"
+        at = f", update {last['update']}" if "update" in last else ""  # metrics.csv has none
+        return f"diverged in epoch {last['epoch']}{at}"
     stuck = [record["epoch"] for record in records if record["status"] == "stuck"]
     if last["status"] == "stuck":
         return f"stuck (from epoch {_start_of_last_stretch(stuck)})"

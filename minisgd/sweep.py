@@ -179,20 +179,20 @@ def load_folder(out):
     return question, known
 
 
-def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None):
+def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log=print):
     """Do what is missing of one run, in this process, and keep every epoch on disk.
 
     Returns: the records of the whole run
-    Raises:  StorageError if the folder cannot be written
+    Raises:  StorageError if the folder OUT is not there or cannot be written
     """
     from threadpoolctl import threadpool_limits
 
     folder = runs.RunFolder(out, settings, dataset.digest)
-    make_folder(folder.path)
+    make_folder(folder.path, parents=False)  # an OUT that went away is not to come back empty
     # One at a time in a run: a process whose parent was just killed may still be on its way out.
     # One BLAS thread: the threads here are the lanes', and sums keep their order on any machine.
     with locked(folder.path, wait=10.0), threadpool_limits(1, user_api="blas"):
-        records, state = folder.resume()
+        records, state = folder.resume(log)
         if records and runs.is_last(records[-1], settings):
             return records
         for record, after in train(settings, dataset, device, threads, state=state):
@@ -203,10 +203,10 @@ def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None):
     return records
 
 
-def run_cells(out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None):
+def run_cells(out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print):
     """Do what is missing of many runs, `jobs` at a time, each in a process of its own.
 
-    Returns: {settings: reason} of the runs that failed twice
+    Returns: {settings: reason} of the runs that failed, twice where a second try could help
     Raises:  UserError at once where no run could go on: the folder is gone, full or read-only
     """
     waiting, tries, failures, running = list(cells), {}, {}, {}
@@ -233,16 +233,19 @@ def run_cells(out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=Non
                 if kind == "epoch":
                     on_epoch and on_epoch(settings, said)
                     continue
+                if kind == "said":
+                    log(said)
+                    continue
                 process.join()
                 del running[pipe]
                 pipe.close()
                 if kind == "stop":
                     raise UserError(said)
-                if kind in ("failed", "died"):
-                    if tries[settings] < TRIES:
-                        waiting.insert(0, settings)
-                    else:
-                        failures[settings] = said
+                if kind in ("failed", "died") and tries[settings] < TRIES:
+                    log(f"{runs.run_name(settings)}: {said}; it is tried once more")
+                    waiting.insert(0, settings)
+                elif kind != "done":
+                    failures[settings] = said
     finally:
         for _, process in running.values():
             process.kill()  # what it had finished is on disk; a cut epoch is done again
@@ -271,13 +274,17 @@ def _how_it_died(exitcode):
 
 def _work(out, settings, handle, device, threads, pipe):
     """The life of a run's process: tells ("epoch", record) ..., then how it ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it is not inherited (Windows)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         tell = lambda _, record: pipe.send(("epoch", record))  # noqa: E731
-        run_cell(out, settings, shared(handle), device, threads, tell)
+        log = lambda line: pipe.send(("said", line))  # noqa: E731
+        run_cell(out, settings, shared(handle), device, threads, tell, log)
         pipe.send(("done", None))
     except StorageError as error:
         pipe.send(("stop", str(error)))
+    except UserError as error:  # as wrong the second time
+        pipe.send(("refused", str(error)))
     except Exception as error:
         pipe.send(("failed", f"{type(error).__name__}: {error}"))
 

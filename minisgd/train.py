@@ -14,7 +14,7 @@ from .loss import softmax_cross_entropy
 from .optim import momentum_step, sgd_step
 from .rules import effective_lr, scaled_lr, warmup_lr
 
-STUCK_AFTER = 3  # epochs in a row in which every test image was given the same class
+STUCK_AFTER = 3  # epochs in a row in which every test image was given one and the same class
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ class State:
     epoch: int
     w: np.ndarray
     v: np.ndarray
-    frozen: int  # epochs in a row, up to this one, with one class for every test image
+    told: int | None = None  # the class that every test image was given; None if there were several
+    frozen: int = 0  # epochs in a row, up to this one, with that class for every test image
 
 
 def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None):
@@ -86,7 +87,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
     batch is judged before its own update), test_loss, test_accuracy, seconds and status:
 
         ok         it trains
-        stuck      every test image was given the same class in this epoch and the two before
+        stuck      every test image was given one class, the same in this epoch and the two before
         diverged   the loss of update t (from 0, in the record as `update`) was not finite; its
                    metrics are None and the run ends
 
@@ -98,7 +99,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
     xp, w = model.xp, model.w
     v = xp.zeros_like(w)
     if state is None:
-        state = State(0, model.weights(), to_host(v), 0)
+        state = State(0, model.weights(), to_host(v))
     w[...], v[...] = xp.asarray(state.w), xp.asarray(state.v)
     train_x, train_y = xp.asarray(data.train.images), xp.asarray(data.train.labels)
     test_x, test_y = xp.asarray(data.test.images), xp.asarray(data.test.labels)
@@ -109,7 +110,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
         order = xp.asarray(epoch_order(N, settings.seed, epoch))
         with np.errstate(all="ignore"):  # a run that diverges is told by its loss, not by warnings
             losses, correct = one_epoch(model, v, train_x, train_y, order, B, lr, settings.momentum)
-            test_loss, test_correct, classes = evaluate(model, test_x, test_y)
+            test_loss, test_correct, told = evaluate(model, test_x, test_y)
 
         record = {"epoch": epoch, "lr": lr}
         bad = np.flatnonzero(~np.isfinite(losses))
@@ -117,10 +118,10 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
             t = int(bad[0]) if len(bad) else updates
             record |= dict.fromkeys(METRICS)
             record |= {"status": "diverged", "update": (epoch - 1) * updates + t}
-            frozen = 0
+            told, frozen = None, 0
         else:
             sizes = np.minimum(B, N - B * np.arange(updates))
-            frozen = state.frozen + 1 if classes == 1 else 0
+            frozen = 0 if told is None else state.frozen + 1 if told == state.told else 1
             record |= {
                 "train_loss": float(losses @ sizes / N),
                 "train_accuracy": correct / N,
@@ -128,7 +129,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
                 "test_accuracy": test_correct / len(test_y),
                 "status": "stuck" if frozen >= STUCK_AFTER else "ok",
             }
-        state = State(epoch, model.weights(), np.array(to_host(v)), frozen)
+        state = State(epoch, model.weights(), np.array(to_host(v)), told, frozen)
         yield record | {"seconds": perf_counter() - began}, state
         if record["status"] == "diverged":
             return
@@ -156,11 +157,12 @@ METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
 def evaluate(model, x, y):
-    """Mean loss, number correct and number of different classes told, over images x and labels y.
+    """Mean loss, number correct, and the class given to every image (None if there are several).
 
     Shapes:  x as in LeNet5.gradient, y (N,), both on the model's device
     """
     z = model.logits(x).T  # (10, N)
     loss, correct, _ = softmax_cross_entropy(z, y, len(y))
-    told = model.xp.bincount(z.argmax(axis=0), minlength=len(z))  # (10,)
-    return float(loss), int(correct), int((told > 0).sum())
+    told = z.argmax(axis=0)  # (N,)
+    first, last = int(told.min()), int(told.max())
+    return float(loss), int(correct), first if first == last else None

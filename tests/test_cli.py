@@ -255,6 +255,32 @@ def test_plot_draws_a_sweep_again(call, copy):
     assert (copy / "accuracy.png").exists() and str(copy / "metrics.csv") in done.stdout
 
 
+def test_plot_draws_a_sweep_into_another_folder(call, copy, tmp_path):
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    done = call("plot", copy, "--out", tmp_path / "elsewhere" / "new")
+    assert str(tmp_path / "elsewhere" / "new" / "accuracy.png") in done.stdout
+    drawn = {path.name for path in (tmp_path / "elsewhere" / "new").iterdir()}
+    assert drawn == {"accuracy.png", "accuracy.svg", "metrics.csv", "table.txt"}
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_long_sweep_says_every_minute_how_far_it_is(call, cli, small_mnist, tmp_path):
+    one = sweep_of(small_mnist, tmp_path / "out", "--batch-sizes", "64", "--epochs", "3")
+    assert call(*one).stderr.count(" left; ") == 1  # the run's end
+    cli.MINUTE = 0.0
+    said = call(*one, "--fresh").stderr
+    assert re.search(r"0 of 1 runs, 0:0\d left; b 64, seed 0: .* after epoch 1\n", said)
+    assert said.count(" left; ") == 3
+
+
+def test_a_terminal_without_greek_gets_a_question_mark():
+    command = [sys.executable, str(PROGRAM), "rates", "--epochs", "1"]
+    done = subprocess.run(
+        command, capture_output=True, timeout=120, env={**os.environ, "PYTHONIOENCODING": "latin-1"}
+    )
+    assert done.returncode == 0 and b"effective rate ?/(1-m)" in done.stdout
+
+
 def test_plot_draws_several_beside_each_other(call, copy, small_mnist, tmp_path):
     one = ("--batch-sizes", "128", "--epochs", "1", "--rule", "sqrt")
     call(*sweep_of(small_mnist, tmp_path / "sqrt", *one))

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -187,7 +188,7 @@ def test_a_truncated_file_is_named(tmp_path):
     put(tmp_path, DIGITS)
     path = tmp_path / f"{FILES[0]}.gz"
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(DataError, match=r"train-images.* is truncated; delete it and run"):
+    with pytest.raises(DataError, match=r"train-images.* is truncated; move it away and run"):
         load_dataset("mnist", tmp_path, known=KNOWN)
 
 
@@ -444,6 +445,9 @@ class Mirror(http.server.BaseHTTPRequestHandler):
             return self.send_error(what)
         if what == "silent":
             return time.sleep(0.8)
+        if what == "hangs up":  # unread bytes and no answer: the connection is reset
+            self.close_connection = True
+            return None
         if what == "redirects":
             self.send_response(302)
             self.send_header("Location", "/elsewhere" + self.path)
@@ -517,6 +521,13 @@ def test_a_download_is_verified_kept_and_told_a_line_a_file(mirror, tmp_path):
     assert len(mirror.handler.asked) == asked == 4
 
 
+def test_a_long_download_says_how_far_it_is(mirror, tmp_path):
+    mirror.handler.script[:] = ["trickles"]
+    said, patience = [], replace(IMPATIENT, quiet=0.05, silence=5.0)
+    load_dataset("mnist", tmp_path, log=said.append, known=mirror.known, patience=patience)
+    assert said[0].startswith("downloading") and said[1] == "  0.0 MB are here"
+
+
 def test_only_what_is_missing_is_fetched(mirror, tmp_path):
     put(tmp_path, DIGITS)
     (tmp_path / f"{FILES[1]}.gz").unlink()
@@ -525,7 +536,7 @@ def test_only_what_is_missing_is_fetched(mirror, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "once", [500, 503, "truncates", "stalls", "trickles", "redirects", "digits"]
+    "once", [500, 503, "truncates", "stalls", "trickles", "redirects", "digits", "hangs up"]
 )
 def test_what_passes_is_asked_again(mirror, tmp_path, once):
     mirror.handler.script[:] = [once]
@@ -543,6 +554,7 @@ def test_what_passes_is_asked_again(mirror, tmp_path, once):
         ("stalls", "stalled"),
         ("trickles", "stalled"),
         ("silent", "no answer"),
+        ("hangs up", "closed connection"),
         ("corrupts", "no IDX file|wrong bytes"),
         ("portal", "no IDX file"),
         ("bomb", "no IDX file"),

@@ -1,10 +1,20 @@
 """A handful of each of endurance.py's attacks; `python tests/endurance.py` is the long form."""
 
+import os
 import signal
 import sys
 
 import pytest
-from endurance import faults, fingerprint, flipped_bits, fuzz, kill_and_resume, make_data, start
+from endurance import (
+    faults,
+    fingerprint,
+    flipped_bits,
+    fuzz,
+    kill_and_resume,
+    make_data,
+    start,
+    wait_for,
+)
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills as POSIX does")
 
@@ -41,9 +51,16 @@ def test_a_fault_in_mid_run_ends_in_a_sentence_and_costs_nothing(data, tmp_path)
 
 def test_one_result_whatever_the_jobs_and_threads(data, tmp_path):
     found = set()
-    for jobs, threads in ((1, 1), (2, 3), (1, 4)):
+    for jobs, threads, cut in ((1, 1, False), (2, 2, True), (2, 3, False), (1, 4, True)):
         out = tmp_path / f"{jobs}-{threads}"
-        process = start(data, out, "--jobs", str(jobs), "--threads", str(threads))
-        assert process.communicate() and process.returncode == 0
+        more = "--jobs", str(jobs), "--threads", str(threads)
+        if cut:
+            process = start(data, out, *more)
+            wait_for(lambda out=out: any(p.stat().st_size for p in out.glob("*/epochs.jsonl")))
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+        process = start(data, out, *more)
+        said = process.communicate()[1]
+        assert process.returncode == 0 and ("goes on after its epoch" in said) == cut
         found.add(fingerprint(out))
     assert len(found) == 1

@@ -1,5 +1,6 @@
 """Files that survive: written aside, one owner a folder, one sentence when it cannot be."""
 
+import errno
 import subprocess
 import sys
 
@@ -42,6 +43,26 @@ def test_a_killed_owner_leaves_no_lock_behind(tmp_path, holder):
     holder.wait()
     with locked(tmp_path):
         pass
+
+
+def test_what_a_killed_owner_left_half_written_is_deleted(tmp_path):
+    (tmp_path / ".metrics.csv.123.part").write_text("half")
+    (tmp_path / "mine.part").write_text("not ours")
+    with locked(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "mine.part"]
+
+
+def test_a_folder_that_cannot_be_locked_is_not_told_as_in_use(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(StorageError, match=r"cannot lock .*\(No locks available\): give --out"):
+        with locked(tmp_path):
+            pass
 
 
 def test_one_who_is_about_to_leave_is_waited_for(tmp_path, holder):

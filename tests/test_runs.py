@@ -30,13 +30,24 @@ def record(epoch, **columns):
 def state(epoch, dtype=np.float32):
     rng = np.random.default_rng(epoch)
     w, v = rng.normal(size=(2, P)).astype(dtype)
-    return State(epoch, w, v, epoch % 4)
+    return State(epoch, w, v, epoch % 3 or None, epoch % 4)
+
+
+def silence(line):
+    pytest.fail(f"nothing was to be said, but: {line}")
+
+
+def opened(out, settings=SETTINGS, digest="abc"):
+    """A run's folder, made."""
+    folder = RunFolder(out, settings, digest)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def saved(out, epochs, settings=SETTINGS, digest="abc"):
     """A folder in which that many epochs were saved, one by one."""
-    folder = RunFolder(out, settings, digest)
-    folder.resume()
+    folder = opened(out, settings, digest)
+    folder.resume(silence)
     records = []
     for epoch in range(1, epochs + 1):
         records.append(record(epoch))
@@ -47,7 +58,8 @@ def saved(out, epochs, settings=SETTINGS, digest="abc"):
 def same(one, other):
     """Whether two states are the same, bit by bit."""
     return (
-        (one.epoch, one.frozen, one.w.dtype) == (other.epoch, other.frozen, other.w.dtype)
+        (one.epoch, one.told, one.frozen) == (other.epoch, other.told, other.frozen)
+        and one.w.dtype == other.w.dtype
         and one.w.tobytes() == other.w.tobytes()
         and one.v.tobytes() == other.v.tobytes()
     )
@@ -65,16 +77,16 @@ def flip(path, place, bit=0):
 
 def test_a_folder_goes_on_from_what_was_saved(tmp_path):
     folder, records = saved(tmp_path, 4)
-    found, after = RunFolder(tmp_path, SETTINGS, "abc").resume()
+    found, after = RunFolder(tmp_path, SETTINGS, "abc").resume(silence)
     assert found == records and same(after, state(4))
     assert folder.records() == records and not folder.finished()
     assert folder.path == tmp_path / run_name(SETTINGS)
 
 
 def test_nothing_saved_is_a_beginning(tmp_path):
-    folder = RunFolder(tmp_path / "new", SETTINGS, "abc")
+    folder = opened(tmp_path / "new")
     assert folder.records() == [] and not folder.finished()
-    assert folder.resume() == ([], None)
+    assert folder.resume(silence) == ([], None)
     said = json.loads((folder.path / "run.json").read_bytes())
     # A base batch size means nothing under --rule none, nor a warmup's length without a warmup.
     matter = asdict(SETTINGS)
@@ -96,8 +108,8 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
     st.booleans(),
 )
 def test_any_records_come_back_from_the_lines_and_from_a_checkpoint(tmp_path_factory, rows, bad):
-    folder = RunFolder(tmp_path_factory.mktemp("run"), SETTINGS, "abc")
-    folder.resume()
+    folder = opened(tmp_path_factory.mktemp("run"))
+    folder.resume(silence)
     names = ("lr", "seconds", *METRICS, "status")
     records = [dict(zip(names, row, strict=True)) | {"epoch": i} for i, row in enumerate(rows, 1)]
     if bad:
@@ -105,16 +117,16 @@ def test_any_records_come_back_from_the_lines_and_from_a_checkpoint(tmp_path_fac
     for n in range(1, len(records) + 1):
         folder.save(records[:n], state(n))
     assert read_records(folder.lines) == records
-    found, after = folder.resume()
+    found, after = folder.resume(silence)
     assert found == records and (after is None or same(after, state(len(records))))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_checkpoint_keeps_the_bits_of_either_dtype(tmp_path, dtype):
-    folder = RunFolder(tmp_path, SETTINGS, "abc")
-    folder.resume()
+    folder = opened(tmp_path)
+    folder.resume(silence)
     folder.save([record(1)], state(1, dtype))
-    records, found = read_checkpoint(folder.newest)
+    _, records, found = read_checkpoint(folder.newest)
     assert records == [record(1)] and same(found, state(1, dtype))
 
 
@@ -133,7 +145,7 @@ def test_what_is_written_leaves_nothing_beside_it(tmp_path):
     folder, _ = saved(tmp_path, 3)
     names = {"run.json", "epochs.jsonl", "checkpoint.npz", "checkpoint-previous.npz"}
     assert {path.name for path in folder.path.iterdir()} == names
-    assert same(read_checkpoint(folder.previous)[1], state(2))
+    assert same(read_checkpoint(folder.previous)[2], state(2))
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
@@ -205,7 +217,7 @@ def test_a_damaged_checkpoint_is_noticed(tmp_path):
     for place in (*ends, *inside):
         flip(path, place, place % 8)
         try:
-            found, after = read_checkpoint(path)
+            _, found, after = read_checkpoint(path)
         except DamagedError as error:
             assert str(path) in str(error)
             noticed += 1
@@ -221,16 +233,21 @@ def test_a_damaged_checkpoint_is_noticed(tmp_path):
 
 def test_a_checkpoint_that_holds_something_else_is_refused(tmp_path):
     path = tmp_path / "checkpoint.npz"
-    said = np.frombuffer(json.dumps({"records": [], "epoch": 0, "frozen": 0}).encode(), np.uint8)
-    good = {"w": np.zeros(P), "v": np.zeros(P), "said": said}
+    words = {"run": {}, "records": [], "epoch": 0, "told": None, "frozen": 0}
+
+    def bytes_of(**other):
+        return np.frombuffer(json.dumps(words | other).encode(), np.uint8)
+
+    good = {"w": np.zeros(P), "v": np.zeros(P), "said": bytes_of()}
     np.savez(path, **good)
-    assert read_checkpoint(path)[1].epoch == 0
+    assert read_checkpoint(path)[2].epoch == 0
     for wrong in (
         {"w": np.zeros(P - 1)},
         {"v": np.zeros((P, 1))},
         {"v": np.zeros(P, np.float32)},
         {"w": np.zeros(P, int), "v": np.zeros(P, int)},
-        {"said": np.frombuffer(b'{"records": [], "epoch": 1, "frozen": 0}', np.uint8)},
+        {"said": bytes_of(epoch=1)},
+        {"said": bytes_of(run=None)},
         {"said": np.frombuffer(b"[]", np.uint8)},
         {"w": np.array([None] * P, dtype=object)},
     ):
@@ -245,21 +262,25 @@ def test_a_checkpoint_that_holds_something_else_is_refused(tmp_path):
 def test_with_the_newest_checkpoint_damaged_the_one_before_costs_an_epoch(tmp_path):
     folder, records = saved(tmp_path, 3)
     flip(folder.newest, 5_000)
-    found, after = folder.resume()
+    said = []
+    found, after = folder.resume(said.append)
     assert found == records[:2] and same(after, state(2))
+    assert len(said) == 1 and f"{folder.newest} is damaged" in said[0] and "epoch 3" in said[0]
     assert folder.records() == records[:2]  # the lines were made to agree
     folder.save(records, state(3))
-    assert folder.records() == records and same(folder.resume()[1], state(3))
+    assert folder.records() == records and same(folder.resume(silence)[1], state(3))
 
 
 def test_with_both_checkpoints_damaged_the_run_starts_over(tmp_path):
     folder, records = saved(tmp_path, 3)
     flip(folder.newest, 5_000)
     folder.previous.write_bytes(b"")
-    assert folder.resume() == ([], None)
+    said = []
+    assert folder.resume(said.append) == ([], None)
+    assert len(said) == 1 and "goes on from epoch 1" in said[0]
     assert folder.records() == []
     folder.save(records[:1], state(1))
-    assert folder.resume()[0] == records[:1]
+    assert folder.resume(silence)[0] == records[:1]
 
 
 def test_lines_that_were_lost_are_made_again_from_the_checkpoint(tmp_path):
@@ -267,7 +288,7 @@ def test_lines_that_were_lost_are_made_again_from_the_checkpoint(tmp_path):
     whole = folder.lines.read_bytes()
     for damage in (b"", whole[:50], whole[: len(whole) - 5], whole + b"torn"):
         folder.lines.write_bytes(damage)
-        assert folder.resume()[0] == records
+        assert folder.resume(silence)[0] == records
         assert folder.lines.read_bytes() == whole
 
 
@@ -373,10 +394,24 @@ def test_a_folder_of_another_run_is_refused(tmp_path):
 
 def test_a_damaged_run_json_costs_nothing(tmp_path):
     folder, records = saved(tmp_path, 2)
-    (folder.path / "run.json").write_bytes(b"{")
-    assert folder.records() == records
-    assert folder.resume()[0] == records
-    assert runs.read_json(folder.path / "run.json")["digest"] == "abc"
+    for damage in (b"{", None):
+        (folder.path / "run.json").unlink()
+        if damage:
+            (folder.path / "run.json").write_bytes(damage)
+        assert folder.records() == []  # the lines do not say whose they are
+        assert folder.resume(silence)[0] == records == folder.records()
+        assert runs.read_json(folder.path / "run.json")["digest"] == "abc"
+
+
+def test_a_checkpoint_of_another_run_is_refused_where_nothing_else_tells(tmp_path):
+    folder, records = saved(tmp_path, 2)
+    (folder.path / "run.json").unlink()
+    for settings, digest in ((SETTINGS, "another"), (replace(SETTINGS, epochs=10), "abc")):
+        other = RunFolder(tmp_path, settings, digest)
+        assert other.path == folder.path
+        with pytest.raises(DamagedError, match=r"checkpoint\.npz belongs to another run: move"):
+            other.resume(silence)
+    assert folder.resume(silence)[0] == records  # it was left as it is
 
 
 def test_a_name_says_what_differs_from_the_report():
@@ -412,3 +447,23 @@ def test_a_name_is_one_folder_anywhere(values, other):
     one, two = run_name(Settings(**values)), run_name(Settings(**other))
     assert (one == two) == (values == other)
     assert not set(one) & set('/\\:*?"<>| ') and len(one) < 100
+
+
+# -- any bytes at all
+
+READERS = (read_records, read_checkpoint, runs.read_metrics, runs.read_json)
+START = {runs.read_metrics: f"{HEAD}\n".encode(), read_checkpoint: b"PK\x03\x04"}
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+@effort(max_examples=150)
+@given(st.binary(max_size=300), st.booleans())
+def test_any_bytes_are_a_value_or_a_users_error(tmp_path_factory, read, text, begins_well):
+    path = tmp_path_factory.getbasetemp() / f"any-{read.__name__}"
+    path.write_bytes(START.get(read, b"{") * begins_well + text)
+    try:
+        value = read(path)
+    except DamagedError as error:
+        assert str(path) in str(error) and str(error).isprintable()
+    else:
+        assert isinstance(value, list | dict)

@@ -14,6 +14,7 @@ def curve(*accuracies, status=None):
         {
             "epoch": i,
             "test_accuracy": a,
+            "update": 100 * i,
             "status": "diverged" if a is None else (status or {}).get(i, "ok"),
         }
         for i, a in enumerate(accuracies, start=1)
@@ -57,8 +58,8 @@ def test_the_target_counts_when_it_is_reached_and_an_epoch_may_have_no_accuracy(
     ("records", "failure", "expected"),
     [
         (curve(0.1, 0.2, 0.3, 0.4), None, ["0.4000", "0.4000", "-", "ok"]),
-        (curve(0.3, None), None, ["0.3000", "-", "-", "diverged in epoch 2"]),
-        (curve(None), None, ["-", "-", "-", "diverged in epoch 1"]),
+        (curve(0.3, None), None, ["0.3000", "-", "-", "diverged in epoch 2, update 200"]),
+        (curve(None), None, ["-", "-", "-", "diverged in epoch 1, update 100"]),
         (curve(0.3, 0.4), None, ["0.4000", "0.4000", "-", "cut after epoch 2"]),
         ([], None, ["-", "-", "-", "not started"]),
         ([], "its process was killed", ["-", "-", "-", "failed: its process was killed"]),
@@ -78,7 +79,7 @@ def test_a_run_that_escaped_says_when_it_was_stuck():
     stuck = dict.fromkeys((3, 4, 5, 9, 11, 12), "stuck")
     assert status_of(curve(*[0.1] * 13, status=stuck)) == "ok (stuck in epochs 3-5, 9, 11-12)"
     assert status_of(curve(*[0.1] * 12, status=stuck)) == "stuck (from epoch 11)"
-    assert status_of([*curve(0.1, 0.1), *curve(None)]) == "diverged in epoch 1"
+    assert status_of([*curve(0.1, 0.1), *curve(None)]) == "diverged in epoch 1, update 100"
 
 
 def test_seeds_share_a_line_median_and_spread():

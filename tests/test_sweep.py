@@ -36,7 +36,7 @@ def opened(out, question, data, log=print):
 def left(out, settings):
     """(records without their seconds, w, v) that a run left on disk."""
     folder = out / runs.run_name(settings)
-    records, state = runs.read_checkpoint(folder / "checkpoint.npz")
+    _, records, state = runs.read_checkpoint(folder / "checkpoint.npz")
     assert runs.read_records(folder / "epochs.jsonl") == records
     return [{**record, "seconds": None} for record in records], state.w.tobytes(), state.v.tobytes()
 
@@ -160,9 +160,11 @@ class Killer:
 
 def test_a_worker_that_is_killed_is_tried_again_and_loses_nothing(tiny, by_two, tmp_path):
     cells = Question(COMMON, (32, 64), (3,)).cells()
-    killer = Killer(cells[0], times=1)
-    assert run_cells(tmp_path, cells, tiny, on_epoch=killer) == {}
+    killer, said = Killer(cells[0], times=1), []
+    assert run_cells(tmp_path, cells, tiny, on_epoch=killer, log=said.append) == {}
     assert len(killer.killed) == 1
+    (line,) = said
+    assert line.startswith(runs.run_name(cells[0])) and "SIGKILL" in line and "once more" in line
     for cell in cells:
         assert left(tmp_path, cell) == left(by_two[0], cell)
 
@@ -179,12 +181,42 @@ def test_a_worker_that_is_killed_twice_fails_alone(tiny, tmp_path):
     assert epochs == sorted(set(epochs)) and len(epochs) >= 2
 
 
-def test_a_worker_that_raises_fails_alone_with_its_reason(tiny, tmp_path):
+def test_a_worker_that_is_refused_is_not_tried_again(tiny, tmp_path):
     too_large, other = replace(COMMON, batch_size=101), replace(COMMON, batch_size=100)
-    failures = run_cells(tmp_path, [too_large, other], tiny, jobs=2)
-    assert list(failures) == [too_large]
-    assert "batch size 101 is larger than the training set of 100 images" in failures[too_large]
+    said = []
+    failures = run_cells(tmp_path, [too_large, other], tiny, jobs=2, log=said.append)
+    sentence = "batch size 101 is larger than the training set of 100 images"
+    assert failures == {too_large: sentence} and said == []
     assert len(left(tmp_path, other)[0]) == 2
+
+
+def test_a_worker_that_raises_is_tried_again_and_fails_alone_with_its_reason(tiny, tmp_path):
+    """Images are missing that have labels: an IndexError, and not the user's fault."""
+    broken = replace(tiny, train=Split(tiny.train.images[:60], tiny.train.labels))
+    said = []
+    failures = run_cells(tmp_path, [replace(COMMON, batch_size=50)], broken, log=said.append)
+    (why,) = failures.values()
+    assert why.startswith("IndexError: ") and len(said) == 1 and why in said[0]
+
+
+def test_a_damaged_checkpoint_is_told_through_the_worker(tiny, by_two, tmp_path):
+    cell = Question(COMMON, (32,), (3,)).cells()[0]
+    run_cells(tmp_path, [cell], tiny)
+    (tmp_path / runs.run_name(cell) / "checkpoint.npz").write_bytes(b"damaged")
+    said = []
+    assert run_cells(tmp_path, [cell], tiny, log=said.append) == {}
+    assert len(said) == 1 and "is damaged" in said[0] and "goes on from epoch 2" in said[0]
+    assert left(tmp_path, cell) == left(by_two[0], cell)
+
+
+def test_a_folder_that_went_away_does_not_come_back_empty(tiny, tmp_path):
+    gone = tmp_path / "gone"
+    cells = Question(COMMON, (32, 64), (0,)).cells()
+    with pytest.raises(StorageError, match=r"cannot write .*gone"):
+        run_cell(gone, cells[0], tiny)
+    with pytest.raises(UserError, match=r"cannot write .*gone"):
+        run_cells(gone, cells, tiny, jobs=2)
+    assert not gone.exists()
 
 
 def test_a_folder_that_cannot_be_written_stops_all(tiny, tmp_path):

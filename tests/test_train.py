@@ -166,7 +166,7 @@ def test_going_on_from_a_state_gives_the_bits_of_the_uncut_run(tiny, settings):
 
 def test_a_state_after_the_last_epoch_leaves_nothing_to_do(tiny):
     settings = Settings(batch_size=50, epochs=2)
-    assert list(train(settings, tiny, state=State(2, weights(), weights() * 0, 0))) == []
+    assert list(train(settings, tiny, state=State(2, weights(), weights() * 0))) == []
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
@@ -193,7 +193,7 @@ def test_all_batch_sizes_start_from_the_weights_of_the_seed(tiny):
 
 def test_the_shuffle_is_of_the_seed_and_of_the_epoch(tiny):
     """From the same weights, another seed or another epoch takes the images in another order."""
-    begin = State(1, weights(), weights() * 0, 0)
+    begin = State(1, weights(), weights() * 0)
     settings = Settings(batch_size=32, lr=0.05, epochs=2)
     ends = [
         run(settings, tiny, state=begin)[1][-1].w,
@@ -238,7 +238,7 @@ def test_a_run_that_diverges_says_at_which_update_and_ends_without_a_warning(tin
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_update_is_counted_over_all_epochs(tiny, threads):
     """Two whole epochs of 2 updates came before: the first loss of the third is update 4."""
-    broken = State(2, weights() * np.float32(1e20), weights() * 0, 0)
+    broken = State(2, weights() * np.float32(1e20), weights() * 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         settings = Settings(batch_size=64, epochs=9)
@@ -266,10 +266,10 @@ def one_class(k):
 
 def test_a_network_frozen_on_one_class_is_stuck_from_the_third_epoch_on(tiny):
     settings = Settings(batch_size=50, lr=STILL, epochs=5)
-    begin = State(0, one_class(1), one_class(1) * 0, 0)
+    begin = State(0, one_class(1), one_class(1) * 0)
     records, states = run(settings, tiny, state=begin)
     assert [record["status"] for record in records] == ["ok", "ok", "stuck", "stuck", "stuck"]
-    assert [state.frozen for state in states] == [1, 2, 3, 4, 5]
+    assert [(state.told, state.frozen) for state in states] == [(1, n) for n in range(1, 6)]
     assert records[0]["test_accuracy"] == np.mean(tiny.test.labels == 1)
     # Cut in mid-count, it goes on counting.
     rest, _ = run(settings, tiny, state=states[1])
@@ -281,9 +281,18 @@ def test_a_stuck_network_may_escape_and_is_then_ok(tiny):
     model.params["fc3.W"][...] *= 20
     assert len(set(model.logits(tiny.test.images).argmax(axis=1))) > 1
     settings = Settings(batch_size=50, lr=STILL, epochs=4)
-    begin = State(3, model.weights(), model.weights() * 0, 7)
+    begin = State(3, model.weights(), model.weights() * 0, told=1, frozen=7)
     (record,), (state,) = run(settings, tiny, state=begin)
-    assert (record["status"], state.frozen) == ("ok", 0)
+    assert (record["status"], state.told, state.frozen) == ("ok", None, 0)
+
+
+def test_a_network_that_changes_from_one_class_to_another_is_not_frozen(tiny):
+    """Large batches start so: all images class 3, then all class 1. The count begins anew."""
+    settings = Settings(batch_size=50, lr=STILL, epochs=4)
+    begin = State(2, one_class(1), one_class(1) * 0, told=3, frozen=2)
+    records, states = run(settings, tiny, state=begin)
+    assert [record["status"] for record in records] == ["ok", "ok"]
+    assert [(state.told, state.frozen) for state in states] == [(1, 1), (1, 2)]
 
 
 # -- refused, learnt, dtype
