@@ -9,6 +9,7 @@ spoil.
 import multiprocessing
 import platform
 import time
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -85,6 +86,11 @@ def _live(builder, arguments, handle, batch_size, pipe):
 
 def _peak_memory():
     """The most memory that this process has held, in bytes; None where that cannot be asked."""
+    try:  # Linux, whose getrusage would tell of the parent's too: it outlives fork and exec
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        pass
     try:
         import resource
     except ImportError:  # Windows
@@ -132,14 +138,14 @@ class Contender:
             process.join()
 
 
-def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, threads=None, log=print):
+def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print):
     """Measure every contender at every batch size; returns what `bench --json` writes.
 
     Units:  seconds per epoch of training and per forward pass over the test set; bytes
     """
     from .sweep import share
 
-    threads = threads or cores()
+    threads = cores()
     handle = share(dataset, multiprocessing.get_context("spawn"))
     measured, absent = [], {}
     for batch_size in batch_sizes:

@@ -333,7 +333,7 @@ def _read_glyphs(folder):
     for file, expected in zip(FILES, digests, strict=True):
         array, found = read_digested(place / f"{file}.gz")
         if found != expected:
-            raise DataError(f"{_wrong(place / file, 'glyphs', found, str(expected), {})}")
+            raise DataError(f"{_wrong(place / f'{file}.gz', 'glyphs', found, str(expected), {})}")
         arrays.append(array)
     return _dataset("glyphs", arrays, f"drawn from matplotlib's fonts, kept in {place}")
 

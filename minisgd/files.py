@@ -29,7 +29,7 @@ class BusyError(UserError):
 
 
 @contextmanager
-def _told(path):
+def told(path):
     """Turn what the system says of a path into one sentence."""
     try:
         yield
@@ -42,7 +42,7 @@ def _told(path):
 
 def make_folder(path, parents=True):
     """Make a folder, and those above it; there already is fine. Raises: StorageError."""
-    with _told(path):
+    with told(path):
         Path(path).mkdir(parents=parents, exist_ok=True)
 
 
@@ -56,7 +56,7 @@ def write_aside(path, source, keep=None):
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     if isinstance(source, bytes):
         source = io.BytesIO(source)
-    with _told(path):
+    with told(path):
         try:
             with open(part, "wb") as out:
                 shutil.copyfileobj(source, out)
@@ -71,7 +71,7 @@ def write_aside(path, source, keep=None):
 
 def append(path, line):
     """Put bytes at the end of a file, on the disk. A crash may leave a part of them."""
-    with _told(path), open(path, "ab") as out:
+    with told(path), open(path, "ab") as out:
         out.write(line)
         out.flush()
         os.fsync(out.fileno())
@@ -89,8 +89,8 @@ def locked(folder, wait=0.0):
     Raises:  BusyError naming the process that holds it; StorageError
     """
     path = Path(folder) / LOCK
-    with _told(path):
-        file = open(path, "a+b")
+    with told(path):
+        file = open(path, "a+b", buffering=0)  # nothing is left to be written when it is closed
     with file:
         until = time.monotonic() + wait
         while not _try_lock(file, folder):
@@ -99,13 +99,12 @@ def locked(folder, wait=0.0):
                 holder = file.read(200).decode("utf-8", "replace").strip() or "another process"
                 raise BusyError(f"{folder} is in use by {holder}: wait for it, or stop it")
             time.sleep(0.05)
-        with _told(path):
+        with told(path):
+            for part in Path(folder).glob(".*.part"):
+                part.unlink(missing_ok=True)  # first: on a full disk they may be what fills it
             file.truncate(0)
             said = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%F %T')}"
             file.write(said.encode())
-            file.flush()
-            for part in Path(folder).glob(".*.part"):
-                part.unlink(missing_ok=True)
         yield
 
 

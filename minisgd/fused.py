@@ -105,7 +105,7 @@ class ConvReLUPool:
         xp.maximum(y[:, 0], y[:, 1], out=of_rows)
         xp.maximum(of_rows[0], of_rows[1], out=s.pooled)  # (F, PH PW N)
         s.pooled += self.b[:, None]
-        xp.maximum(s.pooled, s.zero, out=s.pooled)  # NumPy is half as fast with a number
+        xp.maximum(s.pooled, s.zero, out=s.pooled)  # half as fast with a number, at this size
         self.cache = s
         return s.pooled.reshape(self.F, self.PH, self.PW, -1)  # (F, PH, PW, N)
 

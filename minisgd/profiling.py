@@ -17,7 +17,7 @@ import numpy as np
 
 from .data import epoch_order
 from .lenet import SHAPES, LeNet5
-from .train import one_epoch
+from .train import evaluate, one_epoch
 
 # The first that fits says what a line does.
 KINDS = (
@@ -94,16 +94,31 @@ class _Tracer:
 
 
 def profile(data, batch_size=512, images=6_000):
-    """([(layer, kind, microseconds an image)], the largest first, floor, FLOP/s), on one thread."""
+    """Profile one thread: rows, floor, FLOP/s, epoch.
+
+    rows:   [(layer, kind, microseconds an image)], the largest first
+    floor:  the microseconds that the multiply-adds alone would take, at FLOP/s
+    epoch:  {part: seconds} of a whole epoch, without the trace: training, shuffle, test set
+    """
     from threadpoolctl import threadpool_limits
 
     images = min(images, len(data.train.labels))
-    order = epoch_order(len(data.train.labels), 0, 1)[:images]
-    x, y = data.train.images, data.train.labels
+    x, y, N = data.train.images, data.train.labels, len(data.train.labels)
+    epoch, began = {}, time.perf_counter()
+    order = epoch_order(N, 0, 1)[:images]
+    epoch["shuffle"] = time.perf_counter() - began
     model = LeNet5(seed=0)
     with threadpool_limits(1, user_api="blas"):
         flops = gemm_flops()
         one_epoch(model, None, x, y, order, batch_size, 0.01)  # warm up
+        for part, work in (
+            ("training", lambda: one_epoch(model, None, x, y, order, batch_size, 0.01)),
+            ("test set", lambda: evaluate(model, data.test.images, data.test.labels)),
+        ):
+            began = time.perf_counter()
+            work()
+            epoch[part] = time.perf_counter() - began
+        epoch["training"] *= N / images
         tracer = _Tracer(model.lanes.networks)
         tracer.last = time.perf_counter()
         sys.settrace(tracer)
@@ -114,11 +129,11 @@ def profile(data, batch_size=512, images=6_000):
     tracer.spent.pop(None, None)
     rows = [(*place, 1e6 * spent / images) for place, spent in tracer.spent.items()]
     floor = 1e6 * 2 * training_multiply_adds() / flops
-    return sorted(rows, key=lambda row: -row[2]), floor, flops
+    return sorted(rows, key=lambda row: -row[2]), floor, flops, epoch
 
 
-def table(rows, floor, flops):
-    """The lines of the table: layers down, kinds across, and the floor."""
+def table(rows, floor, flops, epoch):
+    """The lines of the table: layers down, kinds across, the floor, and the parts of an epoch."""
     layers = ["conv1", "conv2", "fc1", "fc2", "fc3", "input", "loss", "update", "pieces", "other"]
     kinds = [kind for kind, _ in KINDS] + ["other"]
     cells = defaultdict(float)
@@ -136,4 +151,7 @@ def table(rows, floor, flops):
         f"arithmetic floor: {floor:.2f} ({training_multiply_adds():,} multiply-adds at the "
         f"{flops / 1e9:.0f} GFLOP/s of a large product)"
     )
+    whole = sum(epoch.values())
+    parts = ", ".join(f"{part} {s:.3f} s ({s / whole:.1%})" for part, s in epoch.items())
+    lines.append(f"an epoch, without the trace: {parts}")
     return lines

@@ -10,14 +10,15 @@ from .errors import SettingError
 
 RULES = ("none", "sqrt", "linear")
 WARMUPS = ("none", "constant", "gradual")
+LARGEST = 10**9  # images in a batch
 
 
 def _factor(rule, batch_size, base_batch_size):
     """How much larger the rule makes the rate at b than at b0."""
-    if batch_size < 1 or base_batch_size < 1:
-        raise SettingError(
-            f"batch sizes must be at least 1, got {batch_size} (base batch size {base_batch_size})"
-        )
+    for size in (batch_size, base_batch_size):
+        if not 1 <= size <= LARGEST:
+            bound = "at least 1" if size < 1 else f"at most {LARGEST:,}"
+            raise SettingError(f"batch sizes must be {bound}, got {size}")
     if rule == "none":
         return 1.0
     if rule == "sqrt":

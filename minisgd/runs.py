@@ -4,7 +4,7 @@
     OUT/<run>/run.json           one run's settings, and the dataset it ran on
     OUT/<run>/epochs.jsonl       one line an epoch, appended; each line carries its checksum
     OUT/<run>/checkpoint.npz     w, v, and the records so far; the one before is kept beside it
-    OUT/metrics.csv              all epochs of all runs, tidy
+    OUT/metrics.csv              all epochs of all runs, tidy; beside it table.txt and the figure
 
 Everything but the appended lines is written aside, flushed to the disk and renamed, so that a crash
 leaves either the old file or the new one. Nothing is pickled.
@@ -14,16 +14,18 @@ import csv
 import io
 import json
 import platform
+import re
 import sys
 import zipfile
 import zlib
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from .errors import UserError
-from .files import StorageError, append, write_aside
+from .files import StorageError, append, told, write_aside
 from .lenet import P
 from .train import State
 
@@ -63,14 +65,15 @@ def what_matters(settings):
 
 
 def write_json(path, value):
-    """Write a value as indented JSON, aside and renamed."""
+    """Write an object as indented JSON, a checksum last, aside and renamed."""
+    value = value | {"crc32": _crc(value)}
     write_aside(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
 def read_json(path):
-    """The object in a JSON file; None if there is no such file.
+    """The object in a file of write_json; None if there is no such file.
 
-    Raises:  DamagedError if it holds anything but one object
+    Raises:  DamagedError if it holds anything else, or a bit of it was flipped
     """
     try:
         value = json.loads(Path(path).read_bytes())
@@ -80,7 +83,13 @@ def read_json(path):
         raise DamagedError(f"{path} is damaged ({error}): sweep --fresh starts over") from None
     if not isinstance(value, dict):
         raise DamagedError(f"{path} is damaged (it holds no object): sweep --fresh starts over")
+    if value.pop("crc32", None) != _crc(value):
+        raise DamagedError(f"{path} is damaged (its checksum differs): sweep --fresh starts over")
     return value
+
+
+def _crc(value):
+    return zlib.crc32(json.dumps(value).encode())
 
 
 def versions():
@@ -107,6 +116,21 @@ def blas_built_with():
         return np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
     except (KeyError, TypeError):
         return "unknown"
+
+
+RUN = re.compile(r"b\d+-lr\S+-seed\d+")  # as run_name gives them
+IN_A_RUN = re.compile(
+    r"run\.json|epochs\.jsonl|checkpoint(-previous)?\.(npz|damaged)|\.lock|\..*\.part"
+)
+
+
+def delete_run(folder):
+    """Delete what a run left in its folder, and the folder if nothing else is in it."""
+    for path in folder.iterdir():
+        if IN_A_RUN.fullmatch(path.name):
+            path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 class RunFolder:
@@ -143,7 +167,7 @@ class RunFolder:
     def resume(self, log):
         """(records, state) to go on from, state None at the start; makes the lines say the same.
 
-        A damaged checkpoint is put aside, which `log` says; the one before costs an epoch.
+        A damaged checkpoint is put aside, and the one before costs an epoch; `log` says so.
 
         Raises:  DamagedError if the checkpoint is another run's; StorageError
         """
@@ -154,17 +178,25 @@ class RunFolder:
             except FileNotFoundError:
                 continue
             except DamagedError as error:
-                path.replace(path.with_suffix(".damaged"))
+                with told(path):
+                    path.replace(path.with_suffix(".damaged"))
                 damaged.append(str(error))
                 continue
             if said != self.said:
                 raise DamagedError(f"{path} belongs to another run: move {self.path} away")
             break
+        had = len(read_records(self.lines))
+        if had > len(records) and not damaged:
+            damaged.append(f"{self.newest} is gone or older than {self.lines}")
         if damaged:
-            log(f"{'; '.join(damaged)}: put aside, the run goes on from epoch {len(records) + 1}")
+            log(f"{'; '.join(damaged)}: the run goes on from epoch {len(records) + 1}")
+        elif records and not is_last(records[-1], self.settings):
+            log(f"{self.path.name} goes on after its epoch {len(records)}")
         write_json(self.path / "run.json", self.said)
         lines = b"".join(map(_line, records))
-        if not self.lines.exists() or self.lines.read_bytes() != lines:
+        with told(self.lines):
+            agree = self.lines.exists() and self.lines.read_bytes() == lines
+        if not agree:
             write_aside(self.lines, lines)
         return records, state
 
@@ -240,6 +272,12 @@ def read_checkpoint(path):
                 if member.file_size > 1 << 26 or member.compress_type != zipfile.ZIP_STORED:
                     raise ValueError(f"{name} is not as this program writes it")
                 whole = io.BytesIO(archive.read(member))  # read whole: its CRC is checked first
+                if np.lib.format.read_magic(whole) != (1, 0):
+                    raise ValueError(f"{name} is not as this program writes it")
+                shape, _, dtype = np.lib.format.read_array_header_1_0(whole)
+                if prod(shape) * dtype.itemsize > member.file_size:  # before it is made room for
+                    raise ValueError(f"{name} claims to be {shape}")
+                whole.seek(0)
                 parts[name] = np.load(whole, allow_pickle=False)
         w, v = parts["w"], parts["v"]
         said = json.loads(parts["said"].tobytes())
@@ -272,8 +310,13 @@ def tidy(settings, record):
 
 def write_metrics(path, rows):
     """Write rows (dicts with COLUMNS) as CSV; None becomes an empty cell."""
+    write_table(path, COLUMNS, rows)
+
+
+def write_table(path, columns, rows):
+    """Write rows (dicts with these columns) as CSV, aside and renamed."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_aside(path, text.getvalue().encode())
@@ -303,6 +346,33 @@ def read_metrics(path):
     except (ValueError, csv.Error) as error:
         raise DamagedError(f"{path} is not a table of metrics: {error}") from None
     return rows
+
+
+def read_authors(path):
+    """The records of one of the authors' own tables, with the batch size of each.
+
+    Raises:  as read_metrics
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return [
+                {
+                    "batch_size": int(row["batch_size"]),
+                    "epoch": int(row["epoch"]),
+                    "lr": float(row["lr"]),
+                    "train_loss": None,
+                    "train_accuracy": float(row["train_accuracy"]),
+                    "test_loss": float(row["test_loss"]),
+                    "test_accuracy": float(row["test_accuracy"]),
+                    "seconds": float(row["time"]),
+                    "status": "ok",
+                }
+                for row in csv.DictReader(file)
+            ]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DamagedError(f"{path} is not a table of the authors': {error!r}") from None
 
 
 def _cell(column, text):

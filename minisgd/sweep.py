@@ -7,7 +7,6 @@ core waits for a last long one.
 
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 from dataclasses import dataclass, fields, replace
@@ -91,7 +90,7 @@ def check_folder(out):
         raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
 
 
-def open_folder(out, question, dataset, command, log):
+def open_folder(out, question, dataset, command, log, device="cpu"):
     """Note in OUT what is asked, or check it against what OUT has been asked before.
 
     Returns: the question with the batch sizes and seeds that the folder already had added
@@ -99,7 +98,7 @@ def open_folder(out, question, dataset, command, log):
     """
     path = Path(out) / "sweep.json"
     asked = common_settings(question.common) | {"dataset": dataset.name, "digest": dataset.digest}
-    now = runs.versions()
+    now = runs.versions() | {"device": device}
     began_with, went_on_with = now, []
     if path.exists():
         before, known = load_folder(out)
@@ -145,12 +144,11 @@ def fresh(out, log):
     out = Path(out)
     if not (out / "sweep.json").exists():
         return
-    kinds = ("*/run.json", "*/epochs.jsonl", "*/checkpoint*.npz")  # a cut --fresh leaves some
-    folders = sorted({path.parent for kind in kinds for path in out.glob(kind)})
+    folders = sorted(p for p in out.iterdir() if p.is_dir() and runs.RUN.fullmatch(p.name))
     epochs = sum(len(runs.read_records(folder / "epochs.jsonl")) for folder in folders)
     log(f"--fresh deletes {len(folders)} runs ({epochs} epochs) and their figure in {out}.")
     for folder in folders:
-        shutil.rmtree(folder)
+        runs.delete_run(folder)
     for name in ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "sweep.json"):
         (out / name).unlink(missing_ok=True)
 
@@ -333,6 +331,8 @@ def share(dataset, context):
 def shared(handle):
     """The dataset that was shared; its arrays are the same memory, not a copy."""
     arrays = list(_places(handle))
+    for array in arrays:
+        array.setflags(write=False)
     return Dataset(handle[2], Split(*arrays[:2]), Split(*arrays[2:]), *handle[3:])
 
 

@@ -31,7 +31,7 @@ from minisgd.data import load_dataset  # noqa: E402
 from minisgd.errors import UserError  # noqa: E402
 from minisgd.idx import read_idx, write_idx  # noqa: E402
 
-SWEEP = ("--batch-sizes", "32,128", "--epochs", "40", "--momentum", "0.9", "--lr", "0.02")
+SWEEP = ("--batch-sizes", "32,256", "--epochs", "40", "--momentum", "0.9", "--lr", "0.02")
 SWEEP += ("--rule", "sqrt", "--warmup", "gradual", "--warmup-epochs", "3", "--dataset", "glyphs")
 
 
@@ -71,18 +71,37 @@ def fingerprint(out):
     return f"{len(rows)} epochs, {total.hexdigest()[:16]}"
 
 
-def _children(pid):
+def _workers(pid):
+    """The processes that train for this one (it has others, such as the keeper of semaphores)."""
     try:
         tasks = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [t for t in map(int, tasks) if b"spawn_main" in _command(t)]
     except OSError:
         return []
-    return [int(task) for task in tasks]
+
+
+def _command(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _kept(out):
+    """The whole lines of every run so far, with the seconds that each epoch took: done again, an
+    epoch would have others.
+    """
+    lines = {path: path.read_bytes() for path in Path(out).glob("*/epochs.jsonl")}
+    return {path: text[: text.rfind(b"\n") + 1] for path, text in lines.items()}
+
+
+def _lost(kept):
+    """The runs of which an epoch that was kept is no longer there."""
+    return [p.parent.name for p, text in kept.items() if not p.read_bytes().startswith(text)]
 
 
 def kill_and_resume(data, work, kills, seed=0, log=print):
     """Kill a sweep (its parent, a worker, or all) at random moments until `kills` have hit.
 
-    Returns: counts: kills, resumed sweeps that ended, losses (results other than the uncut one's)
+    Returns: counts: kills, resumed sweeps that ended, losses (results other than the uncut one's,
+    or an epoch that was done twice)
     """
     rng = random.Random(seed)
     process = start(data, work / "uncut")
@@ -95,23 +114,25 @@ def kill_and_resume(data, work, kills, seed=0, log=print):
     counts = {"kills": 0, "sweeps": 0, "losses": 0}
     while counts["kills"] < kills:
         out = work / f"cut{counts['sweeps']}"
+        lost = []
         for attempt in range(100):
+            kept = _kept(out)
             process = start(data, out)
             hit = attempt < 8 and counts["kills"] < kills
             if hit:
                 try:
                     process.wait(rng.uniform(0, whole))
                 except subprocess.TimeoutExpired:
-                    counts["kills"] += 1
-                    _kill(process, rng.choice(("parent", "worker", "all")), rng)
+                    counts["kills"] += _kill(process, rng.choice(("parent", "worker", "all")), rng)
             process.communicate()
+            lost += _lost(kept)
             if process.returncode == 0:
                 break
         counts["sweeps"] += 1
         found = fingerprint(out)
-        if found != uncut:
+        if found != uncut or lost:
             counts["losses"] += 1
-            log(f"LOST in {out}: {found}, not {uncut}")
+            log(f"LOST in {out}: {found}, not {uncut}; epochs done twice in: {lost}")
         else:
             shutil.rmtree(out)
         log(f"{counts['kills']} kills, {counts['sweeps']} sweeps, {counts['losses']} losses")
@@ -119,16 +140,18 @@ def kill_and_resume(data, work, kills, seed=0, log=print):
 
 
 def _kill(process, whom, rng):
-    workers = _children(process.pid)
+    """Kill; whether it hit."""
+    workers = _workers(process.pid)
     try:
         if whom == "worker" and workers:
             os.kill(rng.choice(workers), signal.SIGKILL)
         elif whom == "all":
             os.killpg(process.pid, signal.SIGKILL)
         else:
-            process.kill()
+            os.kill(process.pid, signal.SIGKILL)
     except ProcessLookupError:
-        pass  # it was quicker
+        return False  # it was quicker
+    return True
 
 
 def good_files(folder):
@@ -233,7 +256,7 @@ def flipped_bits(work, cases, seed=0):
     files = good_files(work / "flips")
     counts = {"flips": 0, "believed": 0}
     for path, reader in files.items():
-        if reader not in (runs.read_checkpoint, runs.read_records):
+        if reader not in (runs.read_checkpoint, runs.read_records, runs.read_json):
             continue
         good = path.read_bytes()
         truth = reader(path)
@@ -246,7 +269,9 @@ def flipped_bits(work, cases, seed=0):
                 found = reader(path)
             except UserError:
                 continue
-            if reader is runs.read_records:
+            if reader is runs.read_json:
+                counts["believed"] += found != truth
+            elif reader is runs.read_records:
                 counts["believed"] += found != truth[: len(found)]
             else:
                 same = found[:2] == truth[:2] and (found[2].w == truth[2].w).all()
@@ -264,15 +289,22 @@ def faults(data, work):
     start(data, work / "calm").communicate()
     uncut = fingerprint(work / "calm")
 
-    def check(name, process, out, mend=lambda: None):
+    def check(name, process, out, mend=lambda: None, again_at_once=False):
         said = process.communicate()[1]
         line = said.strip().splitlines()[-1]
         sentences.append(f"{name}: exit {process.returncode}: {line}")
         clear = process.returncode == 1 and line.startswith("Error: ") and "Traceback" not in said
+        if again_at_once:  # before it is mended: as clear
+            process = start(data, out)
+            said = process.communicate()[1]
+            line = said.strip().splitlines()[-1]
+            sentences.append(f"{name}, again: exit {process.returncode}: {line}")
+            clear = clear and process.returncode == 1 and line.startswith("Error: ")
         mend()
+        kept = _kept(out)
         again = start(data, out)
         said = again.communicate()[1]
-        whole = again.returncode == 0 and fingerprint(out) == uncut
+        whole = again.returncode == 0 and fingerprint(out) == uncut and not _lost(kept)
         if not whole:
             sentences.append(f"{name}: NOT RESUMED: {said}")
         counts["injected"] += 1
@@ -288,9 +320,10 @@ def faults(data, work):
     check("folder gone", process, out)
 
     out = work / "busy"
-    first = start(data, out)
-    wait_for(lambda: (out / "sweep.json").exists())
-    check("second sweep", start(data, out), out, mend=first.communicate)
+    both = [start(data, out), start(data, out)]
+    wait_for(lambda: any(process.poll() is not None for process in both))
+    both.sort(key=lambda process: process.poll() is None)  # the one that was refused first
+    check("two at once", both[0], out, mend=both[1].communicate)
 
     out = work / "read-only"
     process = start(data, out)
@@ -310,7 +343,7 @@ def faults(data, work):
         process = start(data, out)
         wait_for(lambda: any(out.glob("*/checkpoint.npz")))
         _fill(ballast)
-        check("disk full", process, out, mend=ballast.unlink)
+        check("disk full", process, out, mend=ballast.unlink, again_at_once=True)
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)
     return counts, sentences
@@ -390,7 +423,10 @@ def main():
     quiet = lambda line: line.startswith("LOST") and print(line, flush=True)  # noqa: E731
     killed = kill_and_resume(data, work, given.kills, given.seed, log=quiet)
     print(f"{killed['kills']} kills survived over {killed['sweeps']} sweeps")
-    bad = fuzzed["escaped"] + flipped["believed"] + injected["losses"] + killed["losses"]
+    unbounded = fuzzed["peak_mb"] > 50 or fuzzed["seconds"] > 5
+    bad = (
+        unbounded + fuzzed["escaped"] + flipped["believed"] + injected["losses"] + killed["losses"]
+    )
     print(f"losses: {bad}")
     if not bad:
         shutil.rmtree(work)

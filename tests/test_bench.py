@@ -100,6 +100,16 @@ def apart(data, builder, arguments):
     return first, moved, np.abs(forward_theirs(64) - forward_ours(64)).max()
 
 
+def test_the_peak_memory_is_a_contenders_own(small_data):
+    """Not that of the process that started it, which holds 300 MB here."""
+    ballast = np.ones(300_000_000, np.uint8)
+    result = bench.bench(small_data, batch_sizes=(64,), rounds=1, log=lambda line: None)
+    alone = next(r for r in result["measured"] if r["contender"] == "minisgd, 1 thread")
+    if alone["peak_bytes"] is None:
+        pytest.skip("this system does not tell a process's peak memory")
+    assert 20e6 < alone["peak_bytes"] < 250e6 and ballast[-1] == 1
+
+
 def test_one_core_needs_no_contender_twice():
     assert [name for name in bench.contenders(1) if name.startswith("minisgd")] == [
         "minisgd, 1 thread"
@@ -108,14 +118,16 @@ def test_one_core_needs_no_contender_twice():
 
 
 def test_the_profile_puts_every_microsecond_somewhere(small_data):
-    rows, floor, flops = profiling.profile(small_data, batch_size=64, images=128)
+    rows, floor, flops, epoch = profiling.profile(small_data, batch_size=64, images=128)
     assert profiling.training_multiply_adds() == 1_131_960  # 3 x 416,520 - 117,600, by hand
     assert floor == pytest.approx(2e6 * 1_131_960 / flops)
     spent = {(layer, kind): microseconds for layer, kind, microseconds in rows}
     assert {"conv1", "conv2", "fc1", "fc2", "fc3", "loss", "input"} <= {at for at, _ in spent}
     assert spent["conv2", "matrix product"] > spent["fc3", "matrix product"] > 0
-    lines = profiling.table(rows, floor, flops)
-    total = float(lines[-2].split()[-1])
+    assert set(epoch) == {"shuffle", "training", "test set"} and min(epoch.values()) > 0
+    lines = profiling.table(rows, floor, flops, epoch)
+    assert "shuffle 0.0" in lines[-1] and lines[-1].count("%") == 3
+    total = float(lines[-3].split()[-1])
     assert total == pytest.approx(sum(spent.values()), abs=0.01)
 
 

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -588,6 +589,45 @@ def test_the_right_length_with_the_wrong_bytes_is_refused(mirror, tmp_path):
     with pytest.raises(MissingError, match=f"wrong bytes, SHA-256 {digests([wrong])[0][:12]}"):
         fetched(mirror, tmp_path)
     assert not parts(tmp_path)
+
+
+# A certificate that nobody vouches for, and its key; good for nothing but this test, until 2126.
+NOBODYS = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgAG8nJe3HD+FFHq4P
+VG/sbS6ApPIZomdbXky2MOzwWDahRANCAAS9OL58nXEiS7SysXWlXza5KGXBZuDR
+JQnrA8IYN0wsMleG0VSspW8SkRPOP1TG+l4jS/0+iCkhunZTyamWU30q
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUOwCcTWZe9q3qFgdW0oLHFyzJHPQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzAzMDMwM1oYDzIxMjYxMDMw
+MDMwMzAzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAS9OL58nXEiS7SysXWlXza5KGXBZuDRJQnrA8IYN0wsMleG0VSspW8S
+kRPOP1TG+l4jS/0+iCkhunZTyamWU30qo28wbTAdBgNVHQ4EFgQUNRp+JBHq3NVy
+HhZ5zVwdmSNtXpEwHwYDVR0jBBgwFoAUNRp+JBHq3NVyHhZ5zVwdmSNtXpEwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgayRDAZrAMIIVKhAhJaqtGkbTfDAyvFHQLN+d+EyCJ2MCIQDL
+W3jO5qb97PPVCN5uuzewPiPt7CU1SDxvpoGvr0d8aw==
+-----END CERTIFICATE-----
+"""
+
+
+def test_a_mirror_that_cannot_prove_who_it_is_is_refused(mirror, tmp_path):
+    (tmp_path / "nobody.pem").write_text(NOBODYS)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "nobody.pem")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), mirror.handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        url = f"https://127.0.0.1:{server.server_port}/a/"
+        mirror.known["mnist"] = Known(KNOWN["mnist"].digests, (url,))
+        with pytest.raises(MissingError, match=r"(?i)certificate verify failed"):
+            fetched(mirror, tmp_path / "data")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert mirror.handler.asked == []
 
 
 def test_without_a_network_auto_turns_to_the_glyphs_at_once(tmp_path):

@@ -40,13 +40,16 @@ def test_no_bytes_bring_down_a_reader(tmp_path):
 
 
 def test_a_flipped_bit_is_never_believed(tmp_path):
-    assert flipped_bits(tmp_path, cases=150) == {"flips": 300, "believed": 0}
+    assert flipped_bits(tmp_path, cases=150) == {"flips": 450, "believed": 0}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts and limits as Linux does")
 def test_a_fault_in_mid_run_ends_in_a_sentence_and_costs_nothing(data, tmp_path):
     counts, sentences = faults(data, tmp_path)
     assert counts["injected"] >= 3 and counts["losses"] == 0, "\n".join(sentences)
+    left_out = [sentence for sentence in sentences if "left out" in sentence]
+    if left_out:
+        pytest.skip("; ".join(left_out))
 
 
 def test_one_result_whatever_the_jobs_and_threads(data, tmp_path):

@@ -65,6 +65,18 @@ def test_a_folder_that_cannot_be_locked_is_not_told_as_in_use(tmp_path, monkeypa
             pass
 
 
+def test_a_full_disk_is_told_when_the_lock_is_taken(tmp_path, monkeypatch):
+    def full(self, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("platform.node", lambda: full(None))
+    (tmp_path / ".big.123.part").write_text("half")
+    with pytest.raises(StorageError, match=r"cannot write .*\.lock: No space left"):
+        with locked(tmp_path):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]  # and room was made
+
+
 def test_one_who_is_about_to_leave_is_waited_for(tmp_path, holder):
     holder.stdin.close()
     with locked(tmp_path, wait=10.0):

@@ -1,6 +1,7 @@
 """What a run leaves on disk comes back the same, or is noticed to be damaged."""
 
 import json
+import zipfile
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -34,7 +35,8 @@ def state(epoch, dtype=np.float32):
 
 
 def silence(line):
-    pytest.fail(f"nothing was to be said, but: {line}")
+    if "goes on after its epoch" not in line:
+        pytest.fail(f"nothing was to be said, but: {line}")
 
 
 def opened(out, settings=SETTINGS, digest="abc"):
@@ -77,7 +79,9 @@ def flip(path, place, bit=0):
 
 def test_a_folder_goes_on_from_what_was_saved(tmp_path):
     folder, records = saved(tmp_path, 4)
-    found, after = RunFolder(tmp_path, SETTINGS, "abc").resume(silence)
+    said = []
+    found, after = RunFolder(tmp_path, SETTINGS, "abc").resume(said.append)
+    assert said == [f"{run_name(SETTINGS)} goes on after its epoch 4"]
     assert found == records and same(after, state(4))
     assert folder.records() == records and not folder.finished()
     assert folder.path == tmp_path / run_name(SETTINGS)
@@ -87,7 +91,7 @@ def test_nothing_saved_is_a_beginning(tmp_path):
     folder = opened(tmp_path / "new")
     assert folder.records() == [] and not folder.finished()
     assert folder.resume(silence) == ([], None)
-    said = json.loads((folder.path / "run.json").read_bytes())
+    said = runs.read_json(folder.path / "run.json")
     # A base batch size means nothing under --rule none, nor a warmup's length without a warmup.
     matter = asdict(SETTINGS)
     for name, idle in (
@@ -250,10 +254,23 @@ def test_a_checkpoint_that_holds_something_else_is_refused(tmp_path):
         {"said": bytes_of(run=None)},
         {"said": np.frombuffer(b"[]", np.uint8)},
         {"w": np.array([None] * P, dtype=object)},
+        {"w": np.zeros(P).reshape(P, 1)},
     ):
         np.savez(path, **(good | wrong))
         with pytest.raises(DamagedError):
             read_checkpoint(path)
+    with zipfile.ZipFile(path, "w") as archive:  # a header that claims 728 TB
+        for name in good:
+            head = (
+                b"\x93NUMPY\x01\x00v\x00"
+                + str({"descr": "<f8", "fortran_order": False, "shape": (10**14,)})
+                .encode()
+                .ljust(117)
+                + b"\n"
+            )
+            archive.writestr(f"{name}.npy", head)
+    with pytest.raises(DamagedError, match="claims to be"):
+        read_checkpoint(path)
     np.savez(path, w=good["w"], v=good["v"])
     with pytest.raises(DamagedError):
         read_checkpoint(path)
@@ -269,6 +286,17 @@ def test_with_the_newest_checkpoint_damaged_the_one_before_costs_an_epoch(tmp_pa
     assert folder.records() == records[:2]  # the lines were made to agree
     folder.save(records, state(3))
     assert folder.records() == records and same(folder.resume(silence)[1], state(3))
+
+
+def test_a_checkpoint_that_is_gone_is_told(tmp_path):
+    folder, records = saved(tmp_path, 4)
+    folder.newest.unlink()
+    said = []
+    assert folder.resume(said.append)[0] == records[:3]
+    assert len(said) == 1 and "checkpoint.npz is gone" in said[0] and "epoch 4" in said[0]
+    folder.previous.unlink()
+    assert folder.resume(said.append) == ([], None)
+    assert len(said) == 2 and said[1].endswith("goes on from epoch 1")
 
 
 def test_with_both_checkpoints_damaged_the_run_starts_over(tmp_path):
@@ -369,6 +397,19 @@ def test_json_comes_back(tmp_path):
     assert runs.read_json(tmp_path / "a.json") == value
     assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
     assert runs.read_json(tmp_path / "none.json") is None
+
+
+def test_a_flipped_bit_of_json_is_noticed_wherever_it_is(tmp_path):
+    value = {"η": [1, 0.1, None, "x"], "batch_sizes": [64], "deep": {"er": True}}
+    runs.write_json(tmp_path / "a.json", value)
+    whole = (tmp_path / "a.json").read_bytes()
+    for place in range(len(whole)):
+        flipped = bytes([whole[place] ^ 1 << place % 8])
+        (tmp_path / "a.json").write_bytes(whole[:place] + flipped + whole[place + 1 :])
+        try:
+            assert runs.read_json(tmp_path / "a.json") == value  # white space became another
+        except DamagedError:
+            pass
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"3", b"\xff\xfe", b'{"a": 1', b"[" * 100_000])

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import re
+import shutil
 import signal
 from dataclasses import replace
 
@@ -125,8 +127,10 @@ def test_a_cut_run_goes_on_where_it_was(tiny, by_two, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_cell(tmp_path, cell, tiny, on_epoch=stop)
     told = []
-    run_cell(tmp_path, cell, tiny, on_epoch=lambda _, record: told.append(record["epoch"]))
-    assert told == [2]
+    said = []
+    tell = lambda _, record: told.append(record["epoch"])  # noqa: E731
+    run_cell(tmp_path, cell, tiny, on_epoch=tell, log=said.append)
+    assert told == [2] and said == [f"{runs.run_name(cell)} goes on after its epoch 1"]
     assert left(tmp_path, cell) == left(by_two[0], cell)
 
 
@@ -159,14 +163,24 @@ class Killer:
 
 
 def test_a_worker_that_is_killed_is_tried_again_and_loses_nothing(tiny, by_two, tmp_path):
-    cells = Question(COMMON, (32, 64), (3,)).cells()
-    killer, said = Killer(cells[0], times=1), []
-    assert run_cells(tmp_path, cells, tiny, on_epoch=killer, log=said.append) == {}
+    """Its 30 epochs outlast the kill; the second process begins where the first was cut."""
+    victim, other = (
+        replace(COMMON, batch_size=32, epochs=30),
+        Question(COMMON, (64,), (3,)).cells()[0],
+    )
+    killer, said = Killer(victim, times=1), []
+    assert run_cells(tmp_path, [victim, other], tiny, on_epoch=killer, log=said.append) == {}
     assert len(killer.killed) == 1
-    (line,) = said
-    assert line.startswith(runs.run_name(cells[0])) and "SIGKILL" in line and "once more" in line
-    for cell in cells:
-        assert left(tmp_path, cell) == left(by_two[0], cell)
+    killed, resumed = said
+    name = runs.run_name(victim)
+    assert killed.startswith(name) and "SIGKILL" in killed and "once more" in killed
+    assert re.fullmatch(rf"{name} goes on after its epoch \d+", resumed)
+    epochs = [epoch for settings, epoch in killer.told if settings == victim]
+    assert epochs == sorted(set(epochs)) and epochs[-1] == 30  # none was told, or done, twice
+    assert left(tmp_path, other) == left(by_two[0], other)
+    (tmp_path / "uncut").mkdir()
+    run_cell(tmp_path / "uncut", victim, tiny)
+    assert left(tmp_path, victim) == left(tmp_path / "uncut", victim)
 
 
 def test_a_worker_that_is_killed_twice_fails_alone(tiny, tmp_path):
@@ -356,7 +370,7 @@ def test_a_shared_dataset_is_the_same_and_the_same_memory(small_data):
         for field in ("images", "labels"):
             array = getattr(getattr(one, split), field)
             np.testing.assert_array_equal(array, getattr(getattr(small_data, split), field))
-            assert array.dtype == np.uint8
+            assert array.dtype == np.uint8 and not array.flags.writeable
             assert np.shares_memory(array, getattr(getattr(two, split), field))
 
 
@@ -371,8 +385,11 @@ def test_going_on_with_other_versions_is_warned_of_and_recorded(tiny, tmp_path, 
     assert len(said) == 1
     assert f"begun with numpy {first['numpy']} and goes on with 9.9" in said[0]
     known = runs.read_json(tmp_path / "sweep.json")
-    assert known["versions"] == first
+    assert known["versions"] == first | {"device": "cpu"}
     assert [later["numpy"] for later in known["went_on_with"]] == ["9.9"]
+    monkeypatch.undo()
+    open_folder(tmp_path, question, tiny, "a command", said.append, device="cuda")
+    assert "begun with device cpu and goes on with cuda" in said[1]
 
 
 def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_path):
@@ -381,8 +398,12 @@ def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_pa
     run_cell(tmp_path, question.cells()[0], tiny)
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "pictures").mkdir()
+    shutil.copytree(tmp_path / "b50-lr0.05-m0.5-seed0", tmp_path / "backup of b50")
+    (tmp_path / "b50-lr0.05-m0.5-seed0" / "notes.txt").write_text("mine, too")
     said = []
     sweep.fresh(tmp_path, said.append)
     assert len(said) == 1 and "deletes 1 runs" in said[0]
     left_over = {path.name for path in tmp_path.iterdir()}
-    assert left_over == {"notes.txt", "pictures"}
+    assert left_over == {"notes.txt", "pictures", "backup of b50", "b50-lr0.05-m0.5-seed0"}
+    assert [p.name for p in (tmp_path / "b50-lr0.05-m0.5-seed0").iterdir()] == ["notes.txt"]
+    assert (tmp_path / "backup of b50" / "checkpoint.npz").exists()

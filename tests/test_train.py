@@ -169,10 +169,14 @@ def test_a_state_after_the_last_epoch_leaves_nothing_to_do(tiny):
     assert list(train(settings, tiny, state=State(2, weights(), weights() * 0))) == []
 
 
-@pytest.mark.parametrize("threads", [1, 2, 4])
-def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(tiny, threads):
-    settings = Settings(batch_size=64, lr=0.05, momentum=0.9, epochs=2)
-    (records, states), (again, others) = run(settings, tiny), run(settings, tiny, threads=threads)
+@pytest.mark.parametrize("threads", [2, 3, 4])
+@pytest.mark.parametrize("batch_size", [64, 250])  # two lanes, and four
+def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(
+    small_data, batch_size, threads
+):
+    settings = Settings(batch_size=batch_size, lr=0.05, momentum=0.9, epochs=1)
+    records, states = run(settings, small_data)
+    again, others = run(settings, small_data, threads=threads)
     assert without_seconds(again) == without_seconds(records)
     np.testing.assert_array_equal(others[-1].w, states[-1].w)
 
