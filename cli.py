@@ -1,5 +1,7 @@
 """The commands of minisgd. No mathematics here; what is heavy is imported where it is needed."""
 
+import errno
+import functools
 import shlex
 import sys
 import time
@@ -43,9 +45,20 @@ class Commands(click.Group):
 
             if isinstance(error, UserError):
                 raise Sentence(str(error), 2 if isinstance(error, SettingError) else 1) from None
-            if isinstance(error, OSError) and error.filename:
-                raise Sentence(f"{error.strerror}: {error.filename}", 1) from None
+            if (
+                isinstance(error, OSError) and error.errno != errno.EPIPE
+            ):  # click minds a closed pipe
+                where = f": {error.filename}" if error.filename else ""
+                raise Sentence(f"{error.strerror or error}{where}", 1) from None
             raise
+
+    def parse_args(self, ctx, args):
+        try:
+            return super().parse_args(ctx, args)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise Sentence(error.format_message(), 2) from None
 
 
 class Numbers(click.ParamType):
@@ -77,6 +90,23 @@ class Seeds(Numbers):
         if not 1 <= count <= 1000:
             self.fail(f"{value!r} is not a count from 1 to 1000; a list has commas", param, ctx)
         return tuple(range(count))
+
+
+class Rates(click.ParamType):
+    """Numbers above 0, comma-separated: .01,.02,.05."""
+
+    name = "rates"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            rates = tuple(float(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            rates = ()
+        if not rates:
+            self.fail(f"{value!r} is not a list of numbers such as .01,.02", param, ctx)
+        return tuple(dict.fromkeys(rates))
 
 
 def options(*names):
@@ -167,7 +197,6 @@ def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fre
 
 def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh):
     """Run what is missing of a question (jobs None: its one run, in this process), then show it."""
-    from minisgd import runs
     from minisgd import sweep as sweeps
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
@@ -189,7 +218,7 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
         if fresh:
             sweeps.fresh(out, _say)
         command = shlex.join(["python", *sys.argv])
-        everything = sweeps.open_folder(out, question, data, command, _say)
+        everything = sweeps.open_folder(out, question, data, command, _say, device)
         _say(
             f"{data.name}: {len(data.train.labels):,} + {len(data.test.labels):,} images "
             f"({data.source}); device {device}; results in {out}"
@@ -199,9 +228,6 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
         if done:
             _say(f"{done} of {len(question.cells())} runs were finished before and are kept.")
         begun = {c: len(records) for c, records, _ in sweeps.collect(out, question, data.digest)}
-        for cell in missing:
-            if begun[cell]:
-                _say(f"{runs.run_name(cell)} goes on after its epoch {begun[cell]}.")
         failures = {}
         try:
             if jobs is None:
@@ -323,6 +349,244 @@ def _title(out):
     return title_of(question.common, known["dataset"]), note, known["digest"]
 
 
+def _folder(name, default, text):
+    return click.option(name, *(["work"] if name == "--runs" else []), default=Path(default),
+                        type=click.Path(path_type=Path), show_default=True, help=text)  # fmt: skip
+
+
+FIGURES = _folder("--out", "figures", "Folder of the figures.")
+HELD_OUT = click.option("--held-out", "size", type=int, default=5000, show_default=True,
+                        help="Training images to choose on, drawn once.")  # fmt: skip
+
+
+class _Workshop:
+    """What trains the runs of many figures: a dataset, found when it is needed, and processes."""
+
+    def __init__(self, work, dataset, data_dir, jobs, threads, device):
+        from minisgd.backend import resolve_device
+        from minisgd.doctor import cores
+
+        self.work, self.dataset, self.data_dir = work, dataset, data_dir
+        self.threads, self.device, self.found = threads or 1, resolve_device(device), None
+        self.jobs = jobs or (1 if self.device == "cuda" else max(1, cores() // self.threads))
+
+    def data(self):
+        from minisgd.data import load_dataset
+
+        self.found = self.found or load_dataset(self.dataset, self.data_dir, log=_say)
+        return self.found
+
+    def run(self, name, cells, data):
+        """Do what is missing of these runs in the folder of this name: {settings: RunFolder}."""
+        from minisgd import runs, sweep
+        from minisgd.files import locked, make_folder
+
+        out = self.work / name
+        make_folder(out)
+        folders = {cell: runs.RunFolder(out, cell, data.digest) for cell in cells}
+        with locked(out):
+            left = {c: c.epochs - len(f.records()) for c, f in folders.items() if not f.finished()}
+            with _Progress(left) as progress:
+                failures = sweep.run_cells(
+                    out, left, data, self.device, self.jobs, self.threads, progress, _say
+                )
+        if failures:
+            reasons = "; ".join(f"{runs.run_name(c)}: {why}" for c, why in failures.items())
+            raise Sentence(f"{len(failures)} runs failed ({reasons}); the others are kept", 1)
+        return folders
+
+    def made(self, title):
+        """How a figure came about, for the file beside it."""
+        from minisgd import runs
+        from minisgd.doctor import cores, processor
+
+        return {
+            "title": title,
+            "command": shlex.join(["python", *sys.argv]),
+            "dataset": self.data().name,
+            "digest": self.data().digest,
+            "versions": runs.versions(),
+            "machine": f"{cores()} cores of {processor()}",
+            "device": self.device,
+        }
+
+
+def _workshop(command):
+    """Give a command the options of a _Workshop, and the workshop in their place."""
+
+    @functools.wraps(command)
+    def with_workshop(work, dataset, data_dir, jobs, threads, device, **rest):
+        command(_Workshop(work, dataset, data_dir, jobs, threads, device), **rest)
+
+    which = click.option("--dataset", type=click.Choice(DATASETS), default="mnist",
+                         show_default=True, help="What to train on.")  # fmt: skip
+    where = _folder("--runs", "runs/figures", "Folder of the runs behind the figures.")
+    return where(which(options("jobs", "threads", "device", "data_dir")(with_workshop)))
+
+
+@cli.command()
+@click.argument("which", nargs=-1)
+@click.option("--seeds", type=click.IntRange(1, 1000), default=5, show_default=True,
+              help="Seeds of every run; twice as many where the outcome is luck.")  # fmt: skip
+@click.option("--reference", type=click.Path(path_type=Path, exists=True), default=None,
+              help="Folder of the authors' own tables, to be drawn over ours.")  # fmt: skip
+@FIGURES
+@_workshop
+def figures(workshop, which, seeds, reference, out):
+    """Make the report's figures, over several seeds.
+
+    WHICH are 1 to 6, constant-warmup, effective-rate or all. What the folder of the figures holds
+    already is not trained again.
+    """
+    from minisgd import experiments, runs
+    from minisgd.files import make_folder
+
+    make_folder(out)
+    for experiment in experiments.named(which or ("all",)):
+        kept, cells = experiments.Kept(out), experiment.cells(seeds)
+        missing = [cell for cell in cells if not kept.records(cell)]
+        _say(f"{experiment.title}: {len(missing) or 'none'} of {len(cells)} runs to do")
+        if missing:
+            kept.check(workshop.data())
+            folders = workshop.run(experiment.name, missing, workshop.data())
+            done = {cell: folder.records() for cell, folder in folders.items()}
+            kept.add(experiment, done, workshop.made(experiment.title))
+        collected = [(cell, kept.records(cell), None) for cell in kept.cells(experiment)]
+        theirs = experiments.read_reference(reference, experiment) if reference else []
+        if reference and not theirs:
+            _say(f"{reference} holds no table of the authors' for {experiment.name}.")
+        note = _not_mnist(kept.made[experiment.name]["dataset"])
+        rows = [runs.tidy(settings, r) for settings, records, _ in collected for r in records]
+        _show_figure(out, experiment, rows, collected, note, theirs)
+
+
+def _show_figure(out, experiment, rows, collected, note, theirs=()):
+    """Draw an experiment's figure and print its table."""
+    from minisgd import plots, summary
+
+    figure = plots.report_figure(
+        rows, experiment.title, experiment.losses, experiment.apart, theirs, note
+    )
+    png, svg = plots.save(figure, out, experiment.name)
+    click.echo("\n".join(["", experiment.title, *([note] if note else []), ""]))
+    click.echo("\n".join(summary.table(collected)))
+    click.echo(f"\nfigure: {png} and {svg.name}; every epoch: {out / experiment.name}.csv")
+
+
+def _not_mnist(dataset):
+    return None if dataset == "mnist" else f"NOT MNIST: {dataset}"
+
+
+@cli.command()
+@click.option("--lrs", type=Rates(), default=None,
+              help="Rates, comma-separated.  [default: .001 .002 .005 ... .5]")  # fmt: skip
+@options("batch_size", "momentum", "epochs")
+@click.option("--seeds", type=Seeds(), default="3", show_default=True, help="As in a sweep.")
+@HELD_OUT
+@FIGURES
+@_workshop
+def tune(workshop, lrs, seeds, size, out, **rest):
+    """Choose the base rate on held-out images.
+
+    What the test set would choose, as the report did, is shown beside it.
+    """
+    from minisgd import plots, runs, selection
+    from minisgd.files import make_folder
+    from minisgd.train import Settings
+
+    cells = [Settings(lr=lr, seed=s, **rest) for lr in lrs or selection.RATES for s in seeds]
+    data = workshop.data()
+    held_out = selection.hold_out(data, size)
+    tried = selection.tried(workshop.run("tune", cells, held_out), data.test)
+    common = cells[0]
+    title = (
+        f"Which rate? b = {common.batch_size}, m = {common.momentum:g}, {common.epochs} epochs, "
+        f"{size:,} training images held out"
+    )
+    note = _not_mnist(data.name)
+    lines, advice = selection.table(tried)
+    click.echo("\n".join(["", title, *([note] if note else []), "", *lines, ""]))
+    for sentence in advice:
+        _say(sentence)
+    make_folder(out)
+    runs.write_table(out / "tune.csv", selection.COLUMNS, selection.rows(tried))
+    runs.write_json(out / "tune.json", workshop.made(title))
+    chosen = {by: selection.best(tried, by)[0] for by in ("validation", "test")}
+    png, svg = plots.save(
+        plots.rate_figure(selection.rows(tried), chosen, title, note), out, "tune"
+    )
+    click.echo(f"figure: {png} and {svg.name}; every run: {out / 'tune.csv'}")
+
+
+@cli.command()
+@options("batch_size", "lr", "momentum", "epochs")
+@click.option("--seeds", type=Seeds(), default="3", show_default=True, help="As in a sweep.")
+@click.option("--factor", type=int, default=2, show_default=True,
+              help="What a step multiplies the batch by.")  # fmt: skip
+@click.option("--rule", type=click.Choice(RULES[1:]), default="sqrt", show_default=True,
+              help="How rate and 1/(1-m) follow.")  # fmt: skip
+@click.option("--tolerance", type=float, default=0.002, show_default=True,
+              help="How far validation accuracy may fall below the start's.")  # fmt: skip
+@click.option("--largest", type=int, default=8192, show_default=True,
+              help="The largest batch to try.")  # fmt: skip
+@HELD_OUT
+@FIGURES
+@_workshop
+def grow(workshop, seeds, factor, rule, tolerance, largest, size, out, **rest):
+    """Grow the batch in steps while accuracy holds.
+
+    First the rate grows with it, then 1/(1-m): the procedure of Sec. IV, on held-out images.
+    """
+    from minisgd import plots, runs, selection
+    from minisgd.files import make_folder
+    from minisgd.train import Settings
+
+    start, data = Settings(**rest), workshop.data()
+    held_out, folders = selection.hold_out(data, size), {}
+
+    def run(cells):
+        folders.update(workshop.run("grow", cells, held_out))
+        return {cell: folders[cell].records() for cell in cells}
+
+    title = (
+        f"How far can it grow? From b = {start.batch_size} by {factor}, {rule} rule, "
+        f"tolerance {tolerance:g}, {size:,} images held out"
+    )
+    note = _not_mnist(data.name)
+    click.echo("\n".join(["", title, *([note] if note else []), ""]))
+    steps = selection.grow(
+        run, start, seeds, factor, rule, tolerance, largest, lambda step: click.echo(str(step))
+    )
+    make_folder(out)
+    rows = [runs.tidy(cell, r) for cell, folder in folders.items() for r in folder.records()]
+    runs.write_metrics(out / "grow.csv", rows)
+    made = workshop.made(title) | {"steps": [str(step) for step in steps]}
+    runs.write_json(out / "grow.json", made)
+    figure = plots.report_figure(rows, title, note=note, held_out=True)
+    png, svg = plots.save(figure, out, "grow")
+    click.echo(f"figure: {png} and {svg.name}; every epoch: {out / 'grow.csv'}")
+
+
+@cli.command()
+@FIGURES
+def verdicts(out):
+    """Hold every claim of the report against the figures' results."""
+    from textwrap import indent
+
+    from minisgd.experiments import Kept
+    from minisgd.verdicts import verdicts as judge
+
+    kept = Kept(out)
+    if not kept.made:
+        raise Sentence(f"{out} holds no results: run `python cli.py figures` first", 1)
+    note = _not_mnist(next(iter(kept.made.values()))["dataset"])
+    for line in [note] if note else []:
+        click.echo(line)
+    for verdict in judge(kept):
+        click.echo(f"{verdict.section:<9} {verdict.claim}: {verdict.verdict.upper()}")
+        click.echo(indent(f"{verdict.tested}\n{verdict.seen}".strip(), " " * 10))
+
+
 @cli.command()
 @options(*RATE, "batch_sizes", "epochs")
 def rates(batch_sizes, **rest):
@@ -442,6 +706,7 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, profile, path):
     from minisgd import profiling
     from minisgd.data import load_dataset
     from minisgd.files import write_aside
+    from minisgd.train import Settings
 
     given = [
         f"--{name.replace('_', '-')}"
@@ -450,9 +715,13 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, profile, path):
     ] + (["--json"] if path else [])
     if profile and given:
         raise click.UsageError(f"--profile measures one thing: leave out {', '.join(given)}")
-    if path and not path.absolute().parent.is_dir():  # before an hour is spent
-        raise click.UsageError(f"--json: there is no folder {path.parent} to write {path.name} in")
+    if path and (path.is_dir() or not path.absolute().parent.is_dir()):  # before time is spent
+        raise click.UsageError(
+            f"--json: {path} cannot be a file: give a name in a folder that is there"
+        )
     found = load_dataset(dataset, data_dir, log=_say)
+    for batch_size in batch_sizes:
+        Settings(batch_size=batch_size).check(len(found.train.labels))
     if profile:
         for line in profiling.table(*profiling.profile(found)):
             click.echo(line)

@@ -1,8 +1,9 @@
 """Records in, figures out: accuracy by epoch, one line a batch size, as in the report's figures.
 
 A record is one row of metrics.csv: a dict with its columns, None where a value was not finite.
-Every panel has two parts: the whole range, which shows the runs that never learn, and below it
-0.9 to 1, where the others differ (left out if nothing gets there).
+Every panel of accuracies has two parts: the whole range, which shows the runs that never learn, and
+below it 0.9 to 1, where the others differ (left out if nothing gets there). A loss has one, by
+powers of ten.
 """
 
 from collections import namedtuple
@@ -23,6 +24,7 @@ from .errors import SettingError
 from .files import make_folder, write_aside
 
 METRICS = {"train_accuracy": "train accuracy", "test_accuracy": "test accuracy"}
+LOSSES = {"train_loss": "train loss", "test_loss": "test loss"}
 ZOOM = 0.9  # the lower part shows accuracies from here to 1
 WIDTH = 9.0  # inches; a README shows it about 900 pixels wide, so a point is 1.4 pixels there
 # Of 64, 128, ..., 8192: each darker than the one before, neighbours apart for the colour-blind too.
@@ -39,8 +41,9 @@ SETTINGS = ("batch_size", "rule", "warmup", "optimizer", "base_lr", "momentum")
 
 # The runs of one line: its settings, and for each seed {epoch: record}.
 Group = namedtuple("Group", "settings seeds")
-# One part of a figure: a metric of some groups under a title.
-Panel = namedtuple("Panel", "title metric groups")
+# One part of a figure: a metric of some groups under a title, the median over seeds or one by one;
+# `others` are groups of somebody else's, for comparison.
+Panel = namedtuple("Panel", "title metric groups singly others", defaults=(False, ()))
 # How a line looks, the same in every panel and in the legend.
 Style = namedtuple("Style", "label color marker dash")
 
@@ -68,6 +71,73 @@ def accuracy_figure(records, title, note=None):
     """
     groups = _groups(records, "accuracy_figure")
     return _draw([Panel(text, metric, groups) for metric, text in METRICS.items()], title, note)
+
+
+def report_figure(records, title, losses=False, apart=(), reference=(), note=None, held_out=False):
+    """A figure of the report, over seeds: `accuracy_figure` and, two in a row, what else it needs.
+
+    losses:     train and test loss, too
+    apart:      batch sizes whose test accuracy is drawn again, every seed a line: where the spread
+                is the story
+    reference:  somebody else's records of the same runs, drawn dashed
+    held_out:   the test accuracy is that of held-out training images, and is called so
+    Raises:     as accuracy_figure
+    Source:     report Fig. 1 to 6
+    """
+    groups = _groups(records, "report_figure")
+    others = _groups(reference, "report_figure") if reference else ()
+    panels = [
+        Panel(text, metric, groups, others=others)
+        for metric, text in (METRICS | (LOSSES if losses else {})).items()
+    ]
+    for b in apart:
+        alone, theirs = (
+            [group for group in some if group.settings["batch_size"] == b]
+            for some in (groups, others)
+        )
+        if alone:
+            text = f"test accuracy at b = {b}, every seed"
+            panels.append(Panel(text, "test_accuracy", alone, singly=True, others=theirs))
+    if held_out:
+        panels = [p._replace(title=p.title.replace("test", "validation")) for p in panels]
+    return _draw(panels, title, note, per_row=2)
+
+
+def rate_figure(rows, chosen, title, note=None):
+    """Final accuracy against the learning rate: median over seeds, band minimum to maximum.
+
+    rows:    dicts with lr, validation_accuracy and test_accuracy, a run each
+    chosen:  {"validation": the rate that held-out images choose, "test": the test set's}
+    """
+    figure = Figure(figsize=(WIDTH, 4.6), facecolor="white")
+    FigureCanvasAgg(figure)
+    rates = sorted({row["lr"] for row in rows})
+    for place, ends in enumerate(((-0.03, 1.03), (ZOOM, 1.0))):
+        axes = figure.add_axes((0.075 + 0.475 * place, 0.2, 0.435, 0.62), ylim=ends, xscale="log")
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.tick_params(labelsize=9)
+        axes.set_title(("whole range", f"{ZOOM} to 1")[place], size=11, pad=5)
+        axes.set_xlabel("learning rate", size=10)
+        for by, color, dash, mark in (
+            ("validation", "#1f4f98", "-", "o"),
+            ("test", "#c93a9c", "--", "s"),
+        ):
+            column = f"{by}_accuracy"
+            values = [[row[column] for row in rows if row["lr"] == lr] for lr in rates]
+            low, high = ([end(some) for some in values] for end in (min, max))
+            axes.fill_between(rates, low, high, color=color, alpha=0.16, linewidth=0)
+            middle = [float(np.median(some)) for some in values]
+            label = f"{by}: best at {chosen[by]:g}"
+            axes.plot(rates, middle, dash, color=color, marker=mark, markersize=4.5, label=label)
+            axes.axvline(chosen[by], color=color, linestyle=dash, linewidth=0.9)
+    axes.axvline(0.01, color=GREY, linestyle=":", linewidth=1.2, label="the report's 0.01")
+    figure.axes[0].axvline(0.01, color=GREY, linestyle=":", linewidth=1.2)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=9.5, frameon=False)
+    figure.text(0.5, 0.97, title, size=12, ha="center", va="top")
+    if note:
+        figure.text(0.5, 0.91, note, size=11, weight="bold", ha="center", va="top")
+    return figure
 
 
 def comparison_figure(sweeps, metric="test_accuracy", note=None):
@@ -139,7 +209,8 @@ def _values(group, metric):
 
 
 def _all_values(panel):
-    return [v for group in panel.groups for vs in _values(group, panel.metric).values() for v in vs]
+    groups = (*panel.groups, *panel.others)
+    return [v for group in groups for vs in _values(group, panel.metric).values() for v in vs]
 
 
 def _rate(group):
@@ -226,8 +297,8 @@ def _words(column, value):
     return str(value)
 
 
-def _draw(panels, title, note):
-    """The figure: panels in rows of at most four, each the whole range above 0.9 to 1.
+def _draw(panels, title, note, per_row=4):
+    """The figure: panels in rows, each the whole range above 0.9 to 1.
 
     Lengths are inches from the top; there is no layout engine, so nothing moves between two saves.
     """
@@ -240,16 +311,18 @@ def _draw(panels, title, note):
     small = wrap(_small_print(panels, groups), 130)
     titles = wrap(title.replace(" = ", "\u00a0=\u00a0"), 90)
 
-    rows = ceil(len(panels) / 4)
+    rows = ceil(len(panels) / per_row)
     columns = ceil(len(panels) / rows)
     panel_titles = [wrap(panel.title, 90 // columns) for panel in panels]
     head = 0.12 + 0.26 * len(titles) + (0.32 if note else 0.0)
     over = 0.12 + 0.2 * max(len(lines) for lines in panel_titles)  # the panels' own titles
     parts = [("whole range", (-0.03, 1.03), 1.6), (f"{ZOOM} to 1", (ZOOM, 1.0), 1.9)]
-    if not any(value > ZOOM for panel in panels for value in _all_values(panel)):
+    accuracies = [panel for panel in panels if panel.metric in METRICS]
+    if not any(value > ZOOM for panel in accuracies for value in _all_values(panel)):
         parts = [("whole range", (-0.03, 1.03), 2.6)]
     gap, under = 0.12, 0.5
-    row_height = over + sum(size + gap for *_, size in parts) - gap + under
+    whole = sum(size + gap for *_, size in parts) - gap
+    row_height = over + whole + under
     legend_height = sum(0.2 * ceil(len(handles) / n) + 0.06 for handles, n in legends)
     height = head + rows * row_height + legend_height + 0.04 + 0.18 * len(small) + 0.06
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
@@ -270,24 +343,37 @@ def _draw(panels, title, note):
     for place, panel in enumerate(panels):
         row, column = divmod(place, columns)
         x, y = left + column * (width + between), head + row * row_height + over
-        for part in parts:
+        parts_here = parts
+        if panel.metric in LOSSES:
+            positive = [value for value in _all_values(panel) if value > 0] or [1.0]
+            ends = 0.8 * min(positive), 1.25 * max(positive)
+            parts_here = [("cross-entropy", ends, whole)]
+        for part in parts_here:
             name, ends, size = part
             box = (x / WIDTH, 1 - (y + size) / height, width / WIDTH, size / height)
             axes = figure.add_axes(box, ylim=ends)
+            if panel.metric in LOSSES:
+                axes.set_yscale("log")
+                axes.set_ylim(ends)
             axes.set_xlim(min(epochs) - 0.7, max(epochs) + 0.7)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-            axes.tick_params(labelsize=9, labelleft=column == 0, labelbottom=part is parts[-1])
+            axes.tick_params(labelsize=9, labelleft=column == 0, labelbottom=part is parts_here[-1])
             axes.grid(color="0.9", linewidth=0.6)
             axes.set_axisbelow(True)
-            if part is parts[0]:
+            if part is parts_here[0]:
                 axes.set_title("\n".join(panel_titles[place]), size=11, pad=5)
-            if part is parts[-1]:
+            if part is parts_here[-1]:
                 axes.set_xlabel("epoch", size=10, labelpad=2)
             if column == 0:
                 axes.set_ylabel(name, size=10)
                 axes.yaxis.set_label_coords(-0.5 / width, 0.5)
+            for group in panel.others:
+                _draw_other(axes, group, panel.metric)
             for order, group in enumerate(panel.groups):
-                _draw_group(axes, group, panel.metric, styles[id(group)], order)
+                if panel.singly:
+                    _draw_seeds(axes, group, panel.metric, styles[id(group)])
+                else:
+                    _draw_group(axes, group, panel.metric, styles[id(group)], order)
             y += size + gap
 
     top = head + rows * row_height
@@ -313,6 +399,33 @@ def _draw(panels, title, note):
     return figure
 
 
+def _draw_other(axes, group, metric):
+    """Somebody else's line."""
+    epochs, median, _, _ = _line(group, metric)
+    line = _other_mark(batch_color(group.settings["batch_size"]))
+    line.set(xdata=epochs, ydata=median)
+    axes.add_line(line)
+
+
+def _draw_seeds(axes, group, metric, style):
+    """A thin line for every seed, with its marks."""
+    for run in group.seeds.values():
+        epochs = sorted(run)
+        values = [run[i][metric] if _finite(run[i][metric]) else np.nan for i in epochs]
+        axes.add_line(Line2D(epochs, values, color=style.color, linewidth=0.9, alpha=0.75))
+    _draw_marks(axes, group, metric, style, size=4)
+
+
+def _draw_marks(axes, group, metric, style, size=7):
+    for points, mark in (
+        (_stuck(group, metric), _stuck_mark(style.color, style.marker, size)),
+        (_diverged(group, metric), _diverged_mark(style.color)),
+    ):
+        if points:
+            mark.set_data(*zip(*points, strict=True))
+            axes.add_line(mark)
+
+
 def _draw_group(axes, group, metric, style, order):
     """One line with its band and marks."""
     epochs, median, low, high = _line(group, metric)
@@ -322,13 +435,7 @@ def _draw_group(axes, group, metric, style, order):
     line = _median_mark(style)
     line.set(xdata=epochs, ydata=median, markevery=(order % every, every))
     axes.add_line(line)
-    for points, mark in (
-        (_stuck(group, metric), _stuck_mark(style.color, style.marker)),
-        (_diverged(group, metric), _diverged_mark(style.color)),
-    ):
-        if points:
-            mark.set_data(*zip(*points, strict=True))
-            axes.add_line(mark)
+    _draw_marks(axes, group, metric, style)
 
 
 def _median_mark(style):
@@ -338,10 +445,15 @@ def _median_mark(style):
     return line
 
 
-def _stuck_mark(color, marker):
+def _other_mark(color):
+    label = "the authors' own run"
+    return Line2D([], [], label=label, color=color, linestyle=(0, (4, 2)), linewidth=0.9, zorder=1)
+
+
+def _stuck_mark(color, marker, size=7):
     label = "stuck: every test image given one class"
     mark = Line2D([], [], label=label, color=color, marker=marker, linestyle="none")
-    mark.set(markersize=7, markerfacecolor="white", zorder=3)
+    mark.set(markersize=size, markerfacecolor="white", zorder=3)
     return mark
 
 
@@ -360,6 +472,8 @@ def _handles(panels, groups, styles):
         lines.setdefault(style.label, _median_mark(style))
     drawn = [(group, panel.metric) for panel in panels for group in panel.groups]
     marks = []
+    if any(panel.others for panel in panels):
+        marks.append(_other_mark(GREY))
     if any(_stuck(*what) for what in drawn):
         marks.append(_stuck_mark(GREY, "o"))
     if any(_diverged(*what) for what in drawn):
@@ -384,4 +498,6 @@ def _small_print(panels, groups):
         for values in _values(group, panel.metric).values()
     ):
         text += " Where runs have ended or diverged: of those that remain."
+    if any(panel.singly for panel in panels):
+        text += " Where it says so, every seed is a line."
     return text

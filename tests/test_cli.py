@@ -1,6 +1,7 @@
 """The commands, from the outside: what they print, what they leave, and how they refuse."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from minisgd import data, rules
+from minisgd import data, rules, runs
 from minisgd.idx import digest_of
 
 PROGRAM = Path(__file__).parents[1] / "cli.py"
@@ -22,7 +23,20 @@ COLUMNS = (
     "rule,warmup,optimizer,batch_size,base_lr,lr,momentum,seed,epoch,train_loss,train_accuracy,"
     "test_loss,test_accuracy,seconds,status"
 )
-COMMANDS = ("train", "sweep", "rates", "gradcheck", "data", "plot", "doctor")
+COMMANDS = (
+    "train",
+    "sweep",
+    "figures",
+    "tune",
+    "grow",
+    "verdicts",
+    "rates",
+    "gradcheck",
+    "data",
+    "plot",
+    "doctor",
+    "bench",
+)
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +325,132 @@ def test_a_run_that_fails_costs_the_exit_code_and_stands_in_the_table(
     assert "failed: its process was killed" in table and " ok\n" in table
 
 
+# -- the report's figures, tune, grow, verdicts
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """The experiments with an epoch a run, few runs, and the seeds of luck."""
+    from dataclasses import replace
+
+    from minisgd import experiments
+
+    for name, experiment in experiments.EXPERIMENTS.items():
+        settings = tuple(
+            replace(s, batch_size=s.batch_size // 32, epochs=1, warmup="none")
+            for s in (experiment.settings[0], experiment.settings[-1])
+        )
+        few = replace(experiment, settings=settings, lucky=(256,), apart=(256,))
+        monkeypatch.setitem(experiments.EXPERIMENTS, name, few)
+
+
+def on_glyphs(small_mnist, *args):
+    more = ("--dataset", "glyphs", "--data-dir", small_mnist, "--device", "cpu")
+    return (*args, *more, "--jobs", "2")
+
+
+def test_figures_are_made_kept_and_drawn_again_without_their_runs(
+    call, short, small_mnist, tmp_path
+):
+    first = call(*on_glyphs(small_mnist, "figures", "3", "--seeds", "1"))
+    assert "Fig. 3: linear scaling, η = 0.01 b/64: 3 of 3 runs to do" in first.stderr
+    assert "NOT MNIST: glyphs" in first.stdout
+    names = {f"figure3.{kind}" for kind in ("png", "svg", "csv", "json")}
+    assert {path.name for path in Path("figures").iterdir()} == names
+    kept = {name: Path("figures", name).read_bytes() for name in names}
+    made = json.loads(kept["figure3.json"])
+    assert made["dataset"] == "glyphs" and made["command"].startswith("python ")
+    assert kept["figure3.csv"].count(b"\n") == 1 + 3
+    # In another place, with neither runs nor data: drawn again, the same to the byte.
+    shutil.rmtree("runs")
+    again = call("figures", "3", "--seeds", "1", "--data-dir", tmp_path / "none")
+    assert "none of 3 runs to do" in again.stderr and "downloading" not in again.stderr
+    assert {name: Path("figures", name).read_bytes() for name in names} == kept
+    assert not Path("runs/figures/figure3").exists()
+    # A seed more trains what is missing and keeps the rest.
+    more = call(*on_glyphs(small_mnist, "figures", "3", "--seeds", "2"))
+    assert "3 of 6 runs to do" in more.stderr
+    now = Path("figures/figure3.csv").read_bytes()
+    assert now.count(b"\n") == 1 + 6 and set(kept["figure3.csv"].split()) <= set(now.split())
+
+
+def test_all_figures_on_other_data_are_refused(call, short, small_mnist, tmp_path):
+    call(*on_glyphs(small_mnist, "figures", "1", "5", "--seeds", "1"))
+    made = runs.read_json("figures/figure1.json")
+    runs.write_json(Path("figures/figure1.json"), made | {"digest": "another"})
+    Path("figures/figure5.json").unlink()
+    refused = call(*on_glyphs(small_mnist, "figures", "2", "--seeds", "1"), code=2)
+    assert "results of another dataset than glyphs: give another --out" in refused.stderr
+
+
+def test_the_authors_own_lines_are_laid_over_ours(call, short, small_mnist, tmp_path):
+    theirs = tmp_path / "paper"
+    theirs.mkdir()
+    (theirs / "sqrtLrLeNet5.csv").write_text(
+        ",model,train_accuracy,test_accuracy,train_loss,test_loss,epoch,time,batch_size,lr\n"
+        "0,LeNet5,0.5,0.8,0.3,0.4,1,9.2,2,0.01\n"
+    )
+    made = call(*on_glyphs(small_mnist, "figures", "2", "--seeds", "1", "--reference", theirs))
+    assert "the authors' own run" in Path("figures/figure2.svg").read_text()
+    assert "holds no table" not in made.stderr
+    other = call(*on_glyphs(small_mnist, "figures", "5", "--seeds", "1", "--reference", theirs))
+    assert f"{theirs} holds no table of the authors' for figure5" in other.stderr
+
+
+def test_tune_chooses_on_held_out_images_and_shows_both_ways(call, small_mnist):
+    args = ("tune", "--lrs", "1e-4,.05", "--epochs", "1", "--seeds", "2", "--held-out", "100")
+    done = call(*on_glyphs(small_mnist, *args, "--batch-size", "20"))
+    assert "chosen on held-out images: 0.05; the test set would choose 0.05" in done.stdout
+    assert "is at the edge of the grid: give more --lrs" in done.stderr
+    assert "NOT MNIST: glyphs" in done.stdout
+    with open("figures/tune.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["lr"], row["seed"]) for row in rows] == [
+        ("0.0001", "0"), ("0.0001", "1"), ("0.05", "0"), ("0.05", "1"),
+    ]  # fmt: skip
+    assert {path.name for path in Path("figures").glob("tune.*")} == {
+        "tune.csv", "tune.json", "tune.png", "tune.svg",
+    }  # fmt: skip
+    again = call(*on_glyphs(small_mnist, *args, "--batch-size", "20"))
+    assert again.stdout == done.stdout and "runs," not in again.stderr
+
+
+def test_grow_prints_every_decision_and_keeps_the_runs(call, small_mnist):
+    args = ("grow", "--batch-size", "20", "--epochs", "1", "--largest", "40", "--tolerance", "1")
+    done = call(*on_glyphs(small_mnist, *args, "--seeds", "1", "--held-out", "100"))
+    lines = [line for line in done.stdout.splitlines() if line.startswith("b = ")]
+    assert len(lines) == 2 and lines[0].endswith("the start")
+    assert (
+        lines[1].startswith("b = 40 ") and "η = 0.01414" in lines[1] and lines[1].endswith("kept")
+    )
+    assert Path("figures/grow.csv").read_text().count("\n") == 1 + 2
+    assert "validation accuracy" in Path("figures/grow.svg").read_text()
+
+
+def test_verdicts_are_read_from_the_figures(call, short, small_mnist):
+    none = sentence(call("verdicts", code=1).stderr)
+    assert "holds no results: run `python cli.py figures` first" in none
+    call(*on_glyphs(small_mnist, "figures", "6", "--seeds", "1"))
+    done = call("verdicts")
+    assert done.stdout.startswith("NOT MNIST: glyphs\nSec. II ")
+    assert "NOT TESTED: ITS RUNS ARE NOT HERE" in done.stdout
+
+
+def test_a_benchmark_prints_its_table_and_writes_what_it_measured(
+    call, small_mnist, tmp_path, monkeypatch
+):
+    from minisgd import bench
+
+    monkeypatch.setattr(
+        bench, "contenders", lambda threads: {"minisgd, 1 thread": ("ours", {"threads": 1}, 1)}
+    )
+    args = ("bench", "--batch-sizes", "64", "--rounds", "2", "--json", tmp_path / "b.json")
+    done = call(*args, "--dataset", "glyphs", "--data-dir", small_mnist)
+    assert "batch size 64: round 2 of 2" in done.stderr and "minisgd, 1 thread" in done.stdout
+    (row,) = json.loads((tmp_path / "b.json").read_text())["measured"]
+    assert len(row["epoch_seconds"]) == 2
+
+
 # -- rates, gradcheck, data, doctor
 
 
@@ -437,6 +577,22 @@ REFUSED = {
     "negative seed": ((*SWEEP, "--seeds", "0,-1"), "at least 0, got -1"),
     "no jobs": ((*SWEEP, "--jobs", "0"), "--jobs"),
     "unknown dataset": (("data", "--dataset", "cifar"), "cifar"),
+    "a batch of 400 digits": (("rates", "--rule", "linear", "--batch-sizes", "9" * 400), "at most"),
+    "no such option": (("--bogus",), "--bogus"),
+    "batch size 0 in bench": (("bench", "--batch-sizes", "0"), "at least 1, got 0"),
+    "a batch too large in bench": (("bench", "--batch-sizes", "641"), "641 .*640 images"),
+    "a profile of rounds": (("bench", "--profile", "--rounds", "3"), "leave out --rounds"),
+    "a profile as JSON": (("bench", "--profile", "--json", "x"), "leave out --json"),
+    "JSON nowhere": (("bench", "--json", "none/x"), "none/x cannot be a file"),
+    "JSON in a folder's place": (("bench", "--json", "."), "cannot be a file"),
+    "no such figure": (("figures", "7"), "there is no figure 7"),
+    "rates of words": (("tune", "--lrs", "fast"), "'fast' is not a list of numbers"),
+    "a rate below 0": (("tune", "--lrs", "-1"), "positive number, got -1"),
+    "nothing held out": (("tune", "--held-out", "0"), "at least 1 image, got 0"),
+    "a factor of 1": (
+        ("grow", "--held-out", "9", "--factor", "1"),
+        "nothing grows by a factor of 1",
+    ),
     "nothing to plot": (("plot",), "RESULTS"),
     "a senseless import": (("data", "--dataset", "glyphs", "--from", "."), "import takes"),
 }
@@ -445,8 +601,9 @@ REFUSED = {
 @pytest.mark.parametrize(("args", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_makes_no_sense_is_refused_in_one_sentence(call, small_mnist, monkeypatch, args, said):
     monkeypatch.setitem(sys.modules, "cupy", None)  # no GPU, whatever there is
-    if args[0] in ("train", "sweep"):
-        data_set = ("--dataset", "glyphs", "--data-dir", small_mnist, "--out", "out")
+    if args[0] in ("train", "sweep", "bench", "tune", "grow"):
+        data_set = ("--dataset", "glyphs", "--data-dir", small_mnist)
+        data_set += () if args[0] == "bench" else ("--out", "out")
         args = (args[0], *data_set, *args[1:])
     assert re.search(said, sentence(call(*args, code=2).stderr))
     assert not Path("out").exists()

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
 from minisgd.files import StorageError
-from minisgd.plots import accuracy_figure, batch_color, comparison_figure, save
+from minisgd.plots import (
+    accuracy_figure,
+    batch_color,
+    comparison_figure,
+    rate_figure,
+    report_figure,
+    save,
+)
 
 SIZES = [64 * 2**k for k in range(8)]
 
@@ -297,6 +304,70 @@ def test_comparison_tells_what_differs_inside_a_sweep():
     assert legend(figure) == ["b = 64, η = 0.01, m = 0", "b = 64, η = 0.01, m = 0.9"]
 
 
+# -- the report's figures, and the choice of a rate
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
+def test_losses_have_panels_of_their_own_by_powers_of_ten():
+    rows = records([0.5, 0.95], train_loss=2.0, test_loss=0.25)
+    figure = report_figure(rows, "t", losses=True)
+    assert titles(figure) == ["train accuracy", "test accuracy", "train loss", "test loss"]
+    train, test = figure.axes[-2:]
+    assert train.get_yscale() == test.get_yscale() == "log"
+    for axes, value in ((train, 2.0), (test, 0.25)):
+        np.testing.assert_allclose(lines(axes)["b = 64, η = 0.01"].get_ydata(), value)
+        low, high = axes.get_ylim()
+        assert low < value < high
+
+
+def test_seeds_are_drawn_one_by_one_where_the_spread_is_the_story():
+    curves = {0: [0.1, 0.95], 1: [0.1, 0.1], 2: [0.2, 0.93]}
+    rows = [row for s, c in curves.items() for row in records(c, seed=s, batch_size=4096)]
+    figure = report_figure(rows + records([0.9, 0.97]), "t", apart=(4096, 2048))
+    assert titles(figure)[2:] == ["test accuracy at b = 4096, every seed"]  # there is no 2048
+    whole, _ = figure.axes[-2:]
+    drawn = sorted(list(line.get_ydata()) for line in whole.lines)
+    assert drawn == sorted(curves.values())
+    assert "every seed is a line" in texts(figure)
+
+
+def test_somebody_elses_records_are_dashed_and_in_the_legend():
+    theirs = records([0.4, 0.85], train_loss=None)
+    figure = report_figure(records([0.5, 0.95]), "t", reference=theirs, losses=True)
+    assert "the authors' own run" in legend(figure)
+    test = figure.axes[2]
+    (dashed,) = [line for line in test.lines if line.get_label() == "the authors' own run"]
+    np.testing.assert_allclose(dashed.get_ydata(), [0.4, 0.85])
+    assert dashed.is_dashed() and dashed.get_color() == batch_color(64)
+
+
+def test_held_out_images_are_called_so():
+    assert titles(report_figure(records([0.5]), "t", held_out=True)) == [
+        "train accuracy", "validation accuracy",
+    ]  # fmt: skip
+
+
+def test_accuracy_against_the_rate_with_both_choices():
+    rows = [
+        {"lr": lr, "validation_accuracy": v + s / 100, "test_accuracy": v - 0.02}
+        for lr, v in ((0.01, 0.9), (0.1, 0.95))
+        for s in (0, 1, 2)
+    ]
+    figure = rate_figure(rows, {"validation": 0.1, "test": 0.01}, "which rate", "NOT MNIST: glyphs")
+    assert legend(figure) == ["validation: best at 0.1", "test: best at 0.01", "the report's 0.01"]
+    for axes in figure.axes:
+        assert axes.get_xscale() == "log"
+        middle = {
+            line.get_label(): line.get_ydata() for line in axes.lines if len(line.get_xdata()) == 2
+        }
+        np.testing.assert_allclose(middle["validation: best at 0.1"], [0.91, 0.96])
+        np.testing.assert_allclose(middle["test: best at 0.01"], [0.88, 0.93])
+    assert "NOT MNIST: glyphs" in texts(figure)
+
+
 # -- what cannot be drawn
 
 
@@ -345,6 +416,28 @@ LAYOUTS = {
     ),
     "six sweeps": lambda: comparison_figure(
         [(f"Fig. {k}: a title that needs two lines here", records([0.2, 0.95])) for k in range(6)]
+    ),
+    "all that a figure of the report has": lambda: report_figure(
+        [
+            row
+            for b in SIZES
+            for s in (0, 1)
+            for row in records([0.2, 0.95], batch_size=b, lr=0.01 * b / 64, seed=s, status="stuck")
+        ],
+        "Fig. 3: linear scaling, η = 0.01 b/64",
+        losses=True,
+        apart=(2048, 4096),
+        reference=records([0.3, 0.9]),
+        note="NOT MNIST: glyphs",
+    ),
+    "rates": lambda: rate_figure(
+        [
+            {"lr": lr, "validation_accuracy": lr, "test_accuracy": 0.95}
+            for lr in (0.001, 0.01, 0.1, 0.92)
+        ],
+        {"validation": 0.92, "test": 0.001},
+        "Which rate? b = 64, m = 0, 30 epochs, 5,000 training images held out",
+        note="NOT MNIST: glyphs",
     ),
     "200 seeds": lambda: accuracy_figure(
         [row for s in range(200) for row in records([0.2, 0.9 + s / 2000], seed=s)], "t"
