@@ -313,6 +313,8 @@ def _draw(panels, title, note, per_row=4):
 
     rows = ceil(len(panels) / per_row)
     columns = ceil(len(panels) / rows)
+    losses = [v for p in panels if p.metric in LOSSES for v in _all_values(p) if v > 0] or [1.0]
+    loss_ends = 0.8 * min(losses), 1.25 * max(losses)  # of all, for a row has one scale
     panel_titles = [wrap(panel.title, 90 // columns) for panel in panels]
     head = 0.12 + 0.26 * len(titles) + (0.32 if note else 0.0)
     over = 0.12 + 0.2 * max(len(lines) for lines in panel_titles)  # the panels' own titles
@@ -345,9 +347,7 @@ def _draw(panels, title, note, per_row=4):
         x, y = left + column * (width + between), head + row * row_height + over
         parts_here = parts
         if panel.metric in LOSSES:
-            positive = [value for value in _all_values(panel) if value > 0] or [1.0]
-            ends = 0.8 * min(positive), 1.25 * max(positive)
-            parts_here = [("cross-entropy", ends, whole)]
+            parts_here = [("cross-entropy", loss_ends, whole)]
         for part in parts_here:
             name, ends, size = part
             box = (x / WIDTH, 1 - (y + size) / height, width / WIDTH, size / height)

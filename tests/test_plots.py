@@ -321,6 +321,7 @@ def test_losses_have_panels_of_their_own_by_powers_of_ten():
         np.testing.assert_allclose(lines(axes)["b = 64, η = 0.01"].get_ydata(), value)
         low, high = axes.get_ylim()
         assert low < value < high
+    assert train.get_ylim() == test.get_ylim()  # only the left one has numbers
 
 
 def test_seeds_are_drawn_one_by_one_where_the_spread_is_the_story():
