@@ -45,9 +45,8 @@ class Commands(click.Group):
 
             if isinstance(error, UserError):
                 raise Sentence(str(error), 2 if isinstance(error, SettingError) else 1) from None
-            if (
-                isinstance(error, OSError) and error.errno != errno.EPIPE
-            ):  # click minds a closed pipe
+            # A closed pipe is click's to mind.
+            if isinstance(error, OSError) and error.errno != errno.EPIPE:
                 where = f": {error.filename}" if error.filename else ""
                 raise Sentence(f"{error.strerror or error}{where}", 1) from None
             raise
@@ -187,12 +186,18 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **re
 def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh, **rest):
     """Train every batch size and seed; draw the figure."""
     from minisgd.backend import resolve_device
-    from minisgd.doctor import cores
     from minisgd.train import Settings
 
     settings, threads, device = Settings(**rest), threads or 1, resolve_device(device)
-    jobs = jobs or (1 if device == "cuda" else max(1, cores() // threads))
+    jobs = jobs or _side_by_side(threads, device)
     _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh)
+
+
+def _side_by_side(threads, device):
+    """How many runs of so many threads this machine takes at once."""
+    from minisgd.doctor import cores
+
+    return 1 if device == "cuda" else max(1, cores() // threads)
 
 
 def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh):
@@ -345,16 +350,12 @@ def _title(out):
     question, known = load_folder(out)
     note = None
     if known["dataset"] == "glyphs":
-        note = "NOT MNIST: the built-in digits drawn from fonts (glyphs)"
+        note = _not_mnist("glyphs")
     return title_of(question.common, known["dataset"]), note, known["digest"]
 
 
-def _folder(name, default, text):
-    return click.option(name, *(["work"] if name == "--runs" else []), default=Path(default),
-                        type=click.Path(path_type=Path), show_default=True, help=text)  # fmt: skip
-
-
-FIGURES = _folder("--out", "figures", "Folder of the figures.")
+FIGURES = click.option("--out", type=click.Path(path_type=Path), default=Path("figures"),
+                       show_default=True, help="Folder of the figures.")  # fmt: skip
 HELD_OUT = click.option("--held-out", "size", type=int, default=5000, show_default=True,
                         help="Training images to choose on, drawn once.")  # fmt: skip
 
@@ -364,11 +365,10 @@ class _Workshop:
 
     def __init__(self, work, dataset, data_dir, jobs, threads, device):
         from minisgd.backend import resolve_device
-        from minisgd.doctor import cores
 
         self.work, self.dataset, self.data_dir = work, dataset, data_dir
         self.threads, self.device, self.found = threads or 1, resolve_device(device), None
-        self.jobs = jobs or (1 if self.device == "cuda" else max(1, cores() // self.threads))
+        self.jobs = jobs or _side_by_side(self.threads, self.device)
 
     def data(self):
         from minisgd.data import load_dataset
@@ -381,6 +381,8 @@ class _Workshop:
         from minisgd import runs, sweep
         from minisgd.files import locked, make_folder
 
+        for cell in cells:  # before any of them is trained
+            cell.check(len(data.train.labels))
         out = self.work / name
         make_folder(out)
         folders = {cell: runs.RunFolder(out, cell, data.digest) for cell in cells}
@@ -420,7 +422,9 @@ def _workshop(command):
 
     which = click.option("--dataset", type=click.Choice(DATASETS), default="mnist",
                          show_default=True, help="What to train on.")  # fmt: skip
-    where = _folder("--runs", "runs/figures", "Folder of the runs behind the figures.")
+    where = click.option("--runs", "work", type=click.Path(path_type=Path),
+                         default=Path("runs/figures"), show_default=True,
+                         help="Folder of the runs behind the figures.")  # fmt: skip
     return where(which(options("jobs", "threads", "device", "data_dir")(with_workshop)))
 
 
@@ -429,7 +433,7 @@ def _workshop(command):
 @click.option("--seeds", type=click.IntRange(1, 1000), default=5, show_default=True,
               help="Seeds of every run; twice as many where the outcome is luck.")  # fmt: skip
 @click.option("--reference", type=click.Path(path_type=Path, exists=True), default=None,
-              help="Folder of the authors' own tables, to be drawn over ours.")  # fmt: skip
+              help="Folder of the authors' own tables: draws figureN-reference.")  # fmt: skip
 @FIGURES
 @_workshop
 def figures(workshop, which, seeds, reference, out):
@@ -460,20 +464,23 @@ def figures(workshop, which, seeds, reference, out):
         _show_figure(out, experiment, rows, collected, note, theirs)
 
 
-def _show_figure(out, experiment, rows, collected, note, theirs=()):
-    """Draw an experiment's figure and print its table."""
+def _show_figure(out, experiment, rows, collected, note, theirs):
+    """Draw an experiment's figure, beside it the one with the authors' lines, print its table."""
     from minisgd import plots, summary
 
     figure = plots.report_figure(
         rows, experiment.title, experiment.losses, experiment.apart, theirs, note
     )
-    png, svg = plots.save(figure, out, experiment.name)
+    name = experiment.name + ("-reference" if theirs else "")
+    png, svg = plots.save(figure, out, name)
     click.echo("\n".join(["", experiment.title, *([note] if note else []), ""]))
     click.echo("\n".join(summary.table(collected)))
     click.echo(f"\nfigure: {png} and {svg.name}; every epoch: {out / experiment.name}.csv")
 
 
 def _not_mnist(dataset):
+    if dataset == "glyphs":
+        return "NOT MNIST: the built-in digits drawn from fonts (glyphs)"
     return None if dataset == "mnist" else f"NOT MNIST: {dataset}"
 
 
@@ -519,7 +526,11 @@ def tune(workshop, lrs, seeds, size, out, **rest):
 
 
 @cli.command()
-@options("batch_size", "lr", "momentum", "epochs")
+@click.option("--batch-size", type=int, default=2048, show_default=True,
+              help="Images in a batch at the start.")  # fmt: skip
+@click.option("--momentum", type=float, default=0.9, show_default=True,
+              help="m at the start.")  # fmt: skip
+@options("lr", "epochs")
 @click.option("--seeds", type=Seeds(), default="3", show_default=True, help="As in a sweep.")
 @click.option("--factor", type=int, default=2, show_default=True,
               help="What a step multiplies the batch by.")  # fmt: skip

@@ -146,9 +146,12 @@ def grow(run, start, seeds, factor=2, rule="sqrt", tolerance=0.002, largest=8192
     there b grows with 1/(1-m) scaled instead, until accuracy falls again or b reaches `largest`.
 
     Returns: [Step], the start's first
-    Raises:  SettingError if nothing can grow: factor below 2, or the start already the largest
+    Raises:  SettingError if nothing can grow (factor below 2, or the start already the largest),
+             or for a tolerance outside 0 ... 1
     Source:  report Sec. IV; Smith & Le's own form is factor 3 and the linear rule
     """
+    if not 0 <= tolerance < 1:
+        raise SettingError(f"the tolerance must be from 0 to 1, got {tolerance:g}")
     if factor < 2 or start.batch_size * factor > largest:
         raise SettingError(
             f"from batch size {start.batch_size} nothing grows by a factor of {factor} "

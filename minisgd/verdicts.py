@@ -38,6 +38,10 @@ class Verdict:
     verdict: str
 
 
+class NoRuns(Exception):
+    """A claim cannot be tested: there is no whole run of this experiment at this batch size."""
+
+
 class Results:
     """The whole runs of the experiments. A place is (name, batch size), or (name, batch size, n)
     where an experiment has several runs of that size (Fig. 6).
@@ -47,12 +51,12 @@ class Results:
         self.kept = kept
 
     def numbers(self, statistic, name, batch_size, n=0):
-        """{seed: statistic(records)} at a place. Raises: LookupError if there is no run."""
+        """{seed: statistic(records)} at a place. Raises: NoRuns."""
         experiment = EXPERIMENTS[name]
-        wanted = [s for s in experiment.settings if s.batch_size == batch_size][n]
-        cells = [cell for cell in self.kept.cells(experiment) if replace(cell, seed=0) == wanted]
+        wanted = [s for s in experiment.settings if s.batch_size == batch_size][n : n + 1]
+        cells = [cell for cell in self.kept.cells(experiment) if replace(cell, seed=0) in wanted]
         if not cells:
-            raise LookupError(name)
+            raise NoRuns(name)
         return {cell.seed: statistic(self.kept.records(cell)) for cell in cells}
 
     def pairs(self, statistic, one, other):
@@ -60,7 +64,7 @@ class Results:
         a, b = self.numbers(statistic, *one), self.numbers(statistic, *other)
         both = sorted(a.keys() & b.keys())
         if not both:
-            raise LookupError(one[0])
+            raise NoRuns(one[0])
         return [(a[seed], b[seed]) for seed in both]
 
 
@@ -90,7 +94,12 @@ def largest_fall(records):
 
 
 def descent(records):
-    """The share by which the train loss still falls an epoch, over the last five epochs."""
+    """The share by which the train loss still falls an epoch, over the last five epochs.
+
+    0, which is no fall, for a run that diverged or has fewer than six epochs.
+    """
+    if len(records) < 6 or records[-1]["train_loss"] is None:
+        return 0.0
     return 1 - (records[-1]["train_loss"] / records[-6]["train_loss"]) ** 0.2
 
 
@@ -123,7 +132,7 @@ def ordered(statistic, name, follows):
         seeds = set.intersection(*map(set, by_size))
         curves = [[numbers[seed] for numbers in by_size] for seed in sorted(seeds)]
         if not curves:
-            raise LookupError(name)
+            raise NoRuns(name)
         seen = ", ".join(_show(median(numbers.values())) for numbers in by_size)
         return f"medians {seen}", agreed(
             all(follows(b, a) for a, b in pairwise(curve)) for curve in curves
@@ -279,7 +288,7 @@ def verdicts(kept):
     for claim, section, tested, rule in CLAIMS:
         try:
             seen, verdict = rule(results)
-        except LookupError:
+        except NoRuns:
             seen, verdict = "", MISSING
         found.append(Verdict(claim, section, tested, seen, verdict))
     return found

@@ -328,6 +328,9 @@ def test_a_run_that_fails_costs_the_exit_code_and_stands_in_the_table(
 # -- the report's figures, tune, grow, verdicts
 
 
+NOT_MNIST = "NOT MNIST: the built-in digits drawn from fonts (glyphs)"
+
+
 @pytest.fixture
 def short(monkeypatch):
     """The experiments with an epoch a run, few runs, and the seeds of luck."""
@@ -354,7 +357,7 @@ def test_figures_are_made_kept_and_drawn_again_without_their_runs(
 ):
     first = call(*on_glyphs(small_mnist, "figures", "3", "--seeds", "1"))
     assert "Fig. 3: linear scaling, η = 0.01 b/64: 3 of 3 runs to do" in first.stderr
-    assert "NOT MNIST: glyphs" in first.stdout
+    assert f"\n{NOT_MNIST}\n" in first.stdout
     names = {f"figure3.{kind}" for kind in ("png", "svg", "csv", "json")}
     assert {path.name for path in Path("figures").iterdir()} == names
     kept = {name: Path("figures", name).read_bytes() for name in names}
@@ -391,7 +394,10 @@ def test_the_authors_own_lines_are_laid_over_ours(call, short, small_mnist, tmp_
         "0,LeNet5,0.5,0.8,0.3,0.4,1,9.2,2,0.01\n"
     )
     made = call(*on_glyphs(small_mnist, "figures", "2", "--seeds", "1", "--reference", theirs))
-    assert "the authors' own run" in Path("figures/figure2.svg").read_text()
+    assert "the authors' own run" in Path("figures/figure2-reference.svg").read_text()
+    assert not Path("figures/figure2.svg").exists()  # which is ours alone
+    call("figures", "2", "--seeds", "1")
+    assert "the authors' own run" not in Path("figures/figure2.svg").read_text()
     assert "holds no table" not in made.stderr
     other = call(*on_glyphs(small_mnist, "figures", "5", "--seeds", "1", "--reference", theirs))
     assert f"{theirs} holds no table of the authors' for figure5" in other.stderr
@@ -402,7 +408,7 @@ def test_tune_chooses_on_held_out_images_and_shows_both_ways(call, small_mnist):
     done = call(*on_glyphs(small_mnist, *args, "--batch-size", "20"))
     assert "chosen on held-out images: 0.05; the test set would choose 0.05" in done.stdout
     assert "is at the edge of the grid: give more --lrs" in done.stderr
-    assert "NOT MNIST: glyphs" in done.stdout
+    assert f"\n{NOT_MNIST}\n" in done.stdout
     with open("figures/tune.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["lr"], row["seed"]) for row in rows] == [
@@ -416,7 +422,7 @@ def test_tune_chooses_on_held_out_images_and_shows_both_ways(call, small_mnist):
 
 
 def test_grow_prints_every_decision_and_keeps_the_runs(call, small_mnist):
-    args = ("grow", "--batch-size", "20", "--epochs", "1", "--largest", "40", "--tolerance", "1")
+    args = ("grow", "--batch-size", "20", "--epochs", "1", "--largest", "40", "--tolerance", ".99")
     done = call(*on_glyphs(small_mnist, *args, "--seeds", "1", "--held-out", "100"))
     lines = [line for line in done.stdout.splitlines() if line.startswith("b = ")]
     assert len(lines) == 2 and lines[0].endswith("the start")
@@ -432,7 +438,7 @@ def test_verdicts_are_read_from_the_figures(call, short, small_mnist):
     assert "holds no results: run `python cli.py figures` first" in none
     call(*on_glyphs(small_mnist, "figures", "6", "--seeds", "1"))
     done = call("verdicts")
-    assert done.stdout.startswith("NOT MNIST: glyphs\nSec. II ")
+    assert done.stdout.startswith(f"{NOT_MNIST}\nSec. II ")
     assert "NOT TESTED: ITS RUNS ARE NOT HERE" in done.stdout
 
 
@@ -593,6 +599,8 @@ REFUSED = {
         ("grow", "--held-out", "9", "--factor", "1"),
         "nothing grows by a factor of 1",
     ),
+    "no tolerance": (("grow", "--held-out", "9", "--tolerance", "nan"), "from 0 to 1, got nan"),
+    "too large to start": (("grow", "--held-out", "9"), "2048 is larger than the training set"),
     "nothing to plot": (("plot",), "RESULTS"),
     "a senseless import": (("data", "--dataset", "glyphs", "--from", "."), "import takes"),
 }

@@ -158,4 +158,7 @@ def test_a_run_that_diverged_never_got_there(kept):
     records[-1] |= dict.fromkeys(METRICS) | {"status": "diverged"}
     assert verdicts.final(records) == 0 and verdicts.soon(records) == inf
     assert verdicts.largest_fall(records) == 1 and verdicts.early_loss(records) == inf
-    assert verdicts.peak_lost(records) == 0
+    assert verdicts.peak_lost(records) == 0 == verdicts.descent(records)
+    late = curve(0.5)[:20]
+    late[-1] |= dict.fromkeys(METRICS) | {"status": "diverged"}
+    assert verdicts.descent(late) == 0
