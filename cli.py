@@ -377,13 +377,16 @@ class _Workshop:
         return self.found
 
     def run(self, name, cells, data):
-        """Do what is missing of these runs in the folder of this name: {settings: RunFolder}."""
+        """Do what is missing of these runs in the folder of this name.
+
+        Returns: {settings: RunFolder} of the whole runs, a sentence on those that failed or None
+        """
         from minisgd import runs, sweep
         from minisgd.files import locked, make_folder
 
         for cell in cells:  # before any of them is trained
             cell.check(len(data.train.labels))
-        out = self.work / name
+        out = self.work / data.name / name
         make_folder(out)
         folders = {cell: runs.RunFolder(out, cell, data.digest) for cell in cells}
         with locked(out):
@@ -392,25 +395,41 @@ class _Workshop:
                 failures = sweep.run_cells(
                     out, left, data, self.device, self.jobs, self.threads, progress, _say
                 )
-        if failures:
-            reasons = "; ".join(f"{runs.run_name(c)}: {why}" for c, why in failures.items())
-            raise Sentence(f"{len(failures)} runs failed ({reasons}); the others are kept", 1)
-        return folders
+        whole = {cell: folder for cell, folder in folders.items() if cell not in failures}
+        reasons = "; ".join(f"{runs.run_name(c)}: {why}" for c, why in failures.items())
+        amiss = f"{len(failures)} runs failed ({reasons}); the others are kept"
+        return whole, amiss if failures else None
 
-    def made(self, title):
-        """How a figure came about, for the file beside it."""
+    def making(self, cells):
+        """How runs came about, for the file beside their results."""
         from minisgd import runs
-        from minisgd.doctor import cores, processor
+        from minisgd.doctor import commit, cores, processor
 
         return {
-            "title": title,
             "command": shlex.join(["python", *sys.argv]),
-            "dataset": self.data().name,
-            "digest": self.data().digest,
+            "runs": len(cells),
+            "seeds": sorted({cell.seed for cell in cells}),
+            "commit": commit(),
             "versions": runs.versions(),
             "machine": f"{cores()} cores of {processor()}",
             "device": self.device,
+            "jobs": self.jobs,
         }
+
+
+def _ask(out, name, asked):
+    """Refuse to put the answer to a question where that to another one is."""
+    from minisgd import runs
+    from minisgd.errors import SettingError
+
+    path = out / f"{name}.json"
+    known = runs.read_json(path)
+    differs = [key for key in asked if known and known["asked"].get(key) != asked[key]]
+    if differs:
+        raise SettingError(
+            f"{path} is the answer to another question (it differs in {', '.join(differs)}): "
+            "give another --out"
+        )
 
 
 def _workshop(command):
@@ -446,22 +465,29 @@ def figures(workshop, which, seeds, reference, out):
     from minisgd.files import make_folder
 
     make_folder(out)
+    amiss = []
     for experiment in experiments.named(which or ("all",)):
         kept, cells = experiments.Kept(out), experiment.cells(seeds)
         missing = [cell for cell in cells if not kept.records(cell)]
         _say(f"{experiment.title}: {len(missing) or 'none'} of {len(cells)} runs to do")
         if missing:
-            kept.check(workshop.data())
-            folders = workshop.run(experiment.name, missing, workshop.data())
+            data = workshop.data()
+            kept.check(data)
+            folders, failed = workshop.run(experiment.name, missing, data)
+            amiss += [failed] if failed else []
             done = {cell: folder.records() for cell, folder in folders.items()}
-            kept.add(experiment, done, workshop.made(experiment.title))
+            kept.add(experiment, done, data, workshop.making(done))
         collected = [(cell, kept.records(cell), None) for cell in kept.cells(experiment)]
+        if not collected:
+            continue
         theirs = experiments.read_reference(reference, experiment) if reference else []
         if reference and not theirs:
             _say(f"{reference} holds no table of the authors' for {experiment.name}.")
         note = _not_mnist(kept.made[experiment.name]["dataset"])
         rows = [runs.tidy(settings, r) for settings, records, _ in collected for r in records]
         _show_figure(out, experiment, rows, collected, note, theirs)
+    if amiss:
+        raise Sentence("; ".join(amiss), 1)
 
 
 def _show_figure(out, experiment, rows, collected, note, theirs):
@@ -504,20 +530,26 @@ def tune(workshop, lrs, seeds, size, out, **rest):
     cells = [Settings(lr=lr, seed=s, **rest) for lr in lrs or selection.RATES for s in seeds]
     data = workshop.data()
     held_out = selection.hold_out(data, size)
-    tried = selection.tried(workshop.run("tune", cells, held_out), data.test)
-    common = cells[0]
+    asked = rest | {"lrs": sorted({c.lr for c in cells}), "seeds": list(seeds), "held out": size}
+    asked |= {"dataset": data.name, "digest": data.digest}
+    _ask(out, "tune", asked)
+    folders, amiss = workshop.run(f"tune-{size}", cells, held_out)
+    if amiss:
+        raise Sentence(amiss, 1)
+    make_folder(out)
+    tried, common = selection.tried(folders, data.test), cells[0]
     title = (
         f"Which rate? b = {common.batch_size}, m = {common.momentum:g}, {common.epochs} epochs, "
-        f"{size:,} training images held out"
+        f"{size:,} of {len(data.train.labels):,} training images held out"
     )
     note = _not_mnist(data.name)
     lines, advice = selection.table(tried)
     click.echo("\n".join(["", title, *([note] if note else []), "", *lines, ""]))
     for sentence in advice:
         _say(sentence)
-    make_folder(out)
     runs.write_table(out / "tune.csv", selection.COLUMNS, selection.rows(tried))
-    runs.write_json(out / "tune.json", workshop.made(title))
+    made = {"title": title, "asked": asked} | workshop.making(cells)
+    runs.write_json(out / "tune.json", made)
     chosen = {by: selection.best(tried, by)[0] for by in ("validation", "test")}
     png, svg = plots.save(
         plots.rate_figure(selection.rows(tried), chosen, title, note), out, "tune"
@@ -554,10 +586,17 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, size, out, **rest):
 
     start, data = Settings(**rest), workshop.data()
     held_out, folders = selection.hold_out(data, size), {}
+    name = "grow" if (factor, rule) == (2, "sqrt") else f"grow-{rule}{factor}"
+    asked = rest | {"seeds": list(seeds), "tolerance": tolerance, "largest": largest}
+    asked |= {"held out": size, "dataset": data.name, "digest": data.digest}
+    _ask(out, name, asked)
 
     def run(cells):
-        folders.update(workshop.run("grow", cells, held_out))
-        return {cell: folders[cell].records() for cell in cells}
+        done, amiss = workshop.run(f"grow-{size}", cells, held_out)
+        if amiss:
+            raise Sentence(amiss, 1)
+        folders.update(done)
+        return {cell: folder.records() for cell, folder in done.items()}
 
     title = (
         f"How far can it grow? From b = {start.batch_size} by {factor}, {rule} rule, "
@@ -570,21 +609,21 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, size, out, **rest):
     )
     make_folder(out)
     rows = [runs.tidy(cell, r) for cell, folder in folders.items() for r in folder.records()]
-    runs.write_metrics(out / "grow.csv", rows)
-    made = workshop.made(title) | {"steps": [str(step) for step in steps]}
-    runs.write_json(out / "grow.json", made)
+    selection.write_growth(out / f"{name}.csv", rows)
+    made = {"title": title, "asked": asked, "steps": [str(step) for step in steps]}
+    runs.write_json(out / f"{name}.json", made | workshop.making(folders))
     figure = plots.report_figure(rows, title, note=note, held_out=True)
-    png, svg = plots.save(figure, out, "grow")
-    click.echo(f"figure: {png} and {svg.name}; every epoch: {out / 'grow.csv'}")
+    png, svg = plots.save(figure, out, name)
+    click.echo(f"figure: {png} and {svg.name}; every epoch: {out / name}.csv")
 
 
 @cli.command()
 @FIGURES
-def verdicts(out):
+@click.option("--markdown", is_flag=True, help="As the table of the README.")
+def verdicts(out, markdown):
     """Hold every claim of the report against the figures' results."""
-    from textwrap import indent
-
     from minisgd.experiments import Kept
+    from minisgd.verdicts import markdown_table, table
     from minisgd.verdicts import verdicts as judge
 
     kept = Kept(out)
@@ -593,9 +632,8 @@ def verdicts(out):
     note = _not_mnist(next(iter(kept.made.values()))["dataset"])
     for line in [note] if note else []:
         click.echo(line)
-    for verdict in judge(kept):
-        click.echo(f"{verdict.section:<9} {verdict.claim}: {verdict.verdict.upper()}")
-        click.echo(indent(f"{verdict.tested}\n{verdict.seen}".strip(), " " * 10))
+    for line in (markdown_table if markdown else table)(judge(kept)):
+        click.echo(line)
 
 
 @cli.command()

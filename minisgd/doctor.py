@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +30,23 @@ def processor():
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "an unnamed processor"
+
+
+def commit():
+    """The commit of this code, "-dirty" if it was changed since; None outside of a checkout."""
+    here = Path(__file__).parent
+    ask = lambda *words: subprocess.run(  # noqa: E731
+        ["git", *words], cwd=here, capture_output=True, text=True, check=False
+    )
+    try:
+        found = ask("rev-parse", "--short", "HEAD")
+    except OSError:  # no git
+        return None
+    if found.returncode or ask("ls-files", "--error-unmatch", Path(__file__).name).returncode:
+        return None  # of no repository, or of one that this code only lies in
+    return found.stdout.strip() + (
+        "-dirty" if ask("diff", "--quiet", "HEAD", ".").returncode else ""
+    )
 
 
 def examine(data_dir=None):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import runs
 from .errors import SettingError
+from .files import locked
 from .rules import scaled_lr, scaled_momentum
 from .train import Settings
 
@@ -104,6 +105,7 @@ EXPERIMENTS = {
             "constant-warmup",
             "Linear scaling with constant warmup: η = 0.01 for 10 epochs, then 0.01 b/64",
             _every_size(rule="linear", warmup="constant"),
+            lucky=LUCKY,
         ),
         Experiment(
             "effective-rate",
@@ -135,16 +137,26 @@ class Kept:
 
     def __init__(self, folder):
         self.folder = Path(folder)
+        self._read()
+
+    def _read(self):
         self.made, self.rows = {}, {}
         for name in EXPERIMENTS:
             made = runs.read_json(self.folder / f"{name}.json")
             if made is not None:
                 self.made[name] = made
                 for row in runs.read_metrics(self.folder / f"{name}.csv"):
-                    self.rows.setdefault(_key(row), {})[row["epoch"]] = row
+                    other = self.rows.setdefault(_key(row), {}).setdefault(row["epoch"], row)
+                    if row | {"seconds": 0} != other | {"seconds": 0}:
+                        raise runs.DamagedError(
+                            f"{self.folder / name}.csv has another epoch {row['epoch']} of batch "
+                            f"size {row['batch_size']}, seed {row['seed']} than is here already"
+                        )
         digests = {made.get("digest") for made in self.made.values()}
         if len(digests) > 1:
-            raise SettingError(f"{folder} holds results of different datasets: give another --out")
+            raise SettingError(
+                f"{self.folder} holds results of different datasets: give another --out"
+            )
 
     @property
     def digest(self):
@@ -157,7 +169,8 @@ class Kept:
         key = s.rule, s.warmup, s.batch_size, s.lr, s.momentum, s.seed  # as KEY
         rows = self.rows.get(key, {})
         records = [rows[epoch] for epoch in sorted(rows)]
-        return records if records and runs.is_last(records[-1], settings) else []
+        whole = rows and sorted(rows) == list(range(1, len(rows) + 1))
+        return records if whole and runs.is_last(records[-1], settings) else []
 
     def cells(self, experiment):
         """The settings of all whole runs of an experiment that are here, of any seed."""
@@ -166,15 +179,25 @@ class Kept:
         cells = (replace(cell, seed=seed) for cell in settings for seed in seeds)
         return [cell for cell in cells if self.records(cell)]
 
-    def add(self, experiment, done, made):
-        """Put whole runs {settings: records}, and how they were made, into the folder."""
-        for settings, records in done.items():
-            rows = [runs.tidy(settings, record) for record in records]
-            self.rows[_key(rows[0])] = {row["epoch"]: row for row in rows}
-        everything = [row for cell in self.cells(experiment) for row in self.records(cell)]
-        runs.write_metrics(self.folder / f"{experiment.name}.csv", everything)
-        runs.write_json(self.folder / f"{experiment.name}.json", made)
-        self.made[experiment.name] = made
+    def add(self, experiment, done, dataset, making):
+        """Put whole runs {settings: records} into the folder, and note how they were made.
+
+        making:  a dict; the file keeps one for every time that runs were added
+        Raises:  SettingError if they are of another dataset than what is here
+        """
+        with locked(self.folder, wait=60.0):
+            self._read()  # what somebody else may have added since
+            self.check(dataset)
+            for settings, records in done.items():
+                rows = [runs.tidy(settings, record) for record in records]
+                self.rows[_key(rows[0])] = {row["epoch"]: row for row in rows}
+            name = experiment.name
+            made = {"title": experiment.title, "dataset": dataset.name, "digest": dataset.digest}
+            made["makings"] = [*self.made.get(name, {"makings": []})["makings"], making]
+            everything = [row for cell in self.cells(experiment) for row in self.records(cell)]
+            runs.write_metrics(self.folder / f"{name}.csv", everything)
+            runs.write_json(self.folder / f"{name}.json", made)
+            self.made[name] = made
 
     def check(self, dataset):
         """Refuse to add results of another dataset to those that are here."""

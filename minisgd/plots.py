@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from .errors import SettingError
 from .files import make_folder, write_aside
@@ -113,7 +113,7 @@ def rate_figure(rows, chosen, title, note=None):
     FigureCanvasAgg(figure)
     rates = sorted({row["lr"] for row in rows})
     for place, ends in enumerate(((-0.03, 1.03), (ZOOM, 1.0))):
-        axes = figure.add_axes((0.075 + 0.475 * place, 0.2, 0.435, 0.62), ylim=ends, xscale="log")
+        axes = figure.add_axes((0.07 + 0.5 * place, 0.2, 0.42, 0.62), ylim=ends, xscale="log")
         axes.grid(color="0.9", linewidth=0.6)
         axes.tick_params(labelsize=9)
         axes.set_title(("whole range", f"{ZOOM} to 1")[place], size=11, pad=5)
@@ -355,6 +355,9 @@ def _draw(panels, title, note, per_row=4):
             if panel.metric in LOSSES:
                 axes.set_yscale("log")
                 axes.set_ylim(ends)
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter(NullFormatter())
             axes.set_xlim(min(epochs) - 0.7, max(epochs) + 0.7)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
             axes.tick_params(labelsize=9, labelleft=column == 0, labelbottom=part is parts_here[-1])

@@ -34,7 +34,7 @@ COLUMNS = (
     "test_loss test_accuracy seconds status"
 ).split()
 WORDS = ("rule", "warmup", "optimizer", "status")
-WHOLE = ("batch_size", "seed", "epoch")
+WHOLE = ("batch_size", "seed", "epoch", "epochs")
 
 
 class DamagedError(UserError):
@@ -322,8 +322,10 @@ def write_table(path, columns, rows):
     write_aside(path, text.getvalue().encode())
 
 
-def read_metrics(path):
+def read_metrics(path, columns=COLUMNS):
     """The rows of a metrics.csv as dicts: whole numbers, floats, words; an empty cell is None.
+
+    columns:  of another table, as write_table wrote them
 
     Raises:  UserError if there is no such file; DamagedError if it is not such a table
     """
@@ -337,12 +339,12 @@ def read_metrics(path):
     try:
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = next(reader, None)
-        if header != COLUMNS:
-            raise ValueError(f"its first line should be {','.join(COLUMNS)}")
+        if header != columns:
+            raise ValueError(f"its first line should be {','.join(columns)}")
         for cells in reader:
-            if len(cells) != len(COLUMNS):
+            if len(cells) != len(columns):
                 raise ValueError(f"line {reader.line_num} has {len(cells)} cells")
-            rows.append({c: _cell(c, v) for c, v in zip(COLUMNS, cells, strict=True)})
+            rows.append({c: _cell(c, v) for c, v in zip(columns, cells, strict=True)})
     except (ValueError, csv.Error) as error:
         raise DamagedError(f"{path} is not a table of metrics: {error}") from None
     return rows

@@ -9,6 +9,7 @@ test accuracy is then the validation accuracy.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -17,7 +18,8 @@ from .data import Dataset, split_validation
 from .errors import SettingError
 from .lenet import LeNet5
 from .rules import scaled_lr, scaled_momentum
-from .runs import read_checkpoint
+from .runs import COLUMNS as COLUMNS_OF_RUNS
+from .runs import read_checkpoint, read_metrics, write_table
 from .train import Settings, evaluate
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -47,7 +49,7 @@ def accuracy_of(weights, split):
 # ---- the base rate
 
 
-COLUMNS = "batch_size lr momentum seed validation_accuracy test_accuracy".split()
+COLUMNS = "batch_size lr momentum epochs seed validation_accuracy test_accuracy".split()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def rows(tried):
             "batch_size": one.settings.batch_size,
             "lr": one.settings.lr,
             "momentum": one.settings.momentum,
+            "epochs": one.settings.epochs,
             "seed": seed,
             "validation_accuracy": one.validation[seed],
             "test_accuracy": one.test[seed],
@@ -95,6 +98,19 @@ def rows(tried):
         for one in tried
         for seed in one.validation
     ]
+
+
+def read_tried(folder):
+    """[Tried], by rate, of a tune.csv; none if there is none. Raises: as runs.read_metrics."""
+    path = Path(folder) / "tune.csv"
+    found = {}
+    for row in read_metrics(path, COLUMNS) if path.exists() else ():
+        settings = Settings(row["batch_size"], row["lr"], momentum=row["momentum"],
+                            epochs=row["epochs"])  # fmt: skip
+        one = found.setdefault(settings, Tried(settings, {}, {}))
+        one.validation[row["seed"]] = row["validation_accuracy"]
+        one.test[row["seed"]] = row["test_accuracy"]
+    return list(found.values())
 
 
 def table(tried):
@@ -131,10 +147,12 @@ class Step:
         s, values = self.settings, self.validation
         spread = f" ({min(values):.4f} to {max(values):.4f})" if len(values) > 1 else ""
         decision = "the start" if self.scaled == "start" else "kept" if self.kept else "refused"
+        change = f", {'falls' if self.fall >= 0 else 'rises'} by {abs(self.fall):.4f}"
+        change = "" if self.scaled == "start" else change
         by = {"start": "", "rate": "rate scaled", "momentum": "1/(1-m) scaled"}[self.scaled]
         return (
             f"b = {s.batch_size:<5} η = {s.lr:<8.4g} m = {s.momentum:<7.4g} {by:<15} "
-            f"validation {median(values):.4f}{spread}, {self.fall:+.4f} below the start: {decision}"
+            f"validation {median(values):.4f}{spread}{change}: {decision}"
         )
 
 
@@ -182,3 +200,13 @@ def grow(run, start, seeds, factor=2, rule="sqrt", tolerance=0.002, largest=8192
                 break
             here = there
     return steps
+
+
+def write_growth(path, rows):
+    """Write the rows of all runs of `grow`, as metrics.csv but for what their accuracies are of."""
+
+    def called(column):
+        return column.replace("test_", "validation_")
+
+    rows = [{called(column): value for column, value in row.items()} for row in rows]
+    write_table(path, [called(column) for column in COLUMNS_OF_RUNS], rows)

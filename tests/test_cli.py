@@ -359,10 +359,12 @@ def test_figures_are_made_kept_and_drawn_again_without_their_runs(
     assert "Fig. 3: linear scaling, η = 0.01 b/64: 3 of 3 runs to do" in first.stderr
     assert f"\n{NOT_MNIST}\n" in first.stdout
     names = {f"figure3.{kind}" for kind in ("png", "svg", "csv", "json")}
-    assert {path.name for path in Path("figures").iterdir()} == names
+    assert {path.name for path in Path("figures").iterdir()} == names | {".lock"}
     kept = {name: Path("figures", name).read_bytes() for name in names}
     made = json.loads(kept["figure3.json"])
-    assert made["dataset"] == "glyphs" and made["command"].startswith("python ")
+    (making,) = made["makings"]
+    assert made["dataset"] == "glyphs" and making["command"].startswith("python ")
+    assert (making["runs"], making["seeds"], making["jobs"]) == (3, [0, 1], 2)
     assert kept["figure3.csv"].count(b"\n") == 1 + 3
     # In another place, with neither runs nor data: drawn again, the same to the byte.
     shutil.rmtree("runs")
@@ -373,8 +375,28 @@ def test_figures_are_made_kept_and_drawn_again_without_their_runs(
     # A seed more trains what is missing and keeps the rest.
     more = call(*on_glyphs(small_mnist, "figures", "3", "--seeds", "2"))
     assert "3 of 6 runs to do" in more.stderr
+    made = json.loads(Path("figures/figure3.json").read_bytes())
+    assert [making["seeds"] for making in made["makings"]] == [[0, 1], [1, 2, 3]]
     now = Path("figures/figure3.csv").read_bytes()
     assert now.count(b"\n") == 1 + 6 and set(kept["figure3.csv"].split()) <= set(now.split())
+
+
+def test_a_run_that_fails_does_not_keep_the_others_out(call, short, small_mnist, monkeypatch):
+    from minisgd import sweep
+
+    run_cells = sweep.run_cells
+
+    def one_fails(out, cells, *rest):
+        *whole, last = cells
+        run_cells(out, whole, *rest)
+        return {last: "it was made to"}
+
+    monkeypatch.setattr(sweep, "run_cells", one_fails)
+    done = call(*on_glyphs(small_mnist, "figures", "1", "2", "--seeds", "1"), code=1)
+    assert "failed (b256-lr0.01-seed1: it was made to); the others are kept" in done.stderr
+    assert "failed (b256-lr0.01-sqrt-seed1: it was made to)" in done.stderr
+    for name in ("figure1", "figure2"):
+        assert Path("figures", f"{name}.csv").read_text().count("\n") == 1 + 2
 
 
 def test_all_figures_on_other_data_are_refused(call, short, small_mnist, tmp_path):
@@ -419,6 +441,8 @@ def test_tune_chooses_on_held_out_images_and_shows_both_ways(call, small_mnist):
     }  # fmt: skip
     again = call(*on_glyphs(small_mnist, *args, "--batch-size", "20"))
     assert again.stdout == done.stdout and "runs," not in again.stderr
+    other = call(*on_glyphs(small_mnist, *args, "--batch-size", "10"), code=2)
+    assert "tune.json is the answer to another question (it differs in batch_size)" in other.stderr
 
 
 def test_grow_prints_every_decision_and_keeps_the_runs(call, small_mnist):
@@ -429,8 +453,18 @@ def test_grow_prints_every_decision_and_keeps_the_runs(call, small_mnist):
     assert (
         lines[1].startswith("b = 40 ") and "η = 0.01414" in lines[1] and lines[1].endswith("kept")
     )
-    assert Path("figures/grow.csv").read_text().count("\n") == 1 + 2
+    assert lines[1].count("validation 0.") == 1 and (
+        " falls by " in lines[1] or " rises by " in lines[1]
+    )
+    table = Path("figures/grow.csv").read_text()
+    assert table.count("\n") == 1 + 2
+    assert "validation_accuracy" in table and "test_accuracy" not in table
     assert "validation accuracy" in Path("figures/grow.svg").read_text()
+    other = ("grow", *args[1:-1], ".98", "--seeds", "1", "--held-out", "100")
+    refused = call(*on_glyphs(small_mnist, *other), code=2)
+    assert "grow.json is the answer to another question (it differs in tolerance)" in refused.stderr
+    call(*on_glyphs(small_mnist, *other, "--rule", "linear", "--factor", "2"))  # a name of its own
+    assert Path("figures/grow-linear2.csv").exists()
 
 
 def test_verdicts_are_read_from_the_figures(call, short, small_mnist):
@@ -438,8 +472,11 @@ def test_verdicts_are_read_from_the_figures(call, short, small_mnist):
     assert "holds no results: run `python cli.py figures` first" in none
     call(*on_glyphs(small_mnist, "figures", "6", "--seeds", "1"))
     done = call("verdicts")
-    assert done.stdout.startswith(f"{NOT_MNIST}\nSec. II ")
-    assert "NOT TESTED: ITS RUNS ARE NOT HERE" in done.stdout
+    assert done.stdout.startswith(f"{NOT_MNIST}\nthe report's claim")
+    assert "not tested" in done.stdout and "Sec. IV" in done.stdout
+    markdown = call("verdicts", "--markdown").stdout.splitlines()
+    assert markdown[1].startswith("| the report's claim | where |")
+    assert len(markdown) == 1 + 2 + 23
 
 
 def test_a_benchmark_prints_its_table_and_writes_what_it_measured(

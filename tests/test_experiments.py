@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from minisgd import experiments, runs
+from minisgd.data import Dataset
 from minisgd.errors import SettingError, UserError
 from minisgd.experiments import EXPERIMENTS, SIZES, Kept, named, read_reference
 from minisgd.train import METRICS, Settings
 
-MADE = {"dataset": "mnist", "digest": "abc"}
+MNIST = Dataset("mnist", None, None, "abc", "made up")
 
 
 def records(settings, accuracy=0.9, upto=30):
@@ -74,10 +75,11 @@ def test_words_mean_experiments():
 # -- kept
 
 
-def kept_with(folder, name, cells, made=MADE):
+def kept_with(folder, name, cells, dataset=MNIST):
     folder.mkdir(exist_ok=True)
     kept = Kept(folder)
-    kept.add(EXPERIMENTS[name], {cell: records(cell) for cell in cells}, made)
+    done = {cell: records(cell) for cell in cells}
+    kept.add(EXPERIMENTS[name], done, dataset, {"runs": len(done)})
     return kept
 
 
@@ -109,10 +111,42 @@ def test_seeds_are_added_to_those_that_are_kept(tmp_path):
     assert Kept(tmp_path).cells(EXPERIMENTS["figure1"]) == [first, second]
 
 
+def test_how_every_run_was_made_stays_written(tmp_path):
+    cells = EXPERIMENTS["figure1"].cells(2)
+    kept_with(tmp_path, "figure1", cells[:3])
+    kept_with(tmp_path, "figure1", cells[3:])
+    assert Kept(tmp_path).made["figure1"]["makings"] == [{"runs": 3}, {"runs": 13}]
+
+
+def test_what_another_process_adds_meanwhile_is_not_lost(tmp_path):
+    first, second = EXPERIMENTS["figure1"].cells(2)[:2]
+    one, other = Kept(tmp_path), Kept(tmp_path)
+    one.add(EXPERIMENTS["figure1"], {first: records(first)}, MNIST, {})
+    other.add(EXPERIMENTS["figure1"], {second: records(second)}, MNIST, {})
+    assert Kept(tmp_path).cells(EXPERIMENTS["figure1"]) == [first, second]
+
+
+def test_rows_that_miss_or_disagree_are_not_taken(tmp_path):
+    shared = EXPERIMENTS["figure6"].settings[0]  # of Fig. 5, too
+    kept_with(tmp_path, "figure5", [shared])
+    kept_with(tmp_path, "figure6", [shared])
+    path = tmp_path / "figure6.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:5] + lines[6:]))
+    (tmp_path / "figure5.json").unlink()
+    assert Kept(tmp_path).records(shared) == []  # 29 epochs, the last one among them
+    path.write_text("".join(lines[:5]) + lines[5].replace("0.9,", "0.8,"))
+    kept_with(tmp_path / "other", "figure5", [shared])
+    (tmp_path / "other" / "figure6.csv").write_bytes(path.read_bytes())
+    (tmp_path / "other" / "figure6.json").write_bytes((tmp_path / "figure6.json").read_bytes())
+    with pytest.raises(runs.DamagedError, match="has another epoch 5 of batch size 2048, seed 0"):
+        Kept(tmp_path / "other")
+
+
 def test_a_cut_run_does_not_count(tmp_path):
     kept = kept_with(tmp_path, "figure1", [])
     cell = EXPERIMENTS["figure1"].cells(1)[0]
-    kept.add(EXPERIMENTS["figure1"], {cell: records(cell, upto=29)}, MADE)
+    kept.add(EXPERIMENTS["figure1"], {cell: records(cell, upto=29)}, MNIST, {})
     assert Kept(tmp_path).records(cell) == [] and Kept(tmp_path).cells(EXPERIMENTS["figure1"]) == []
 
 
@@ -121,7 +155,7 @@ def test_a_run_that_diverged_is_whole(tmp_path):
     rows = records(cell, upto=4)
     rows[-1] |= dict.fromkeys(METRICS) | {"status": "diverged", "update": 25}
     kept_with(tmp_path, "figure3", [])
-    Kept(tmp_path).add(EXPERIMENTS["figure3"], {cell: rows}, MADE)
+    Kept(tmp_path).add(EXPERIMENTS["figure3"], {cell: rows}, MNIST, {})
     assert [record["status"] for record in Kept(tmp_path).records(cell)][-1] == "diverged"
 
 
@@ -129,7 +163,11 @@ def test_results_of_different_datasets_do_not_mix(tmp_path, small_data):
     kept = kept_with(tmp_path, "figure1", EXPERIMENTS["figure1"].cells(1)[:1])
     with pytest.raises(SettingError, match="results of another dataset than"):
         kept.check(small_data)
-    kept_with(tmp_path, "figure2", EXPERIMENTS["figure2"].cells(1)[:1], MADE | {"digest": "x"})
+    with pytest.raises(SettingError, match="results of another dataset than"):
+        kept_with(tmp_path, "figure2", EXPERIMENTS["figure2"].cells(1)[:1], small_data)
+    made = runs.read_json(tmp_path / "figure1.json")
+    runs.write_json(tmp_path / "figure2.json", made | {"digest": "x"})
+    (tmp_path / "figure2.csv").write_bytes((tmp_path / "figure1.csv").read_bytes())
     with pytest.raises(SettingError, match="different datasets"):
         Kept(tmp_path)
 

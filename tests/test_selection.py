@@ -129,7 +129,7 @@ def test_the_four_runs_of_figure_6_come_out_where_8192_fails_at_the_raised_rate(
         (8192, 0.0141, 0.929, "momentum", True),
     ]
     assert said == [str(step) for step in steps]
-    assert "refused" in said[2] and "+0.0100 below the start" in said[2]
+    assert "refused" in said[2] and "falls by 0.0100" in said[2]
     assert all([cell.seed for cell in cells] == [0, 1, 2] for cells in run.asked)
 
 
