@@ -12,10 +12,12 @@ from math import prod, sqrt
 
 import numpy as np
 
-from .backend import array_module, to_host
+from .backend import array_module, module_of, to_host
 from .errors import SettingError
 from .fused import ConvReLUPool, LinearReLU
 from .gradient import LANES, Lanes
+from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from .loss import softmax_cross_entropy
 
 SHAPES = {  # PyTorch's shapes and order, so that weights can be exchanged; the order in w is this
     "conv1.W": (6, 1, 5, 5),
@@ -62,6 +64,65 @@ def initial_weights(rng, dtype=np.float32):
     return w.astype(dtype)
 
 
+def columns(images, dtype):
+    """Images as the network takes them, in columns.
+
+    Shapes:  images (N, 1, 28, 28) float, or uint8 (N, 28, 28) as stored -> x (1, 28, 28, N)
+    """
+    x = images.astype(dtype).reshape(-1, 1, 28, 28)
+    if images.dtype == np.uint8:
+        x *= 1 / (255 * PIXEL_STD)
+        x -= PIXEL_MEAN / PIXEL_STD
+    return x.transpose(1, 2, 3, 0)
+
+
+class PlainNetwork:
+    """LeNet-5 of the layers of layers.py, over the vectors w and g: the version to read, and the
+    one that tells the images of a batch apart.
+
+    Shapes:  w, g (61,706,)
+    """
+
+    def __init__(self, w, g):
+        params, grads = views(w), views(g)
+
+        def of(layer):
+            names = f"{layer}.W", f"{layer}.b"
+            return [params[name] for name in names] + [grads[name] for name in names]
+
+        self.layers = [
+            Conv2d(*of("conv1"), pad=2), ReLU(), MaxPool2d(2),
+            Conv2d(*of("conv2")), ReLU(), MaxPool2d(2), Flatten(),
+            Linear(*of("fc1")), ReLU(), Linear(*of("fc2")), ReLU(), Linear(*of("fc3")),
+        ]  # fmt: skip
+        self.dtype = w.dtype
+
+    def forward(self, images):
+        """The logits.  Shapes: images as in `columns` -> z (10, N)"""
+        y = columns(images, self.dtype)
+        for layer in self.layers:
+            y = layer.forward(y)
+        return y
+
+    def backward(self, dz):
+        """Add to g.  Shapes: dz (10, N), of the images that went forward last"""
+        for layer in reversed(self.layers):
+            dz = layer.backward(dz)
+
+    def each(self, dz):
+        """The gradient of every image, in the order of w; adds their sum to g.
+
+        Shapes:  dz (10, N), of the images that went forward last -> (N, 61,706)
+        """
+        parts = []
+        for layer in reversed(self.layers):
+            if hasattr(layer, "each"):
+                dW, db = layer.each(dz)
+                parts += [db, dW.reshape(len(db), -1)]
+            dz = layer.backward(dz)
+        return module_of(parts[0]).concatenate(parts[::-1], axis=1)
+
+
 class Network:  # Report Sec. I, LeNet-5
     """The layers over the vectors w and g: for a batch `begin`, then forward to the logits and
     backward for every chunk, then `finish`, after which g holds the sum over the chunks. Networks
@@ -95,13 +156,9 @@ class Network:  # Report Sec. I, LeNet-5
     def forward(self, images):
         """The logits of a chunk; they are overwritten by the next chunk of the same size.
 
-        Shapes:  images (N, 1, 28, 28) float, or uint8 (N, 28, 28) as stored -> z (10, N)
+        Shapes:  images as in `columns` -> z (10, N)
         """
-        x = images.astype(self.dtype).reshape(-1, 1, 28, 28)
-        if images.dtype == np.uint8:
-            x *= 1 / (255 * PIXEL_STD)
-            x -= PIXEL_MEAN / PIXEL_STD
-        y = self.conv1.forward(x.transpose(1, 2, 3, 0))  # (6, 14, 14, N)
+        y = self.conv1.forward(columns(images, self.dtype))  # (6, 14, 14, N)
         y = self.conv2.forward(y).reshape(400, -1)  # (400, N)
         return self.fc3.forward(self.fc2.forward(self.fc1.forward(y)))  # (10, N)
 
@@ -147,15 +204,37 @@ class LeNet5:
         Raises:  ValueError if the shapes do not fit, N is 0 or a label is not 0 ... 9
         Source:  report Sec. I, (1/b) Σ ∇l(x, w)
         """
-        x, y = self._images(x), self.xp.asarray(y)
-        if y.shape != x.shape[:1] or not len(y) or y.dtype.kind not in "iu":
+        x, y = self._images(x), self._labels(x, y)
+        loss, correct = self.lanes.gradient(x, y, self.xp.arange(len(y)))
+        return float(loss), int(correct)
+
+    def per_example_gradients(self, x, y):
+        """The gradient of every image's own loss; their mean is what `gradient` puts into g.
+
+        Shapes:  x, y as in `gradient` -> (N, 61,706): 247 kB an image, so see the next
+        Raises:  ValueError as `gradient`
+        Source:  report Sec. I and II, g_i = ∇l(x_i, w)
+        """
+        return self.xp.concatenate(list(self.per_example_pieces(x, y)))
+
+    def per_example_pieces(self, x, y, size=64):
+        """The same in pieces of so many images, one after the other: yields (n, 61,706)."""
+        x, y = self._images(x), self._labels(x, y)
+        network = PlainNetwork(self.w, self.xp.zeros_like(self.w))
+        for start in range(0, len(y), size):
+            z = network.forward(x[start : start + size])
+            _, _, dz = softmax_cross_entropy(z, y[start : start + size], 1)  # every image by itself
+            yield network.each(dz)
+
+    def _labels(self, x, y):
+        y = self.xp.asarray(y)
+        if y.shape != (len(x),) or not len(y) or y.dtype.kind not in "iu":
             raise ValueError(
                 f"y must hold one integer for each of the {len(x)} images, got {y.shape} {y.dtype}"
             )
         if int(y.min()) < 0 or int(y.max()) >= K:
             raise ValueError(f"labels must be 0 ... {K - 1}, got {int(y.min())} ... {int(y.max())}")
-        loss, correct = self.lanes.gradient(x, y, self.xp.arange(len(y)))
-        return float(loss), int(correct)
+        return y
 
     def logits(self, x):
         """The network's output before the softmax.

@@ -6,8 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minisgd.fused import KEPT, ConvReLUPool, LinearReLU
-from minisgd.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from minisgd.lenet import PIXEL_MEAN, PIXEL_STD, SHAPES, LeNet5, Network, P, initial_weights, views
+from minisgd.layers import Conv2d, Linear, MaxPool2d, ReLU
+from minisgd.lenet import (
+    PIXEL_MEAN,
+    PIXEL_STD,
+    SHAPES,
+    LeNet5,
+    Network,
+    P,
+    PlainNetwork,
+    initial_weights,
+    views,
+)
 
 SHAPES_OF_CONVOLUTIONS = {  # F, C, KH, KW, H, W, pad
     "conv1": (6, 1, 5, 5, 28, 28, 2),
@@ -168,22 +178,6 @@ def test_shapes_whose_parities_do_not_line_up_are_refused(wrong):
         fused_conv(**wrong)
 
 
-def plain_network(w):
-    """LeNet-5 of layers.py alone: the oracle."""
-    named, g = views(w), np.zeros_like(w)
-    grads = views(g)
-
-    def of(layer):
-        names = f"{layer}.W", f"{layer}.b"
-        return [named[name] for name in names] + [grads[name] for name in names]
-
-    layers = [
-        *plain_layers(of("conv1"), pad=2), *plain_layers(of("conv2")), Flatten(),
-        Linear(*of("fc1")), ReLU(), Linear(*of("fc2")), ReLU(), Linear(*of("fc3")),
-    ]  # fmt: skip
-    return layers, g
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     chunks=st.lists(st.integers(1, 5), min_size=1, max_size=3),
@@ -193,14 +187,14 @@ def plain_network(w):
 def test_the_network_equals_the_plain_layers(chunks, ties, seed):
     rng = np.random.default_rng(seed)
     w = random(rng, True, P) if ties else initial_weights(rng, np.float64)
-    network, (plain, wanted) = Network(w, g := np.full(P, np.nan)), plain_network(w)
+    network, plain = Network(w, g := np.full(P, np.nan)), PlainNetwork(w, wanted := np.zeros(P))
     network.begin()
     for n in chunks:
         images = random(rng, ties, n, 1, 28, 28)
-        z = through(plain, images.transpose(1, 2, 3, 0))
+        z = plain.forward(images)
         same(network.forward(images), z)
         dz = rng.normal(size=z.shape)
-        back_through(plain, dz)
+        plain.backward(dz)
         network.backward(dz)
     network.finish()
     for name in SHAPES:
@@ -213,8 +207,7 @@ def test_stored_images_are_normalised_and_padded_with_zero_after_that():
     stored = rng.integers(0, 256, (5, 28, 28), dtype=np.uint8)
     x = ((stored / 255 - PIXEL_MEAN) / PIXEL_STD).reshape(5, 1, 28, 28)
     same(model.logits(stored), model.logits(x))
-    plain, _ = plain_network(model.w)
-    same(model.logits(stored), through(plain, x.transpose(1, 2, 3, 0)).T)
+    same(model.logits(stored), PlainNetwork(model.w, model.g).forward(x).T)
 
 
 def test_float32_is_kept_all_the_way():

@@ -253,3 +253,24 @@ def test_pool_moves_every_gradient_to_exactly_one_place(xp, size, shape, seed):
     windows = dx.reshape(C, OH, size, OW, size, N)
     assert ((windows != 0).sum(axis=(2, 4)) == 1).all()
     assert np.array_equal(windows.sum(axis=(2, 4)), dy)
+
+
+@pytest.mark.parametrize("which", ["linear", "conv"])
+def test_the_images_parts_are_those_of_batches_of_one(xp, rng, which):
+    if which == "linear":
+        weights, x = (rng.normal(size=(4, 6)), rng.normal(size=4)), rng.normal(size=(6, 5))
+        make = lambda: Linear(*map(xp.asarray, weights))  # noqa: E731
+    else:
+        weights = rng.normal(size=(3, 2, 3, 2)), rng.normal(size=3)
+        x = rng.normal(size=(2, 5, 4, 5))
+        make = lambda: Conv2d(*map(xp.asarray, weights), pad=1)  # noqa: E731
+    together = make()
+    dy = rng.normal(size=together.forward(xp.asarray(x)).shape)
+    dW, db = together.each(xp.asarray(dy))
+    for n in range(5):
+        alone = make()
+        alone.forward(xp.asarray(x[..., n : n + 1]))
+        alone.backward(xp.asarray(dy[..., n : n + 1]))
+        np.testing.assert_allclose(to_host(dW[n]), to_host(alone.dW), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(to_host(db[n]), to_host(alone.db), rtol=1e-10, atol=1e-12)
+    assert not to_host(together.dW).any()  # nothing was added

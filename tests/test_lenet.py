@@ -225,3 +225,57 @@ def test_an_empty_batch_is_refused():
 def test_settings_that_make_no_sense_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         LeNet5(**setting)
+
+
+# -- the images one by one
+
+
+def test_every_image_has_the_gradient_of_its_own_batch_of_one(device, rng):
+    model = LeNet5(seed=1, device=device, dtype=np.float64)
+    x, y = rng.normal(size=(7, 1, 28, 28)), rng.integers(0, 10, 7)
+    each = to_host(model.per_example_gradients(x, y))
+    assert each.shape == (7, 61706)
+    for n in range(7):
+        model.gradient(x[n : n + 1], y[n : n + 1])
+        np.testing.assert_allclose(each[n], to_host(model.g), rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 1e-5)])
+def test_the_mean_over_the_images_is_the_batchs_gradient(device, rng, dtype, tolerance):
+    model = LeNet5(device=device, dtype=dtype)
+    x, y = rng.integers(0, 256, (150, 28, 28), dtype=np.uint8), rng.integers(0, 10, 150)
+    model.gradient(x, y)
+    g = to_host(model.g).copy()
+    each = to_host(model.per_example_gradients(x, y))
+    assert each.dtype == dtype
+    np.testing.assert_allclose(each.mean(axis=0), g, atol=tolerance * np.abs(g).max())
+    np.testing.assert_array_equal(to_host(model.g), g)  # which it leaves alone
+
+
+def test_the_images_come_in_pieces(batch):
+    """Twenty, eight at a time: 8, 8 and 4, the same as all at once."""
+    model = LeNet5()
+    pieces = list(model.per_example_pieces(*batch, size=8))
+    assert [len(piece) for piece in pieces] == [8, 8, 4]
+    whole = model.per_example_gradients(*batch)
+    np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=1e-4, atol=1e-7)
+
+
+def test_memory_for_the_images_one_by_one_is_that_of_a_piece(rng):
+    import tracemalloc
+
+    model = LeNet5()
+    x, y = rng.integers(0, 256, (512, 28, 28), dtype=np.uint8), rng.integers(0, 10, 512)
+    tracemalloc.start()
+    for piece in model.per_example_pieces(x, y, size=16):
+        assert len(piece) == 16
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 512 * 61706 * 4 / 4  # a quarter of what all of them would take
+
+
+def test_images_one_by_one_are_refused_as_in_a_batch(batch):
+    x, y = batch
+    for wrong in ((x[:, :, :27], y), (x, y + 10), (x, y[:-1]), (x[:0], y[:0])):
+        with pytest.raises(ValueError, match=r"images must be|labels must be|one integer"):
+            list(LeNet5().per_example_pieces(*wrong))
