@@ -1,0 +1,225 @@
+"""What a loss is like around a point w, and what its gradients are like over batches: estimators.
+
+They know no network. A loss is a function f(w) -> (loss, gradient), on vectors of any length, so
+that every estimator can be held against a problem whose answer is known in closed form. Each gives
+its uncertainty with its answer: a bound where there is one, else a standard error.
+
+Legend:  w weights (P,), g gradient (P,), u a unit vector (P,), R draws
+"""
+
+from dataclasses import dataclass
+from math import inf, sqrt
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and how far it may be off."""
+
+    value: float
+    error: float
+
+    def __str__(self):
+        return f"{self.value:.4g} ± {self.error:.2g}"
+
+
+def mean(values):
+    """The mean of R independent numbers, with its standard error."""
+    values = np.asarray(values, float)
+    error = values.std(ddof=1) / sqrt(len(values)) if len(values) > 1 else inf
+    return Estimate(float(values.mean()), float(error))
+
+
+def unit(vector):
+    """The vector over its length.  Raises: ValueError if it is zero or not finite"""
+    length = float(np.linalg.norm(vector))
+    if not 0 < length < inf:
+        raise ValueError(f"a vector of length {length:g} has no direction")
+    return vector / length
+
+
+# ---- curvature
+
+
+def hessian_product(f, w, u, h):
+    """H u, the Hessian times a unit vector, by a centred difference of gradients.
+
+        H u = (∇f(w + h u) - ∇f(w - h u)) / 2h + O(h²)
+
+    Units:  h in the length of w. In float64 the gradients' rounding costs about 1e-16 |g| / h; a
+            network of ReLUs has kinks, and a larger h crosses more of them
+    """
+    return (f(w + h * u)[1] - f(w - h * u)[1]) / (2 * h)
+
+
+def largest_eigenvalue(product, start, steps=12, tolerance=0.01):
+    """The largest eigenvalue of a symmetric matrix of which only the products are known: Lanczos,
+    every vector made orthogonal to all before it.
+
+    It stops when the residual |A x - θ x| is below tolerance |θ|: then an eigenvalue of A is that
+    close to θ. After `steps` products it stops anyway, and the error says how close it got.
+
+    Shapes:  product: (P,) -> (P,), start (P,) -> (Estimate, eigenvector (P,))
+    """
+    basis, alphas, betas = [unit(start)], [], []
+    while True:
+        q = product(basis[-1])
+        alphas.append(float(basis[-1] @ q))
+        for other in basis:  # twice would be needed for hundreds of steps
+            q = q - (other @ q) * other
+        beta = float(np.linalg.norm(q))
+        T = np.diag(alphas) + np.diag(betas, 1) + np.diag(betas, -1)
+        values, vectors = np.linalg.eigh(T)
+        residual = beta * abs(vectors[-1, -1])
+        if residual <= tolerance * abs(values[-1]) or len(alphas) == min(steps, len(start)):
+            top = sum(weight * vector for weight, vector in zip(vectors[:, -1], basis, strict=True))
+            return Estimate(float(values[-1]), float(residual)), unit(top)
+        betas.append(beta)
+        basis.append(q / beta)
+
+
+def sharpness_along_gradient(f, w, h):
+    """u' H u with u = ∇f(w) / |∇f(w)|: how the loss curves where a step of SGD goes. 0 where the
+    gradient is zero. Its mean over the batches of a run is the batch sharpness, which hovers at 2/η
+    for SGD at the edge of stability (Andreyev and Beneventano, arXiv 2412.20553).
+    """
+    g = f(w)[1]
+    if not np.any(g):
+        return 0.0
+    u = unit(g)
+    return float(u @ hessian_product(f, w, u, h))
+
+
+def critical_rate(loss_at, start=0.01, ratio=1.1, largest=1e4):
+    """The largest η up to which a step of η along a direction does not raise the loss, by doubling
+    and bisection (arXiv 2601.16979). The first one, if the loss falls again further on.
+
+    loss_at:  η -> the loss after that step, loss_at(0) before it
+    Returns:  (low, high): at low it has not risen, at high it has, and high <= ratio low. (0, tiny)
+              where every step raises it, (largest, inf) where none up to that does
+    """
+    before = loss_at(0.0)
+    rises = lambda rate: not loss_at(rate) <= before  # noqa: E731 (NaN has risen, too)
+    low, high = 0.0, start
+    while not rises(high):
+        low, high = high, 2 * high
+        if high > largest:
+            return low, inf
+    while low == 0 and high > start * 1e-6:
+        if rises(high / 2):
+            high /= 2
+        else:
+            low = high / 2
+    while low and high > ratio * low:
+        middle = sqrt(low * high)
+        low, high = (low, middle) if rises(middle) else (middle, high)
+    return low, high
+
+
+# ---- the noise of gradients
+
+
+def noise_from_two_sizes(small, large, b, B):
+    """B_noise = tr Σ / |G|² from the squared lengths of the gradients of batches of two sizes.
+
+        |G|² = (B |g_B|² - b |g_b|²) / (B - b),   tr Σ = (|g_b|² - |g_B|²) / (1/b - 1/B)
+
+    Numerator and denominator are averaged over the draws before they are divided; the errors are
+    the jackknife's, each draw left out in turn.
+
+    Shapes:  small, large (R,), R draws of |g_b|² and |g_B|² at the same w
+    Returns: tr Σ, |G|² and B_noise, each an Estimate; B_noise is inf where |G|² is not positive
+    Source:  McCandlish et al. 2018, An Empirical Model of Large-Batch Training, appendix A
+    """
+    small, large = np.asarray(small, float), np.asarray(large, float)
+
+    def answer(s, l):
+        squared = (B * l - b * s) / (B - b)
+        trace = (s - l) / (1 / b - 1 / B)
+        return np.array([trace, squared, trace / squared if squared > 0 else inf])
+
+    R = len(small)
+    if R < 2:
+        raise ValueError(f"an uncertainty needs at least 2 draws, got {R}")
+    whole = answer(small.mean(), large.mean())
+    without = np.array(
+        [answer(np.delete(small, k).mean(), np.delete(large, k).mean()) for k in range(R)]
+    )
+    with np.errstate(invalid="ignore"):
+        errors = np.sqrt((R - 1) * ((without - without.mean(axis=0)) ** 2).mean(axis=0))
+    return [Estimate(float(v), float(e)) for v, e in zip(whole, errors, strict=True)]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of the gradients g_i of N images: their mean, (1/N) Σ |g_i|², and the largest eigenvalues and
+    eigenvectors (rows) of S = (1/N) Σ (g_i - ḡ)(g_i - ḡ)'.
+    """
+
+    N: int
+    mean: np.ndarray  # (P,)
+    squared: float
+    values: np.ndarray  # (k,), the largest first
+    vectors: np.ndarray  # (k, P)
+
+    @property
+    def trace(self):
+        """tr S = (1/N) Σ |g_i|² - |ḡ|²."""
+        return self.squared - float(self.mean @ self.mean)
+
+
+def moments(passes, N, P, k, rng, iterations=3):
+    """The Moments of N gradients that are not kept: each iteration of the subspace needs a pass.
+
+    A block of k + 4 random vectors is multiplied by S again and again and made orthonormal in
+    between; after the last pass the values are those of S within their span.
+
+    passes:  function(work) that calls work(G) for pieces G (n, P) of the gradients and adds up what
+             it returns, a tuple
+    """
+    V = np.linalg.qr(rng.normal(size=(P, k + 4)))[0].astype(np.float32)  # (P, k + 4)
+    for _ in range(iterations):
+
+        def work(G, V=V):
+            GV = G @ V  # (n, k + 4)
+            G64 = G.astype(np.float64)
+            return G64.sum(axis=0), float((G64 * G64).sum()), GV.T @ G  # (P,), (), (k + 4, P)
+
+        total, squared, SV = passes(work)
+        mean = total / N  # (P,)
+        SV = SV.T / N - np.outer(mean, mean @ V)  # S V, (P, k + 4)
+        small = V.T.astype(np.float64) @ SV  # the last one is what remains
+        Q, _ = np.linalg.qr(SV)
+        last, V = V, Q.astype(np.float32)
+    values, inside = np.linalg.eigh((small + small.T) / 2)
+    vectors = (last @ inside[:, ::-1]).T[:k]
+    return Moments(N, mean, squared / N, values[::-1][:k], vectors)
+
+
+# ---- sharpness of a minimum
+
+
+def keskar_sharpness(f, w, epsilon=1e-3, A=None, steps=20):
+    """100 (max f - f(w)) / (1 + f(w)) over a box around w: how far the loss can rise nearby.
+
+        w + A z,  |z_j| <= ε (|A⁺ w|_j + 1);  A the identity if none is given
+
+    The maximum is sought by ascent along the sign of the gradient, a quarter of the box a step, cut
+    off at its sides: what is found is a lower bound.
+
+    Shapes:  w (P,), A (P, p) with independent columns
+    Returns: the sharpness, in percent
+    Source:  Keskar et al. 2016, On Large-Batch Training, metric 2.1
+    """
+    coordinates = w if A is None else np.linalg.lstsq(A, w, rcond=None)[0]  # A⁺ w
+    box = epsilon * (np.abs(coordinates) + 1)
+    place = lambda z: w + (z if A is None else A @ z)  # noqa: E731
+    z, (before, g) = np.zeros_like(box), f(w)
+    best = before
+    for _ in range(steps):
+        along = np.sign(g if A is None else A.T @ g)
+        z = np.clip(z + box / 4 * along, -box, box)
+        loss, g = f(place(z))
+        best = max(best, loss)
+    return 100 * (best - before) / (1 + before)
