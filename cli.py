@@ -6,12 +6,14 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from textwrap import wrap
 
 import click
 
 RULES = ("none", "sqrt", "linear")
 WARMUPS = ("none", "constant", "gradual")
 DATASETS = ("auto", "mnist", "fashion-mnist", "glyphs")
+MEASURES = ("covariance", "equivalence", "effective-rate", "curvature", "noise-scale", "sharpness")
 BATCH_SIZES = "64,128,256,512,1024,2048,4096,8192"
 MINUTE = 60.0  # seconds
 
@@ -634,6 +636,57 @@ def verdicts(out, markdown):
         click.echo(line)
     for line in (markdown_table if markdown else table)(judge(kept)):
         click.echo(line)
+
+
+@cli.command()
+@click.argument("what", nargs=-1, type=click.Choice((*MEASURES, "all")))
+@options("seed")
+@FIGURES
+@_workshop
+def measure(workshop, what, seed, out):
+    """Measure the formulas that the report argues with.
+
+    WHAT are covariance, equivalence, effective-rate, curvature, noise-scale, sharpness or all. Each
+    leaves a table and a figure, and says in a paragraph what is seen.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from minisgd import charts, plots, runs
+    from minisgd.experiments import Kept
+    from minisgd.files import make_folder
+    from minisgd.measures import MEASURES as measures
+
+    data, threads = workshop.data(), workshop.jobs * workshop.threads
+
+    def run(cells):
+        """The weights and records of whole runs, for the measure that compares where they end."""
+        folders, amiss = workshop.run("measure", cells, data)
+        if amiss:
+            raise Sentence(amiss, 1)
+        found = {cell: runs.read_checkpoint(folder.newest) for cell, folder in folders.items()}
+        return {cell: (state.w, records) for cell, (_, records, state) in found.items()}
+
+    for name in MEASURES if not what or "all" in what else dict.fromkeys(what):
+        asked = {"seed": seed, "dataset": data.name, "digest": data.digest}
+        into = f"measure-{name}"
+        _ask(out, into, asked)
+        more = {"sharpness": {"run": run}, "noise-scale": {"kept": Kept(out)}}.get(name, {})
+        began = time.monotonic()
+        with threadpool_limits(1, user_api="blas"):  # the threads are the lanes'
+            found = measures[name](data, seed, threads, _say, **more)
+        took, note = time.monotonic() - began, _not_mnist(data.name)
+        make_folder(out)
+        runs.write_table(out / f"{into}.csv", found.columns, found.rows)
+        making = {key: value for key, value in workshop.making(()).items() if key != "runs"}
+        made = {"title": found.title, "asked": asked, "text": found.text, "seconds": round(took)}
+        runs.write_json(out / f"{into}.json", made | making)
+        figure = charts.chart(found.plots, found.title, note, height=found.height)
+        png, svg = plots.save(figure, out, into)
+        click.echo("\n".join(["", found.title, *([note] if note else []), "", *found.table, ""]))
+        click.echo("\n".join(wrap(found.text, 100)))
+        click.echo(
+            f"\nfigure: {png} and {svg.name}; every number: {out / into}.csv; {_clock(took)}"
+        )
 
 
 @cli.command()

@@ -151,6 +151,32 @@ def noise_from_two_sizes(small, large, b, B):
     return [Estimate(float(v), float(e)) for v, e in zip(whole, errors, strict=True)]
 
 
+def covariance_factor(M, N, form="exact"):
+    """What (1/N) Σ g_i g_i' is multiplied by to give the covariance of the mean over M of N, drawn
+    without replacement.
+
+        report:  1/M - 1/N                        of Σ g_i g_i' as it stands
+        exact:   (1/M - 1/N) N/(N - 1)            of Σ (g_i - ḡ)(g_i - ḡ)'
+
+    Source:  report Sec. II, from Hoffer et al. 2017; the exact one from any book on sampling
+    """
+    return (1 / M - 1 / N) * (N / (N - 1) if form == "exact" else 1)  # Report Sec. II, covariance
+
+
+def quadratic_path(curvature, lr, momentum, steps):
+    """w_t / w_0 for t = 0 ... steps on the loss curvature w² / 2, in closed form.
+
+        (w, v)_{t+1} = A (w, v)_t,   A = [[1 - η c, -η m], [c, m]],   v_0 = 0
+
+    by the powers of A's eigenvalues; without momentum that is (1 - η c)^t.
+    """
+    A = np.array([[1 - lr * curvature, -lr * momentum], [curvature, momentum]], complex)
+    values, vectors = np.linalg.eig(A + np.diag([0, 1e-12]))  # apart, should they coincide
+    share = np.linalg.solve(vectors, [1, 0])
+    t = np.arange(steps + 1)[:, None]
+    return ((values**t * share) @ vectors[0]).real
+
+
 @dataclass(frozen=True)
 class Moments:
     """Of the gradients g_i of N images: their mean, (1/N) Σ |g_i|², and the largest eigenvalues and
@@ -182,9 +208,9 @@ def moments(passes, N, P, k, rng, iterations=3):
     for _ in range(iterations):
 
         def work(G, V=V):
-            GV = G @ V  # (n, k + 4)
-            G64 = G.astype(np.float64)
-            return G64.sum(axis=0), float((G64 * G64).sum()), GV.T @ G  # (P,), (), (k + 4, P)
+            each = np.einsum("np,np->n", G, G)  # |g_i|²
+            sums = G.sum(axis=0).astype(np.float64), (G @ V).T @ G  # (P,), (k + 4, P)
+            return sums[0], each.sum(dtype=np.float64), sums[1].astype(np.float64)
 
         total, squared, SV = passes(work)
         mean = total / N  # (P,)
@@ -212,7 +238,7 @@ def keskar_sharpness(f, w, epsilon=1e-3, A=None, steps=20):
     Returns: the sharpness, in percent
     Source:  Keskar et al. 2016, On Large-Batch Training, metric 2.1
     """
-    coordinates = w if A is None else np.linalg.lstsq(A, w, rcond=None)[0]  # A⁺ w
+    coordinates = w if A is None else np.linalg.solve(A.T @ A, A.T @ w)  # A⁺ w
     box = epsilon * (np.abs(coordinates) + 1)
     place = lambda z: w + (z if A is None else A @ z)  # noqa: E731
     z, (before, g) = np.zeros_like(box), f(w)

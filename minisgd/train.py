@@ -80,8 +80,11 @@ class State:
     frozen: int = 0  # epochs in a row, up to this one, with that class for every test image
 
 
-def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None):
+def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None, watch=None):
     """Train LeNet-5, yielding (record, state) after every epoch; from a State, go on after it.
+
+    `watch(t, lr, w, v, batch)` is called before every update t (from 0): it may look at the weights
+    and the velocity, and at the indices of the images of the batch that comes, and changes nothing.
 
     A record holds epoch, lr (the rate in force), train_loss and train_accuracy (running: every
     batch is judged before its own update), test_loss, test_accuracy, seconds and status:
@@ -107,9 +110,12 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
 
     for epoch in range(state.epoch + 1, settings.epochs + 1):
         began, lr = perf_counter(), settings.lr_at(epoch)
-        order = xp.asarray(epoch_order(N, settings.seed, epoch))
+        order, first = xp.asarray(epoch_order(N, settings.seed, epoch)), (epoch - 1) * updates
         with np.errstate(all="ignore"):  # a run that diverges is told by its loss, not by warnings
-            losses, correct = one_epoch(model, v, train_x, train_y, order, B, lr, settings.momentum)
+            seen = watch and (lambda k, piece: watch(first + k, lr, w, v, piece))  # noqa: B023
+            losses, correct = one_epoch(
+                model, v, train_x, train_y, order, B, lr, settings.momentum, seen
+            )
             test_loss, test_correct, told = evaluate(model, test_x, test_y)
 
         record = {"epoch": epoch, "lr": lr}
@@ -117,7 +123,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
         if len(bad) or not isfinite(test_loss):
             t = int(bad[0]) if len(bad) else updates
             record |= dict.fromkeys(METRICS)
-            record |= {"status": "diverged", "update": (epoch - 1) * updates + t}
+            record |= {"status": "diverged", "update": first + t}
             told, frozen = None, 0
         else:
             sizes = np.minimum(B, N - B * np.arange(updates))
@@ -135,15 +141,19 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None)
             return
 
 
-def one_epoch(model, v, x, y, order, batch_size, lr, momentum=0.0):
-    """All the updates of an epoch, on the model's w and the velocity v.
+def one_epoch(model, v, x, y, order, batch_size, lr, momentum=0.0, watch=None):
+    """All the updates of an epoch, on the model's w and the velocity v; `watch(k, batch)` before
+    the k-th.
 
     Shapes:  x, y all the images and labels; order (N,), all three on the model's device
     Returns: the batches' mean losses (updates,) on the host, the number of images told right
     """
     losses, correct = [], 0
     for start in range(0, len(order), batch_size):  # the last batch is what is left
-        loss, right = model.lanes.gradient(x, y, order[start : start + batch_size])
+        batch = order[start : start + batch_size]
+        if watch:
+            watch(start // batch_size, batch)
+        loss, right = model.lanes.gradient(x, y, batch)
         if momentum:
             momentum_step(model.w, v, model.g, lr, momentum)
         else:

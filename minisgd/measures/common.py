@@ -1,0 +1,102 @@
+"""What the measures share: what they return, the loss as a function of w, runs to look at."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..gradient import cut
+from ..lenet import LeNet5
+from ..train import train
+
+PARTS = 4  # that a pass over the images is cut into, whatever the number of threads
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A table, a figure and a paragraph that says what is seen."""
+
+    title: str
+    columns: tuple
+    rows: list  # dicts with these columns
+    table: list  # lines for a terminal
+    plots: tuple  # for charts.chart
+    text: str
+    height: float = 2.9  # inches of a panel
+
+
+def generator(seed, *what):
+    """A generator of this seed and purpose, whatever else is drawn."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3, *what)))
+
+
+class Landscape:
+    """The mean loss over fixed images as a function of w: f(w) -> (loss, gradient)."""
+
+    def __init__(self, images, labels, threads, dtype=np.float64):
+        self.model = LeNet5(dtype=dtype, threads=threads)
+        self.images, self.labels = images, labels
+
+    def __call__(self, w):
+        self.model.w[...] = w
+        loss, _ = self.model.gradient(self.images, self.labels)
+        return loss, self.model.g.copy()
+
+    def loss(self, w):
+        """The same without the gradient."""
+        self.model.w[...] = w
+        z = self.model.logits(self.images).astype(np.float64)  # (N, 10)
+        z -= z.max(axis=1, keepdims=True)
+        told = z[np.arange(len(z)), self.labels]
+        return float((np.log(np.exp(z).sum(axis=1)) - told).mean())
+
+
+def passes_over(w, images, labels, threads):
+    """What diagnostics.moments asks: work on all the images' gradients at w, piece by piece."""
+    model = LeNet5(dtype=np.float32)
+    model.w[...] = w
+
+    def part(bounds, work):
+        lo, hi = bounds
+        total = None
+        for G in model.per_example_pieces(images[lo:hi], labels[lo:hi]):
+            found = work(G)
+            total = found if total is None else [a + b for a, b in zip(total, found, strict=True)]
+        return total
+
+    def passes(work):
+        bounds = cut(len(labels), min(PARTS, len(labels)))
+        with ThreadPoolExecutor(threads) as pool:  # the parts are summed in their order
+            found = list(pool.map(lambda ends: part(ends, work), bounds))
+        return [sum(parts) for parts in zip(*found, strict=True)]
+
+    return passes
+
+
+def weights_after(settings, data, epochs, threads, say):
+    """{epoch: w} of one run, 0 being the start."""
+    found = {0: LeNet5(settings.seed).weights()}
+    last = max(epochs)
+    for record, state in (
+        train(replace(settings, epochs=last), data, threads=threads) if last else ()
+    ):
+        say(f"b {settings.batch_size}: epoch {record['epoch']} of {last}")
+        found[record["epoch"]] = state.w
+        if record["status"] == "diverged":
+            break
+    return {epoch: found[epoch] for epoch in epochs if epoch in found}
+
+
+def listed(numbers, form="{:.3g}"):
+    """1, 2 and 3."""
+    words = [form.format(number) for number in numbers]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def columned(rows, heads):
+    """Lines of right-aligned columns."""
+    cells = [list(heads), *[[str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(heads))]
+    return [
+        "  ".join(c.rjust(width) for c, width in zip(row, widths, strict=True)) for row in cells
+    ]

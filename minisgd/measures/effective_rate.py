@@ -1,0 +1,195 @@
+"""Sec. III: is η_eff = η/(1-m) all that momentum does?
+
+The same start, the same batches, the same η/(1-m), and different m: how far do the trajectories of
+the weights come apart, in units of how far SGD came? Beside them the exact answer on a quadratic,
+for directions of little and of much curvature, and two runs of SGD on other batches, which is as
+alike as noise lets any two runs be.
+"""
+
+from math import sqrt
+
+import numpy as np
+
+from ..charts import PALETTE, Curve, Plot
+from ..data import epoch_order
+from ..diagnostics import mean, quadratic_path
+from ..lenet import LeNet5
+from ..optim import momentum_step, sgd_step
+from ..train import Settings
+from .common import Landscape, Measured, columned, listed, weights_after
+
+COLUMNS = "epoch momentum lr update distance error loss loss_error".split()
+EFFECTIVE = 0.1  # η/(1-m), as in Fig. 5
+CURVATURES = (0.1, 10.0)  # η_eff c = .01 and 1
+OTHER = "other batches"
+
+
+def effective_rate(
+    data,
+    seed,
+    threads,
+    say,
+    momenta=(0.0, 0.5, 0.9, 0.99),
+    epochs=(0, 1),
+    batch_size=256,
+    updates=400,
+    draws=3,
+    probe=2_000,
+):
+    x, y = data.train.images, data.train.labels
+    loss = Landscape(data.test.images[:probe], data.test.labels[:probe], threads, np.float32).loss
+    at = sorted({round(t) for t in np.geomspace(1, updates, 16)})
+    model, rows = LeNet5(threads=threads), []
+
+    def walk(w, m, order):
+        """{update: w} of one trajectory."""
+        model.w[...] = w
+        v, found, lr = np.zeros_like(w), {}, EFFECTIVE * (1 - m)
+        for t in range(updates):
+            model.lanes.gradient(x, y, order[t * batch_size : (t + 1) * batch_size])
+            if m:
+                momentum_step(model.w, v, model.g, lr, m)
+            else:
+                sgd_step(model.w, model.g, lr)
+            if t + 1 in at:
+                found[t + 1] = model.weights()
+        return found
+
+    for epoch, start in weights_after(Settings(seed=seed), data, epochs, threads, say).items():
+        seen = {m: [] for m in (*momenta, OTHER)}
+        for draw in range(draws):
+            say(f"epoch {epoch}: trajectories of {updates} updates, draw {draw + 1} of {draws}")
+            order, other = (
+                _order(len(y), seed, draw + k * draws, updates * batch_size) for k in (0, 1)
+            )
+            sgd = walk(start, 0.0, order)
+            came = {t: np.linalg.norm(sgd[t] - start) for t in at}
+            for m in seen:
+                found = (
+                    sgd
+                    if m == 0
+                    else walk(start, 0.0, other)
+                    if m == OTHER
+                    else walk(start, m, order)
+                )
+                seen[m].append(
+                    [(np.linalg.norm(found[t] - sgd[t]) / came[t], loss(found[t])) for t in at]
+                )
+        for m, draws_of_m in seen.items():
+            for k, t in enumerate(at):
+                apart, height = (mean([d[k][part] for d in draws_of_m]) for part in (0, 1))
+                lr = EFFECTIVE * (1 - (0 if m == OTHER else m))
+                rows.append(
+                    dict(
+                        zip(
+                            COLUMNS,
+                            (epoch, m, lr, t, apart.value, apart.error, height.value, height.error),
+                            strict=True,
+                        )
+                    )
+                )
+    marks = [t for t in at if t in (at[0], at[len(at) // 3], at[2 * len(at) // 3], at[-1])]
+    table = columned(
+        [
+            [
+                row["epoch"],
+                row["momentum"],
+                f"{row['lr']:.3g}",
+                row["update"],
+                f"{row['distance']:.3f} ± {row['error']:.3f}",
+                f"{row['loss']:.3f} ± {row['loss_error']:.3f}",
+            ]
+            for row in rows
+            if row["update"] in marks
+        ],
+        ["epoch", "m", "η", "update", "distance from SGD", "test loss"],
+    )
+    exact = [_quadratic(momenta, c, at) for c in CURVATURES]
+    for c, paths in zip(CURVATURES, exact, strict=True):
+        ends = ", ".join(f"m = {m:g}: {path[-1]:.3g}" for m, path in paths.items())
+        table += ["", f"exact, w_t / w_0 at curvature {c:g} after {at[-1]} updates: {ends}"]
+    title = f"Equal η/(1-m) = {EFFECTIVE:g}, different m, the same batches of {batch_size}"
+    return Measured(
+        title, COLUMNS, rows, table, _plots(rows, momenta, at, exact), _text(rows, momenta)
+    )
+
+
+def _order(N, seed, draw, length):
+    orders = [epoch_order(N, seed + 1000 * (draw + 1), k) for k in range(1, -(-length // N) + 1)]
+    return np.concatenate(orders)
+
+
+def _quadratic(momenta, c, at):
+    return {m: quadratic_path(c, EFFECTIVE * (1 - m), m, at[-1])[at] for m in momenta}
+
+
+def _name(m):
+    return "SGD on other batches" if m == OTHER else f"m = {m:g}"
+
+
+def _plots(rows, momenta, at, exact):
+    plots = []
+    colors = dict(zip((*momenta, OTHER), PALETTE, strict=False))
+    for c, paths in zip(CURVATURES, exact, strict=True):
+        curves = tuple(
+            Curve(_name(m), tuple(at), tuple(p), color=colors[m]) for m, p in paths.items()
+        )
+        plots.append(
+            Plot(f"exact, on the quadratic {c:g} w²/2", "update", "w(t)/w(0)", curves, True)
+        )
+    for epoch in sorted({row["epoch"] for row in rows}):
+        for name, error, title, y in (
+            ("distance", "error", "distance from SGD", "in lengths of SGD's way"),
+            ("loss", "loss_error", "test loss", "cross-entropy"),
+        ):
+            curves = []
+            for m, color in colors.items():
+                some = [r for r in rows if r["epoch"] == epoch and r["momentum"] == m]
+                if name == "distance" and m == 0:
+                    continue
+                column = lambda part, some=some: tuple(row[part] for row in some)  # noqa: E731
+                curves.append(
+                    Curve(
+                        _name(m),
+                        column("update"),
+                        column(name),
+                        column(error),
+                        color,
+                        "--" if m == OTHER else "-",
+                        band=True,
+                    )
+                )
+            plots.append(
+                Plot(
+                    f"{title}, from epoch {epoch} on",
+                    "update",
+                    y,
+                    tuple(curves),
+                    True,
+                    name == "distance",
+                )
+            )
+    return tuple(plots)
+
+
+def _text(rows, momenta):
+    parts = []
+    for epoch in sorted({row["epoch"] for row in rows}):
+        last = max(row["update"] for row in rows)
+        ends = {r["momentum"]: r for r in rows if r["epoch"] == epoch and r["update"] == last}
+        far = listed([ends[m]["distance"] for m in momenta if m])
+        losses = listed([ends[m]["loss"] for m in momenta])
+        parts.append(
+            f"From epoch {epoch} on, after {last} updates, "
+            f"m = {listed([m for m in momenta if m], '{:g}')} are {far} "
+            "lengths of SGD's way from where SGD is on the same batches; SGD on other batches is "
+            f"{ends[OTHER]['distance']:.3g}. Test losses for m = "
+            f"{listed(momenta, '{:g}')}: {losses}."
+        )
+    limits = [(1 - sqrt(m)) ** 2 / (1 - m) for m in momenta if m]
+    parts.append(
+        "On the quadratic the paths agree, once 1/(1-m) updates are over, only in directions whose "
+        f"curvature times η_eff is well below (1-√m)²/(1-m), which is {listed(limits, '{:.2g}')}: "
+        "beyond that the weights swing, and die down by √m an update whatever η is."
+    )
+    return " ".join(parts)

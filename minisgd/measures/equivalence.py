@@ -1,0 +1,166 @@
+"""Sec. II: is one step of k b0 at k η0 the same as k steps of b0 at η0?
+
+    w_{t+k} = w_t - η0 (1/b0) Σ_{j<k} Σ_{x in B_j} ∇l(x, w_{t+j})
+    w'_{t+1} = w_t - k η0 (1/(k b0)) Σ_{x in B} ∇l(x, w_t),   B the union of the B_j
+
+From the same w and the same images: how far is w' from w_{t+k}, in units of how far that came? 0 is
+the linear rule's assumption; at 1 the large step might as well not have been made.
+"""
+
+import numpy as np
+
+from ..charts import PALETTE, Curve, Plot
+from ..diagnostics import mean
+from ..lenet import LeNet5
+from ..optim import sgd_step
+from ..train import Settings
+from .common import Landscape, Measured, columned, generator, weights_after
+
+COLUMNS = (
+    "epoch k batch_size lr distance error length length_error loss_before loss_small loss_large"
+).split()
+PROBE = 2_000  # images on which the losses are compared
+
+
+def equivalence(
+    data,
+    seed,
+    threads,
+    say,
+    ks=(2, 4, 8, 16, 32, 64, 128),
+    epochs=(0, 1, 5, 20),
+    draws=8,
+    probe=PROBE,
+):
+    settings = Settings(seed=seed)
+    b0, lr0 = settings.batch_size, settings.lr
+    x, y = data.train.images, data.train.labels
+    loss = Landscape(data.test.images[:probe], data.test.labels[:probe], threads, np.float32).loss
+    model, rows = LeNet5(threads=threads), []
+    for epoch, w in weights_after(settings, data, epochs, threads, say).items():
+        say(f"epoch {epoch}: {draws} draws of {max(ks)} batches")
+        rng, before = generator(seed, 1, epoch), loss(w)
+        found = {k: [] for k in ks}
+        for _ in range(draws):
+            images = rng.choice(len(y), max(ks) * b0, replace=False)
+            small = {}
+            model.w[...] = w
+            for j in range(max(ks)):  # k small steps
+                model.lanes.gradient(x, y, images[j * b0 : (j + 1) * b0])
+                sgd_step(model.w, model.g, lr0)
+                if j + 1 in ks:
+                    small[j + 1] = model.weights()
+            for k in ks:  # and one large one over the same images
+                model.w[...] = w
+                model.lanes.gradient(x, y, images[: k * b0])
+                sgd_step(model.w, model.g, k * lr0)
+                came = np.linalg.norm(small[k] - w)
+                apart = np.linalg.norm(model.w - small[k]) / came
+                length = np.linalg.norm(model.w - w) / came
+                found[k].append((apart, length, loss(small[k]), loss(model.weights())))
+        for k in ks:
+            apart, length, few, one = (mean(values) for values in zip(*found[k], strict=True))
+            rows.append(
+                dict(
+                    zip(
+                        COLUMNS,
+                        (
+                            epoch,
+                            k,
+                            k * b0,
+                            k * lr0,
+                            apart.value,
+                            apart.error,
+                            length.value,
+                            length.error,
+                            before,
+                            few.value,
+                            one.value,
+                        ),
+                        strict=True,
+                    )
+                )
+            )
+    table = columned(
+        [
+            [
+                row["epoch"],
+                row["k"],
+                row["batch_size"],
+                f"{row['lr']:.3g}",
+                f"{row['distance']:.3f} ± {row['error']:.3f}",
+                f"{row['length']:.2f}",
+                *(f"{row[name]:.3f}" for name in COLUMNS[-3:]),
+            ]
+            for row in rows
+        ],
+        ["epoch", "k", "k b0", "k η0", "distance", "length", "loss before", "k steps", "one step"],
+    )
+    return Measured(
+        "One step of k b0 at k η0 against k steps of b0 at η0, from the same w and images",
+        COLUMNS,
+        rows,
+        table,
+        _plots(rows),
+        _text(rows),
+    )
+
+
+def _plots(rows):
+    by_epoch = {epoch: [r for r in rows if r["epoch"] == epoch] for epoch in _epochs(rows)}
+    apart, losses, ks = [], [], ()
+    for (epoch, some), color in zip(by_epoch.items(), PALETTE, strict=False):
+        ks = tuple(row["k"] for row in some)
+        column = lambda name, some=some: tuple(row[name] for row in some)  # noqa: E731
+        label = f"after {epoch} epochs"
+        apart.append(Curve(label, ks, column("distance"), column("error"), color, marker="o"))
+        ratio = tuple(row["loss_large"] / row["loss_small"] for row in some)
+        losses.append(Curve(label, ks, ratio, color=color, marker="o"))
+    return (
+        Plot(
+            "|w' - w(t+k)| / |w(t+k) - w(t)|",
+            "k = b/b0",
+            "relative distance",
+            tuple(apart),
+            True,
+            True,
+            xticks=ks,
+        ),
+        Plot(
+            "loss after one large step / after k small ones",
+            "k = b/b0",
+            "ratio of test losses",
+            tuple(losses),
+            True,
+            True,
+            xticks=ks,
+        ),
+    )
+
+
+def _epochs(rows):
+    return sorted({row["epoch"] for row in rows})
+
+
+def _text(rows):
+    parts = []
+    for epoch in _epochs(rows):
+        some = [row for row in rows if row["epoch"] == epoch]
+        near = [row["k"] for row in some if row["distance"] < 0.1]
+        worse = [
+            row["k"]
+            for row in some
+            if row["loss_large"] > max(row["loss_before"], row["loss_small"])
+        ]
+        first, last = some[0], some[-1]
+        parts.append(
+            f"After {epoch} epochs the distance grows from {first['distance']:.2g} at "
+            f"k = {first['k']} to {last['distance']:.2g} at k = {last['k']}; it is below a tenth "
+            + (f"up to k = {max(near)}" if near else "for no k")
+            + (
+                f", and from k = {min(worse)} on the large step raises the loss."
+                if worse
+                else ", and the large step raises the loss for no k."
+            )
+        )
+    return " ".join(parts)

@@ -1,0 +1,260 @@
+"""Sec. V asks how much accuracy a large batch costs for the time it saves. McCandlish et al. answer
+with one number: B_noise = tr Σ / |G|². Far below it twice the batch saves half the steps; far above
+it saves none.
+
+Measured along a run of b = 64, from batches of two sizes and, as the check, from the gradients of
+all images one by one. Beside it, what the sweeps say: the steps to 97 % at every batch size, at the
+best of the settings that were tried there, and the B_crit of the law that B_noise is to predict,
+
+    S = S_min (1 + B_crit / b).
+"""
+
+import numpy as np
+
+from ..charts import PALETTE, Curve, Plot
+from ..diagnostics import Estimate, noise_from_two_sizes
+from ..experiments import EXPERIMENTS, SIZES
+from ..lenet import LeNet5
+from ..summary import epochs_to
+from ..train import Settings, train
+from .common import Measured, columned, generator, passes_over
+
+COLUMNS = (
+    "update epoch loss trace trace_error squared squared_error noise noise_error exact_trace "
+    "exact_squared exact_noise"
+).split()
+SMALL, LARGE = 64, 4096
+
+
+def noise_scale(
+    data,
+    seed,
+    threads,
+    say,
+    updates=(0, 30, 100, 300, 938, 2814, 9380, 18760),
+    draws=24,
+    small=SMALL,
+    large=LARGE,
+    kept=None,
+):
+    x, y = data.train.images, data.train.labels
+    N, settings = len(y), Settings(seed=seed)
+    model, rows = LeNet5(threads=threads), []
+    for t, w in _weights_at(settings, data, updates, threads, say).items():
+        say(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
+        rng, squares = generator(seed, 4, t), {small: [], large: []}
+        model.w[...] = w
+        for _ in range(draws):
+            for b, found in squares.items():
+                # With replacement: the N images are all there is, and tr Σ and |G|² theirs exactly.
+                model.lanes.gradient(x, y, rng.integers(0, N, b))
+                found.append(float(model.g @ model.g))
+        trace, squared, noise = noise_from_two_sizes(squares[small], squares[large], small, large)
+        total, each = passes_over(w, x, y, threads)(_sums)
+        mean = total / N
+        loss, _ = model.gradient(x, y)
+        exact_squared = float(mean @ mean)
+        exact_trace = each / N - exact_squared
+        rows.append(
+            dict(
+                zip(
+                    COLUMNS,
+                    (
+                        t,
+                        t * settings.batch_size / N,
+                        loss,
+                        trace.value,
+                        trace.error,
+                        squared.value,
+                        squared.error,
+                        noise.value,
+                        noise.error,
+                        exact_trace,
+                        exact_squared,
+                        exact_trace / exact_squared,
+                    ),
+                    strict=True,
+                )
+            )
+        )
+    table = columned(
+        [
+            [
+                r["update"],
+                f"{r['epoch']:.2f}",
+                f"{r['loss']:.3f}",
+                f"{Estimate(r['trace'], r['trace_error'])}",
+                f"{r['exact_trace']:.4g}",
+                f"{Estimate(r['noise'], r['noise_error'])}",
+                f"{r['exact_noise']:.4g}",
+            ]
+            for r in rows
+        ],
+        ["update", "epoch", "train loss", "tr Σ", "exact", "B_noise", "exact"],
+    )
+    steps = steps_to_target(kept) if kept else {}
+    law = fitted(steps) if len(steps) > 2 else None
+    if law:
+        found = [
+            [b, f"{s:.0f}", f"{law[0].value * (1 + law[1].value / b):.0f}", name]
+            for b, (s, name) in steps.items()
+        ]
+        heads = ["b", "steps to 97 %", "by the law", "with"]
+        table += ["", *columned(found, heads), f"S_min = {law[0]}, B_crit = {law[1]}"]
+    return Measured(
+        "How large a batch is worth it? B_noise along a run of b = 64, η = 0.01",
+        COLUMNS,
+        rows,
+        table,
+        _plots(rows, steps, law),
+        _text(rows, steps, law),
+    )
+
+
+def _sums(G):
+    return G.sum(axis=0).astype(np.float64), np.einsum("np,np->n", G, G).sum(dtype=np.float64)
+
+
+def _weights_at(settings, data, updates, threads, say):
+    """{update: w} along one run."""
+    found, last = {}, max(updates)
+    per_epoch = -(-len(data.train.labels) // settings.batch_size)
+
+    def watch(t, lr, w, v, batch):
+        if t in updates:
+            found[t] = np.array(w)
+
+    epochs = -(-(last + 1) // per_epoch)
+    run = Settings(settings.batch_size, settings.lr, epochs=epochs, seed=settings.seed)
+    for record, state in train(run, data, threads=threads, watch=watch):
+        say(f"b {settings.batch_size}: epoch {record['epoch']} of {epochs}")
+        if record["epoch"] * per_epoch == last:
+            found[last] = state.w
+            break
+    return dict(sorted(found.items()))
+
+
+def steps_to_target(kept):
+    """{batch size: (median steps to 97 % over the seeds, experiment)}, the best of all experiments
+    at that size; from experiments.Kept. A size or experiment where half the runs do not get there
+    is left out.
+    """
+    found = {}
+    for name, experiment in EXPERIMENTS.items():
+        by_settings = {}
+        for cell in kept.cells(experiment):
+            reached = epochs_to(kept.records(cell))
+            key = cell.batch_size, cell.lr, cell.momentum
+            by_settings.setdefault(key, []).append(np.inf if reached is None else reached)
+        for (b, *_), reached in by_settings.items():
+            steps = float(np.median(reached)) * -(-60_000 // b)
+            if np.isfinite(steps) and steps < found.get(b, (np.inf,))[0]:
+                found[b] = steps, name
+    return {b: found[b] for b in SIZES if b in found}
+
+
+def fitted(steps):
+    """S_min and B_crit of S = S_min (1 + B_crit / b), each an Estimate: least squares of S/S - 1,
+    so that every size counts alike; the errors from what the law leaves over.
+    """
+    b, s = (
+        np.array(values, float) for values in ([*steps], [found[0] for found in steps.values()])
+    )
+    A = np.stack([1 / s, 1 / (b * s)], axis=1)  # of S_min and S_min B_crit
+    best = np.linalg.lstsq(A, np.ones(len(b)), rcond=None)[0]
+    left = 1 - A @ best
+    cov = np.linalg.inv(A.T @ A) * (left @ left) / max(1, len(b) - 2)
+    least, product = best
+    slope = np.array([-product / least**2, 1 / least])  # of B_crit = product / least
+    return (
+        Estimate(float(least), float(np.sqrt(cov[0, 0]))),
+        Estimate(float(product / least), float(np.sqrt(slope @ cov @ slope))),
+    )
+
+
+def _plots(rows, steps, law):
+    column = lambda name: tuple(row[name] for row in rows)  # noqa: E731
+    at = tuple(max(t, 10) for t in column("update"))
+    plots = [
+        Plot(
+            "noise scale along the run (update 0 at 10)",
+            "update",
+            "images",
+            (
+                Curve(
+                    "from two batch sizes",
+                    at,
+                    column("noise"),
+                    column("noise_error"),
+                    dash="",
+                    marker="o",
+                ),
+                Curve("from all images one by one", at, column("exact_noise"), color=PALETTE[1]),
+                *(
+                    [
+                        Curve(
+                            "B_crit of the sweeps",
+                            (at[0], at[-1]),
+                            (law[1].value,) * 2,
+                            color=PALETTE[2],
+                            dash="--",
+                        )
+                    ]
+                    if law
+                    else ()
+                ),
+            ),
+            True,
+            True,
+        ),
+    ]
+    if law:
+        b = tuple(steps)
+        plots.append(
+            Plot(
+                "steps to 97 % in the sweeps",
+                "batch size",
+                "steps",
+                (
+                    Curve(
+                        "best of the settings tried",
+                        b,
+                        tuple(s for s, _ in steps.values()),
+                        color=PALETTE[4],
+                        dash="",
+                        marker="s",
+                    ),
+                    Curve(
+                        "S_min (1 + B_crit / b)",
+                        b,
+                        tuple(law[0].value * (1 + law[1].value / size) for size in b),
+                        color=PALETTE[2],
+                        dash="--",
+                    ),
+                ),
+                True,
+                True,
+                xticks=b,
+            )
+        )
+    return tuple(plots)
+
+
+def _text(rows, steps, law):
+    off = [abs(r["noise"] - r["exact_noise"]) / r["noise_error"] for r in rows if r["noise_error"]]
+    low, high = (end(rows, key=lambda r: r["exact_noise"]) for end in (min, max))
+    first, last = rows[0], rows[-1]
+    text = (
+        f"B_noise goes from {first['exact_noise']:.3g} at the start to {last['exact_noise']:.3g} "
+        f"after {last['epoch']:.3g} epochs; its least is {low['exact_noise']:.3g} at update "
+        f"{low['update']}, its largest {high['exact_noise']:.3g} at update {high['update']}. The "
+        f"two batch sizes give it to within {max(off, default=0):.2g} of their own standard errors."
+    )
+    if law:
+        text += (
+            f" In the sweeps the steps to 97 % follow S_min (1 + B_crit/b) with B_crit = {law[1]} "
+            f"and S_min = {law[0]}, from b = {min(steps)} to {max(steps)}."
+        )
+    else:
+        text += " The sweeps' own numbers are not here to compare with."
+    return text

@@ -1,0 +1,173 @@
+"""Sec. I, after Keskar et al.: do large batches find sharper minima?
+
+Their measure at what small and large batches find: how far the train loss can rise in a small box
+around the weights, in all directions and within random subspaces. The large batch is trained at
+three rates, to tell what its size does from what its rate does. Beside it the largest eigenvalue of
+the Hessian.
+"""
+
+import numpy as np
+
+from ..charts import PALETTE, Curve, Plot
+from ..diagnostics import hessian_product, keskar_sharpness, largest_eigenvalue, mean
+from ..lenet import P
+from ..train import Settings
+from .common import Landscape, Measured, columned, generator, listed
+
+COLUMNS = (
+    "rule batch_size lr seed loss test_accuracy epsilon full subspace subspace_error eigenvalue "
+    "eigenvalue_error"
+).split()
+SUBSPACE = 100  # dimensions, as in the paper
+STEP = 1e-3  # of the Hessian products
+
+
+def cells(seed, large=1024, seeds=2, epochs=20):
+    """The runs whose minima are compared."""
+    small = Settings(epochs=epochs, seed=seed)
+    runs = [
+        small,
+        *(Settings(large, rule=rule, epochs=epochs) for rule in ("none", "sqrt", "linear")),
+    ]
+    return [
+        Settings(r.batch_size, r.lr, r.rule, epochs=epochs, seed=seed + k)
+        for r in runs
+        for k in range(seeds)
+    ]
+
+
+def sharpness(
+    data,
+    seed,
+    threads,
+    say,
+    run=None,
+    subset=5_000,
+    epsilons=(1e-3, 5e-4),
+    subspaces=3,
+    hessian=1_000,
+    **which,
+):
+    """run: whole runs [Settings] -> {settings: (w, records)}; see cli.py."""
+    rng = generator(seed, 5)
+    chosen = rng.permutation(len(data.train.labels))
+    few, fewer = (np.sort(chosen[:n]) for n in (subset, hessian))
+    f = Landscape(data.train.images[few], data.train.labels[few], threads, np.float32)
+    exact = Landscape(data.train.images[fewer], data.train.labels[fewer], threads)
+    planes = [rng.normal(size=(P, SUBSPACE)).astype(np.float32) for _ in range(subspaces)]
+    rows = []
+    for settings, (w, records) in run(cells(seed, **which)).items():
+        say(f"the minimum of b {settings.batch_size}, {settings.rule} rule, seed {settings.seed}")
+        u = np.random.default_rng(0).normal(size=P)
+        curved, _ = largest_eigenvalue(
+            lambda u, w=w: hessian_product(exact, w.astype(np.float64), u, STEP), u
+        )
+        for epsilon in epsilons:
+            full = keskar_sharpness(f, w, epsilon)
+            inside = mean([keskar_sharpness(f, w, epsilon, A) for A in planes])
+            rows.append(
+                dict(
+                    zip(
+                        COLUMNS,
+                        (
+                            settings.rule,
+                            settings.batch_size,
+                            settings.scaled_lr,
+                            settings.seed,
+                            f.loss(w),
+                            records[-1]["test_accuracy"],
+                            epsilon,
+                            full,
+                            inside.value,
+                            inside.error,
+                            curved.value,
+                            curved.error,
+                        ),
+                        strict=True,
+                    )
+                )
+            )
+    table = columned(
+        [
+            [
+                r["batch_size"],
+                f"{r['lr']:.3g}",
+                r["seed"],
+                f"{r['loss']:.4f}",
+                f"{r['test_accuracy']:.4f}",
+                f"{r['epsilon']:g}",
+                f"{r['full']:.3g}",
+                f"{r['subspace']:.3g} ± {r['subspace_error']:.2g}",
+                f"{r['eigenvalue']:.3g} ± {r['eigenvalue_error']:.1g}",
+            ]
+            for r in rows
+        ],
+        [
+            "b",
+            "η",
+            "seed",
+            "train loss",
+            "test accuracy",
+            "ε",
+            "sharpness",
+            "in subspaces",
+            "λ max",
+        ],
+    )
+    table.append(
+        f"subspaces of {SUBSPACE} dimensions, {subspaces} of seed {seed}; train loss and "
+        f"sharpness on {subset:,} training images, λ max on {hessian:,}"
+    )
+    return Measured(
+        "Keskar's sharpness of what small and large batches find",
+        COLUMNS,
+        rows,
+        table,
+        _plots(rows),
+        _text(rows),
+    )
+
+
+def _kinds(rows):
+    return list(dict.fromkeys((r["batch_size"], r["lr"]) for r in rows))
+
+
+def _plots(rows):
+    plots, kinds = [], _kinds(rows)
+    epsilon = rows[0]["epsilon"]
+    some = [r for r in rows if r["epsilon"] == epsilon]
+    for name, title in (
+        ("full", f"sharpness, all directions, ε = {epsilon:g}"),
+        ("subspace", f"sharpness in random subspaces, ε = {epsilon:g}"),
+        ("eigenvalue", "largest eigenvalue of the Hessian"),
+    ):
+        curves = []
+        for (b, lr), color in zip(kinds, PALETTE, strict=False):
+            here = [r for r in some if (r["batch_size"], r["lr"]) == (b, lr)]
+            errors = tuple(r.get(f"{name}_error", 0) for r in here) if name != "full" else ()
+            curves.append(
+                Curve(
+                    f"b = {b}, η = {lr:.3g}",
+                    tuple(r["loss"] for r in here),
+                    tuple(r[name] for r in here),
+                    errors,
+                    color,
+                    "",
+                    "o",
+                )
+            )
+        plots.append(Plot(title, "train loss", "", tuple(curves), True, True))
+    return tuple(plots)
+
+
+def _text(rows):
+    epsilon = rows[0]["epsilon"]
+    parts = []
+    for b, lr in _kinds(rows):
+        here = [r for r in rows if (r["batch_size"], r["lr"], r["epsilon"]) == (b, lr, epsilon)]
+        parts.append(
+            f"b = {b} at η = {lr:.3g}: {listed([r['full'] for r in here])} at a train loss of "
+            f"{listed([r['loss'] for r in here], '{:.2g}')}, λ max "
+            f"{listed([r['eigenvalue'] for r in here], '{:.0f}')}"
+        )
+    return f"Sharpness at ε = {epsilon:g}, a number a seed: " + "; ".join(parts) + "."

@@ -1,0 +1,308 @@
+"""The measures, held against exact answers and against each other, on few images."""
+
+from dataclasses import replace
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from minisgd import charts, plots
+from minisgd.data import Dataset, Split
+from minisgd.diagnostics import covariance_factor, quadratic_path, sharpness_along_gradient
+from minisgd.experiments import EXPERIMENTS
+from minisgd.lenet import LeNet5
+from minisgd.measures import MEASURES
+from minisgd.measures.common import (
+    Landscape,
+    columned,
+    generator,
+    listed,
+    passes_over,
+    weights_after,
+)
+from minisgd.measures.curvature import GONE, _look, died
+from minisgd.measures.noise_scale import fitted, steps_to_target
+from minisgd.measures.sharpness import cells
+from minisgd.optim import momentum_step, sgd_step
+from minisgd.train import Settings, train
+
+
+def quiet(line):
+    pass
+
+
+@pytest.fixture(scope="module")
+def data(small_data):
+    """As small_data, fewer images of it."""
+    train, test = (
+        Split(s.images[:n], s.labels[:n])
+        for s, n in ((small_data.train, 400), (small_data.test, 80))
+    )
+    return Dataset(small_data.name, train, test, "few", "made for this test")
+
+
+# -- formulas
+
+
+@pytest.mark.parametrize("M", [1, 2, 3, 4])
+def test_the_exact_factor_is_that_of_all_batches_there_are(M):
+    """All batches of M of five numbers: the variance of their means, over that of the numbers."""
+    g = np.array([1.0, 2.0, 4.0, 8.0, -3.0])
+    means = [np.mean(batch) for batch in combinations(g, M)]
+    assert np.var(means) == pytest.approx(covariance_factor(M, 5) * np.var(g))
+
+
+def test_the_reports_factor_by_hand():
+    """Sec. II: 1/M - 1/N; at 8192 of 60,000 that is .863 of 1/M."""
+    assert covariance_factor(8192, 60_000, "report") * 8192 == pytest.approx(0.86347, abs=1e-5)
+    assert covariance_factor(5, 5, "report") == 0 == covariance_factor(5, 5)
+
+
+@pytest.mark.parametrize(
+    ("c", "lr", "m"), [(1, 0.1, 0), (10, 0.01, 0.9), (0.1, 0.001, 0.99), (3, 1, 0.5), (1, 4, 1 / 9)]
+)
+def test_the_path_on_a_quadratic_is_that_of_the_updates(c, lr, m):
+    """(1, 4, 1/9) has two equal eigenvalues, -1/... apart by nothing: the delicate case."""
+    exact, w, v = quadratic_path(c, lr, m, 30), np.array([1.0]), np.zeros(1)
+    for t in range(31):
+        assert exact[t] == pytest.approx(w[0], rel=1e-4, abs=1e-6)
+        if m:
+            momentum_step(w, v, c * w, lr, m)
+        else:
+            sgd_step(w, c * w, lr)
+
+
+# -- what they share
+
+
+def test_a_landscape_is_the_models_loss_and_gradient(data):
+    f = Landscape(data.train.images[:50], data.train.labels[:50], 1)
+    model = LeNet5(seed=2, dtype=np.float64)
+    loss, _ = model.gradient(data.train.images[:50], data.train.labels[:50])
+    found, g = f(model.w)
+    assert found == loss and np.array_equal(g, model.g)
+    assert f.loss(model.w) == pytest.approx(loss, rel=1e-12)
+
+
+def test_passes_add_up_over_all_images_on_any_threads(data):
+    x, y = data.train.images[:150], data.train.labels[:150]
+    w = LeNet5(seed=1).weights()
+    work = lambda G: (G.sum(axis=0), len(G))  # noqa: E731
+    one, two = (passes_over(w, x, y, threads)(work) for threads in (1, 2))
+    assert one[1] == 150 and np.array_equal(one[0], two[0])
+    model = LeNet5(seed=1)
+    model.gradient(x, y)
+    np.testing.assert_allclose(one[0] / 150, model.g, atol=1e-6)
+
+
+def test_weights_after_epochs_are_those_of_the_run(data):
+    settings = Settings(batch_size=40, seed=3)
+    found = weights_after(settings, data, (0, 2), 1, quiet)
+    assert np.array_equal(found[0], LeNet5(3).weights())
+    *_, (_, state) = train(replace(settings, epochs=2, warmup_epochs=1), data)
+    assert np.array_equal(found[2], state.w)
+
+
+def test_words():
+    assert listed([1, 2.5, 3]) == "1, 2.5 and 3" and listed([7]) == "7"
+    assert columned([[1, "abc"], [22, "d"]], ["x", "y"]) == [" x    y", " 1  abc", "22    d"]
+
+
+# -- covariance
+
+
+def test_the_covariance_of_updates_is_the_formulas(data):
+    """300 batches of each size of 400 images: within four standard errors of the exact trace,
+    and of the exact eigenvalues, for every rule.
+    """
+    found = MEASURES["covariance"](
+        data, 0, 1, quiet, sizes=(64, 200), epochs=(0,), draws=300, eigenvalues=2
+    )
+    assert len(found.rows) == 2 * 3 * 3  # sizes, rules, quantities
+    for row in found.rows:
+        assert abs(row["measured"] - row["exact"]) < 4 * row["error"], row
+    trace = {(r["rule"], r["batch_size"]): r for r in found.rows if r["quantity"] == "trace"}
+    shrinks = (1 - 200 / 400) / (1 - 64 / 400)  # what drawing without replacement leaves
+    sqrt = trace["sqrt", 200]["exact"] / trace["sqrt", 64]["exact"]
+    assert sqrt == pytest.approx(shrinks)
+    fixed = trace["none", 200]["exact"] / trace["none", 64]["exact"]
+    assert fixed == pytest.approx(shrinks * 64 / 200)
+    assert trace["none", 64]["report"] > trace["none", 64]["exact"]  # it leaves ḡ in
+
+
+# -- equivalence
+
+
+def test_one_large_step_nears_many_small_ones_as_they_get_small(data):
+    found = MEASURES["equivalence"](
+        data, 0, 1, quiet, ks=(2, 4), epochs=(0,), draws=3, probe=50
+    ).rows
+    assert [row["k"] for row in found] == [2, 4]
+    assert 0 < found[0]["distance"] < found[1]["distance"] < 0.3
+    assert found[0]["lr"] == 0.02 and found[1]["batch_size"] == 256
+    assert found[0]["length"] == pytest.approx(1, abs=0.1)
+
+
+# -- effective rate
+
+
+def test_trajectories_of_equal_effective_rate(data):
+    found = MEASURES["effective-rate"](
+        data, 0, 1, quiet, updates=30, draws=2, epochs=(0,), batch_size=40, probe=50
+    )
+    at = {(r["momentum"], r["update"]): r for r in found.rows}
+    # After one update w has moved by η g: 1 - m of SGD's way.
+    for m in (0.5, 0.9, 0.99):
+        assert at[m, 1]["distance"] == pytest.approx(m, abs=1e-4)
+        assert at[m, 1]["lr"] == pytest.approx(0.1 * (1 - m))
+    assert all(at[0.0, t]["distance"] == 0 for t in (1, 30))
+    assert at[0.5, 30]["distance"] < at[0.9, 30]["distance"] < at[0.99, 30]["distance"]
+
+
+# -- curvature
+
+
+def test_curvature_looks_at_the_run_it_is_given(data):
+    found = MEASURES["curvature"](
+        data, 0, 1, quiet, sizes=(100,), warmups=("gradual",), epochs=2, points=2, subset=40,
+        probe=40,
+    )  # fmt: skip
+    first, last = found.rows[0], found.rows[-1]
+    assert first["update"] == 0 and last["update"] <= 7 and len(found.rows) == 8
+    assert first["lr"] == 0.01 and first["bound"] == 200
+    settings = Settings(100, rule="linear", warmup="gradual", epochs=10)
+    assert last["lr"] == settings.lr_at(2)
+    # λ is at least what any direction has, on the same images.
+    chosen = generator(0, 6).permutation(400)[:40]
+    f = Landscape(data.train.images[chosen], data.train.labels[chosen], 1)
+    along = sharpness_along_gradient(f, LeNet5(0, dtype=np.float64).w, 1e-3)
+    assert first["eigenvalue"] + first["eigenvalue_error"] > along
+    w = LeNet5(0, dtype=np.float64).w
+    looked = _look(w.astype(np.float32), data.train.images[:40], data.train.labels[:40])
+    assert {k: first[k] for k in looked} == pytest.approx(looked, rel=1e-4)
+
+
+def test_the_critical_rate_is_where_the_batchs_loss_is_back(data):
+    rows = MEASURES["curvature"](
+        data, 0, 1, quiet, sizes=(100,), warmups=("none",), epochs=1, points=1, subset=40, probe=40
+    ).rows
+    first, seen = rows[0], {}
+
+    def watch(t, lr, w, v, batch):
+        if t == 0:
+            seen["batch"] = batch.copy()
+
+    next(train(Settings(100, rule="linear", epochs=1), data, watch=watch))
+    f = Landscape(data.train.images[seen["batch"]], data.train.labels[seen["batch"]], 1)
+    w = LeNet5(0, dtype=np.float64).w
+    before, g = f(w)
+    assert f.loss(w - 0.97 * first["critical_low"] * g) <= before
+    assert f.loss(w - 1.03 * first["critical_high"] * g) > before
+
+
+def test_a_network_whose_relus_are_off_is_seen_to_be_dead(data):
+    model = LeNet5(seed=0)
+    alive = _look(model.w, data.train.images[:40], data.train.labels[:40])
+    assert alive["dead_fc"] < 0.5
+    model.params["fc1.b"][...] = -1e6
+    model.params["fc2.b"][...] = -1e6
+    model.params["conv1.b"][:3] = -1e6
+    dead = _look(model.w, data.train.images[:40], data.train.labels[:40])
+    assert dead["dead_fc"] == 1 and dead["dead_conv"] >= 3 / 22
+
+
+def test_death_is_dated_from_when_it_lasts():
+    rows = [{"dead_fc": share, "update": t} for t, share in enumerate([0, GONE, 0, 0.95, 1, 1])]
+    assert died(rows)["update"] == 3
+    assert died(rows[:3]) is None
+
+
+def test_looking_does_not_change_the_run(data):
+    settings = Settings(100, epochs=1)
+    seen = []
+    watched = list(train(settings, data, watch=lambda t, *rest: seen.append(t)))
+    alone = list(train(settings, data))
+    assert np.array_equal(watched[-1][1].w, alone[-1][1].w) and seen == [0, 1, 2, 3]
+
+
+# -- noise scale
+
+
+def test_the_noise_scale_of_the_network_agrees_with_its_images(data):
+    rows = MEASURES["noise-scale"](
+        data, 0, 1, quiet, updates=(0, 5), draws=200, small=20, large=200
+    ).rows
+    assert [row["update"] for row in rows] == [0, 5]
+    for row in rows:
+        assert abs(row["trace"] - row["exact_trace"]) < 4 * row["trace_error"]
+        assert abs(row["noise"] - row["exact_noise"]) < 4 * row["noise_error"]
+    model = LeNet5(0)
+    G = model.per_example_gradients(data.train.images, data.train.labels).astype(float)
+    assert rows[0]["exact_trace"] == pytest.approx(G.var(axis=0).sum(), rel=1e-4)
+
+
+def test_the_law_of_critical_batches_is_found_again():
+    """S = 500 (1 + 300 / b), and the error is 0 where nothing is left over."""
+    steps = {b: (500 * (1 + 300 / b), "made up") for b in (64, 256, 1024, 4096)}
+    least, critical = fitted(steps)
+    assert (least.value, critical.value) == (pytest.approx(500), pytest.approx(300))
+    assert least.error < 1e-6 and critical.error < 1e-6
+    shaken = {b: (s * (1.1 if b == 256 else 1), name) for b, (s, name) in steps.items()}
+    least, critical = fitted(shaken)
+    assert abs(critical.value - 300) < 3 * critical.error
+
+
+def test_the_best_steps_of_the_sweeps_are_counted():
+    """Fig. 1 gets there in 4 epochs and in 6 (of 938 updates), Fig. 5 never."""
+    cell = EXPERIMENTS["figure1"].settings[0]
+    reach = {cell: 4, replace(cell, seed=1): 6}
+    curve = lambda i: [{"epoch": k, "test_accuracy": 0.98 if k >= i else 0.5} for k in range(1, 31)]  # noqa: E731
+    kept = SimpleNamespace(
+        cells=lambda e: {"figure1": list(reach), "figure5": [e.settings[1]]}.get(e.name, []),
+        records=lambda c: curve(reach.get(c, 99)),
+    )
+    assert steps_to_target(kept) == {64: (5 * 938, "figure1")}
+
+
+# -- sharpness
+
+
+def test_the_minima_that_are_compared():
+    assert [(s.batch_size, s.scaled_lr, s.seed) for s in cells(4)] == [
+        (64, 0.01, 4), (64, 0.01, 5), (1024, 0.01, 4), (1024, 0.01, 5),
+        (1024, 0.04, 4), (1024, 0.04, 5), (1024, 0.16, 4), (1024, 0.16, 5),
+    ]  # fmt: skip
+
+
+def test_a_larger_box_is_no_flatter(data):
+    def run(cells):
+        return {cell: (LeNet5(cell.seed).weights(), [{"test_accuracy": 0.1}]) for cell in cells}
+
+    rows = MEASURES["sharpness"](
+        data, 0, 1, quiet, run=run, subset=60, hessian=30, subspaces=2, seeds=1, large=256
+    ).rows
+    assert len(rows) == 4 * 2
+    for one, half in zip(rows[::2], rows[1::2], strict=True):
+        assert one["epsilon"] == 1e-3 and half["epsilon"] == 5e-4
+        assert 0 < half["full"] < one["full"] and 0 < half["subspace"] < one["subspace"]
+    assert len({row["full"] for row in rows[::2]}) == 1  # all four are the same start here
+
+
+# -- figures
+
+
+def test_a_chart_draws_what_can_be_drawn(tmp_path):
+    curves = (
+        charts.Curve("with errors", (1, 2, 3), (1.0, None, 3.0), (0.1, 0.1, 0.1), marker="o"),
+        charts.Curve("negative on a logarithmic axis", (1, 2), (-1.0, float("inf"))),
+    )
+    figure = charts.chart(
+        [charts.Plot("one", "x", "y", curves, True, True, xticks=(1, 2, 3))], "Title", "NOT MNIST"
+    )
+    png, svg = plots.save(figure, tmp_path, "chart")
+    text = svg.read_text()
+    assert "with errors" in text and "NOT MNIST" in text and "negative" not in text
+    first = png.read_bytes()
+    plots.save(figure, tmp_path, "chart")
+    assert png.read_bytes() == first
