@@ -47,8 +47,9 @@ def hessian_product(f, w, u, h):
 
         H u = (∇f(w + h u) - ∇f(w - h u)) / 2h + O(h²)
 
-    Units:  h in the length of w. In float64 the gradients' rounding costs about 1e-16 |g| / h; a
-            network of ReLUs has kinks, and a larger h crosses more of them
+    Units:  h in the length of w. The loss of a ReLU network is smooth but for kinks. Across one the
+            gradient jumps, and the jump counts 1/2h: a small h crosses few of them, each with a
+            great weight, a larger one many, which is the curvature that a step of that length sees
     """
     return (f(w + h * u)[1] - f(w - h * u)[1]) / (2 * h)
 
@@ -79,12 +80,12 @@ def largest_eigenvalue(product, start, steps=12, tolerance=0.01):
         basis.append(q / beta)
 
 
-def sharpness_along_gradient(f, w, h):
-    """u' H u with u = ∇f(w) / |∇f(w)|: how the loss curves where a step of SGD goes. 0 where the
-    gradient is zero. Its mean over the batches of a run is the batch sharpness, which hovers at 2/η
-    for SGD at the edge of stability (Andreyev and Beneventano, arXiv 2412.20553).
+def sharpness_along(f, w, g, h):
+    """u' H u with u = g / |g|: how the loss curves where a step along g goes; 0 where g is zero.
+
+    With g = ∇f(w), averaged over the batches of a run, it is the batch sharpness, which hovers at
+    2/η for SGD at the edge of stability (Andreyev and Beneventano, arXiv 2412.20553).
     """
-    g = f(w)[1]
     if not np.any(g):
         return 0.0
     u = unit(g)

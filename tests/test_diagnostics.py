@@ -75,9 +75,9 @@ def test_an_eigenvector_for_a_start_is_enough(rng):
 
 def test_sharpness_along_the_gradient_by_hand():
     """H = diag(4, 1), w = (1, 2): g = (4, 2), g'Hg / g'g = (64 + 4) / 20."""
-    f = quadratic(np.diag([4.0, 1.0]))
-    assert d.sharpness_along_gradient(f, np.array([1.0, 2.0]), 1e-4) == pytest.approx(3.4)
-    assert d.sharpness_along_gradient(f, np.zeros(2), 1e-4) == 0
+    f, w = quadratic(np.diag([4.0, 1.0])), np.array([1.0, 2.0])
+    assert d.sharpness_along(f, w, f(w)[1], 1e-4) == pytest.approx(3.4)
+    assert d.sharpness_along(f, w, np.zeros(2), 1e-4) == 0
 
 
 @pytest.mark.parametrize("curvature", [1e-3, 0.5, 3.0, 4000.0])

@@ -9,7 +9,7 @@ import pytest
 
 from minisgd import charts, plots
 from minisgd.data import Dataset, Split
-from minisgd.diagnostics import covariance_factor, quadratic_path, sharpness_along_gradient
+from minisgd.diagnostics import covariance_factor, quadratic_path, sharpness_along
 from minisgd.experiments import EXPERIMENTS
 from minisgd.lenet import LeNet5
 from minisgd.measures import MEASURES
@@ -21,7 +21,7 @@ from minisgd.measures.common import (
     passes_over,
     weights_after,
 )
-from minisgd.measures.curvature import GONE, _look, died
+from minisgd.measures.curvature import ALIKE, _look, died
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.measures.sharpness import cells
 from minisgd.optim import momentum_step, sgd_step
@@ -176,7 +176,8 @@ def test_curvature_looks_at_the_run_it_is_given(data):
     # λ is at least what any direction has, on the same images.
     chosen = generator(0, 6).permutation(400)[:40]
     f = Landscape(data.train.images[chosen], data.train.labels[chosen], 1)
-    along = sharpness_along_gradient(f, LeNet5(0, dtype=np.float64).w, 1e-3)
+    w = LeNet5(0, dtype=np.float64).w
+    along = sharpness_along(f, w, f(w)[1], 1e-2)
     assert first["eigenvalue"] + first["eigenvalue_error"] > along
     w = LeNet5(0, dtype=np.float64).w
     looked = _look(w.astype(np.float32), data.train.images[:40], data.train.labels[:40])
@@ -210,10 +211,12 @@ def test_a_network_whose_relus_are_off_is_seen_to_be_dead(data):
     model.params["conv1.b"][:3] = -1e6
     dead = _look(model.w, data.train.images[:40], data.train.labels[:40])
     assert dead["dead_fc"] == 1 and dead["dead_conv"] >= 3 / 22
+    assert dead["spread"] == 0 < alive["spread"] < alive["logits"]
 
 
 def test_death_is_dated_from_when_it_lasts():
-    rows = [{"dead_fc": share, "update": t} for t, share in enumerate([0, GONE, 0, 0.95, 1, 1])]
+    spreads = [0.5, 0, 0.5, 0.5 * ALIKE, 0, 0]
+    rows = [{"spread": spread, "update": t} for t, spread in enumerate(spreads)]
     assert died(rows)["update"] == 3
     assert died(rows[:3]) is None
 

@@ -16,7 +16,7 @@ from ..diagnostics import (
     critical_rate,
     hessian_product,
     largest_eigenvalue,
-    sharpness_along_gradient,
+    sharpness_along,
 )
 from ..layers import ReLU
 from ..lenet import P, PlainNetwork
@@ -26,13 +26,12 @@ from ..train import Settings, train
 from .common import Landscape, Measured, columned, generator, listed
 
 COLUMNS = (
-    "warmup batch_size momentum update epoch lr loss dead_conv dead_fc logits gradient eigenvalue "
-    "eigenvalue_error bound batch_sharpness critical_low critical_high"
+    "warmup batch_size momentum update epoch lr loss dead_conv dead_fc logits spread gradient "
+    "eigenvalue eigenvalue_error bound batch_sharpness critical_low critical_high"
 ).split()
 SIZES = (1024, 2048, 4096, 8192)
-STEPS = (1e-4, 1e-3, 1e-2)  # of the difference, in lengths of w; the middle one is used
-DEAD_FOR = 2  # epochs with every image given one class, after which a run is not followed further
-GONE = 0.9  # share of fc ReLUs that are dead: the network has lost its way back
+STEPS = (1e-3, 1e-2, 3e-2)  # of the difference, w being 9 long at the start; the second is used
+ALIKE = 1e-3  # a spread below: all images have the same logits, the network is dead
 
 
 def curvature(
@@ -43,8 +42,8 @@ def curvature(
     sizes=SIZES,
     warmups=("none", "gradual"),
     epochs=11,
-    points=10,
-    looks=180,
+    points=5,
+    looks=100,
     subset=1_000,
     probe=256,
 ):
@@ -57,10 +56,8 @@ def curvature(
             settings = Settings(b, rule="linear", warmup=warmup, epochs=max(epochs, 10), seed=seed)
             say(f"{settings.warmup} warmup, b = {b}: up to {epochs} epochs")
             walk = Walk(settings, fixed, x, y, epochs, points, looks, probe, threads)
-            frozen = 0
-            for record, state in train(settings, data, threads=threads, watch=walk):
-                frozen = 0 if state.told is None else frozen + 1
-                if record["epoch"] == epochs or frozen == DEAD_FOR:
+            for record, _ in train(settings, data, threads=threads, watch=walk):
+                if record["epoch"] == epochs:
                     break
             rows += walk.rows
             effects += walk.effects
@@ -118,7 +115,7 @@ class Walk:
     def _curved(self, w, images, labels):
         h = STEPS[1]
         found, self.start = largest_eigenvalue(
-            lambda u: hessian_product(self.fixed, w, u, h), self.start, steps=10, tolerance=0.05
+            lambda u: hessian_product(self.fixed, w, u, h), self.start, steps=8, tolerance=0.05
         )
         self.seen += 1
         if self.seen % 4 == 1:  # what another step would have given, along the same vector
@@ -132,7 +129,7 @@ class Walk:
         if not g.any():
             low, high, sharp = inf, inf, 0.0
         else:
-            sharp = sharpness_along_gradient(self.batch, w, h)
+            sharp = sharpness_along(self.batch, w, g, h)
             direction = g.astype(np.float32)
             w32 = w.astype(np.float32)
             low, high = critical_rate(
@@ -152,7 +149,7 @@ class Walk:
 
 def _look(w, images, labels):
     """Of one forward pass: the shares of channels (conv) and units (fc) that are 0 for every image,
-    the mean length of the logits, and the loss.
+    the mean length of the logits, how far they are from their mean over the images, and the loss.
     """
     network = PlainNetwork(w, np.empty_like(w))
     with np.errstate(all="ignore"):
@@ -163,7 +160,9 @@ def _look(w, images, labels):
     fc = [active.any(axis=1) for active in on if active.ndim == 2]
     dead = [1 - float(np.concatenate(some).mean()) for some in (conv, fc)]
     length = float(np.linalg.norm(z, axis=0).mean())
-    return {"loss": float(loss), "dead_conv": dead[0], "dead_fc": dead[1], "logits": length}
+    spread = float(np.linalg.norm(z - z.mean(axis=1, keepdims=True), axis=0).mean())
+    found = {"loss": float(loss), "logits": length, "spread": spread}
+    return found | {"dead_conv": dead[0], "dead_fc": dead[1]}
 
 
 def _runs(rows):
@@ -233,7 +232,7 @@ def _plots(rows):
         ("eigenvalue", "η × λ", "unstable above 2", True),
         ("critical_low", "η / critical rate", "overshoots above 1", True),
         ("loss", "train loss", "cross-entropy", True),
-        ("dead_fc", "dead fc ReLUs", "share", False),
+        ("dead_fc", "dead ReLUs, fc layers", "share", False),
         ("logits", "length of the logits", "|z|", True),
     ):
         for warmup in warmups:
@@ -270,9 +269,9 @@ def _plots(rows):
 
 
 def died(some):
-    """The first look at which the fc layers were gone and stayed so; None if they never were."""
+    """The first look from which on all images have the same logits; None if there is none."""
     for place, row in enumerate(some):
-        if all(r["dead_fc"] >= GONE for r in some[place:]):
+        if all(r["spread"] < ALIKE for r in some[place:]):
             return row
     return None
 
@@ -287,18 +286,20 @@ def _text(rows):
         for name, what in (("batch_sharpness", "the batch sharpness"), ("eigenvalue", "λ")):
             over = [r for r in whole if r[name] > r["bound"]]
             said.append(f"{what} is above 2/η at {len(over)} of {len(whole)} looks")
-            if over:
-                said.append(f"(first at update {over[0]['update']}, η = {over[0]['lr']:.3g})")
+            first = (
+                f" (first at update {over[0]['update']}, η = {over[0]['lr']:.3g})" if over else ""
+            )
+            said[-1] += first + ","
         if end:
             said.append(
                 f"and from update {end['update']} (epoch {end['epoch']:.1f}, η = {end['lr']:.3g}) "
-                f"{end['dead_fc']:.0%} of the fc ReLUs or more are dead, the loss at "
-                f"{last['loss']:.3f}."
+                f"on all images have the same logits, {last['dead_conv']:.0%} of the channels and "
+                f"{last['dead_fc']:.0%} of the fc ReLUs being dead."
             )
         else:
             said.append(
-                f"and at the end {last['dead_fc']:.0%} of the fc ReLUs are dead, the loss at "
-                f"{last['loss']:.3g}."
+                f"and at the end the loss is {last['loss']:.3g}, {last['dead_conv']:.0%} of the "
+                f"channels and {last['dead_fc']:.0%} of the fc ReLUs being dead."
             )
         parts.append(" ".join(said))
     return " ".join(parts)
