@@ -503,7 +503,9 @@ def _show_figure(out, experiment, rows, collected, note, theirs):
     png, svg = plots.save(figure, out, name)
     click.echo("\n".join(["", experiment.title, *([note] if note else []), ""]))
     click.echo("\n".join(summary.table(collected)))
-    click.echo(f"\nfigure: {png} and {svg.name}; every epoch: {out / experiment.name}.csv")
+    took = _clock(sum(row["seconds"] for row in rows))
+    click.echo(f"\n{len(collected)} runs, {took} of training one after the other")
+    click.echo(f"figure: {png} and {svg.name}; every epoch: {out / experiment.name}.csv")
 
 
 def _not_mnist(dataset):
