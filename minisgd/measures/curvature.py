@@ -42,7 +42,7 @@ def curvature(
     sizes=SIZES,
     warmups=("none", "gradual"),
     epochs=11,
-    points=5,
+    points=4,
     looks=100,
     subset=1_000,
     probe=256,
@@ -227,13 +227,14 @@ def _plots(rows):
     warmups = list(dict.fromkeys(row["warmup"] for row in rows))
     names = {"none": "no warmup", "gradual": "gradual warmup", "constant": "constant warmup"}
     plots = []
-    for name, title, y, logy in (
-        ("batch_sharpness", "η × batch sharpness", "unstable above 2", True),
-        ("eigenvalue", "η × λ", "unstable above 2", True),
-        ("critical_low", "η / critical rate", "overshoots above 1", True),
-        ("loss", "train loss", "cross-entropy", True),
-        ("dead_fc", "dead ReLUs, fc layers", "share", False),
-        ("logits", "length of the logits", "|z|", True),
+    for name, title, y, logy, far in (  # what is beyond `far` leaves the panel
+        ("batch_sharpness", "η × batch sharpness", "unstable above 2", True, 1e3),
+        ("eigenvalue", "η × λ", "unstable above 2", True, 1e3),
+        ("critical_low", "η / critical rate", "overshoots above 1", True, 1e2),
+        ("loss", "train loss", "cross-entropy", True, 30),
+        ("dead_conv", "dead channels, conv layers", "share", False, 1),
+        ("dead_fc", "dead ReLUs, fc layers", "share", False, 1),
+        ("logits", "length of the logits", "|z|", True, 1e2),
     ):
         for warmup in warmups:
             curves = []
@@ -262,7 +263,8 @@ def _plots(rows):
                 curves.append(
                     Curve("the limit", (0, ends), (limit, limit), color="0.35", dash="--")
                 )
-            ylim = (-0.05, 1.05) if name == "dead_fc" else None
+            values = [y for c in curves for y in c.y if y is not None and 0 < y < far]
+            ylim = (0.7 * min(values), 1.4 * max(values)) if logy and values else (-0.05, 1.05)
             panel = Plot(f"{title}, {names[warmup]}", "epoch", y, tuple(curves), False, logy, ylim)
             plots.append(panel)
     return tuple(plots)
