@@ -54,12 +54,15 @@ def hessian_product(f, w, u, h):
     return (f(w + h * u)[1] - f(w - h * u)[1]) / (2 * h)
 
 
-def largest_eigenvalue(product, start, steps=12, tolerance=0.01):
+def largest_eigenvalue(product, start, steps=12, tolerance=0.01, least=4):
     """The largest eigenvalue of a symmetric matrix of which only the products are known: Lanczos,
     every vector made orthogonal to all before it.
 
-    It stops when the residual |A x - θ x| is below tolerance |θ|: then an eigenvalue of A is that
-    close to θ. After `steps` products it stops anyway, and the error says how close it got.
+    It stops when the residual |A x - θ x| is estimated to be below tolerance |θ|, after `least`
+    products at the earliest, for a start near another eigenvector converges to that one at first;
+    at the latest after `steps`. Then x is multiplied once more. Some eigenvalue is within
+    |A x - θ x| of θ if the products are those of a symmetric matrix; where differences of gradients
+    are not quite, x'A x is not quite θ either. The error is the larger of the two.
 
     Shapes:  product: (P,) -> (P,), start (P,) -> (Estimate, eigenvector (P,))
     """
@@ -72,12 +75,17 @@ def largest_eigenvalue(product, start, steps=12, tolerance=0.01):
         beta = float(np.linalg.norm(q))
         T = np.diag(alphas) + np.diag(betas, 1) + np.diag(betas, -1)
         values, vectors = np.linalg.eigh(T)
-        residual = beta * abs(vectors[-1, -1])
-        if residual <= tolerance * abs(values[-1]) or len(alphas) == min(steps, len(start)):
-            top = sum(weight * vector for weight, vector in zip(vectors[:, -1], basis, strict=True))
-            return Estimate(float(values[-1]), float(residual)), unit(top)
+        near = beta * abs(vectors[-1, -1]) <= tolerance * abs(values[-1])
+        done = near and len(alphas) >= least
+        if done or beta <= 1e-12 * abs(values).max() or len(alphas) == min(steps, len(start)):
+            break
         betas.append(beta)
         basis.append(q / beta)
+    theta = float(values[-1])
+    x = unit(sum(weight * vector for weight, vector in zip(vectors[:, -1], basis, strict=True)))
+    Ax = product(x)
+    error = max(np.linalg.norm(Ax - theta * x), abs(x @ Ax - theta))
+    return Estimate(theta, float(error)), x
 
 
 def sharpness_along(f, w, g, h):
@@ -94,11 +102,11 @@ def sharpness_along(f, w, g, h):
 
 def critical_rate(loss_at, start=0.01, ratio=1.1, largest=1e4):
     """The largest η up to which a step of η along a direction does not raise the loss, by doubling
-    and bisection (arXiv 2601.16979). The first one, if the loss falls again further on.
+    from `start` and bisection (arXiv 2601.16979). A rise between two doublings goes unseen.
 
     loss_at:  η -> the loss after that step, loss_at(0) before it
     Returns:  (low, high): at low it has not risen, at high it has, and high <= ratio low. (0, tiny)
-              where every step raises it, (largest, inf) where none up to that does
+              where every step raises it, (the last doubling up to `largest`, inf) where none does
     """
     before = loss_at(0.0)
     rises = lambda rate: not loss_at(rate) <= before  # noqa: E731 (NaN has risen, too)
@@ -149,6 +157,7 @@ def noise_from_two_sizes(small, large, b, B):
     )
     with np.errstate(invalid="ignore"):
         errors = np.sqrt((R - 1) * ((without - without.mean(axis=0)) ** 2).mean(axis=0))
+    errors[~np.isfinite(errors)] = inf  # without one of the draws |G|² was lost in the noise
     return [Estimate(float(v), float(e)) for v, e in zip(whole, errors, strict=True)]
 
 
@@ -188,6 +197,7 @@ class Moments:
     mean: np.ndarray  # (P,)
     squared: float
     values: np.ndarray  # (k,), the largest first
+    errors: np.ndarray  # (k,), |S u - λ u|: an eigenvalue of S is that near
     vectors: np.ndarray  # (k, P)
 
     @property
@@ -200,7 +210,8 @@ def moments(passes, N, P, k, rng, iterations=3):
     """The Moments of N gradients that are not kept: each iteration of the subspace needs a pass.
 
     A block of k + 4 random vectors is multiplied by S again and again and made orthonormal in
-    between; after the last pass the values are those of S within their span.
+    between; after the last pass the values are those of S within their span, which are never more
+    than S's own.
 
     passes:  function(work) that calls work(G) for pieces G (n, P) of the gradients and adds up what
              it returns, a tuple
@@ -220,33 +231,37 @@ def moments(passes, N, P, k, rng, iterations=3):
         Q, _ = np.linalg.qr(SV)
         last, V = V, Q.astype(np.float32)
     values, inside = np.linalg.eigh((small + small.T) / 2)
-    vectors = (last @ inside[:, ::-1]).T[:k]
-    return Moments(N, mean, squared / N, values[::-1][:k], vectors)
+    values, inside = values[::-1][:k], inside[:, ::-1][:, :k]
+    vectors, products = (last @ inside).T, (SV @ inside).T  # u and S u, (k, P)
+    errors = np.linalg.norm(products - values[:, None] * vectors, axis=1)
+    return Moments(N, mean, squared / N, values, errors, vectors)
 
 
 # ---- sharpness of a minimum
 
 
-def keskar_sharpness(f, w, epsilon=1e-3, A=None, steps=20):
+def keskar_sharpness(f, w, rng, epsilon=1e-3, A=None, steps=12):
     """100 (max f - f(w)) / (1 + f(w)) over a box around w: how far the loss can rise nearby.
 
         w + A z,  |z_j| <= ε (|A⁺ w|_j + 1);  A the identity if none is given
 
     The maximum is sought by ascent along the sign of the gradient, a quarter of the box a step, cut
-    off at its sides: what is found is a lower bound.
+    off at its sides; from w, and again from a random place half-way to a corner. What is found is a
+    lower bound; the error is how far the two are apart.
 
     Shapes:  w (P,), A (P, p) with independent columns
-    Returns: the sharpness, in percent
+    Returns: Estimate of the sharpness, in percent
     Source:  Keskar et al. 2016, On Large-Batch Training, metric 2.1
     """
     coordinates = w if A is None else np.linalg.solve(A.T @ A, A.T @ w)  # A⁺ w
     box = epsilon * (np.abs(coordinates) + 1)
-    place = lambda z: w + (z if A is None else A @ z)  # noqa: E731
-    z, (before, g) = np.zeros_like(box), f(w)
-    best = before
-    for _ in range(steps):
-        along = np.sign(g if A is None else A.T @ g)
-        z = np.clip(z + box / 4 * along, -box, box)
-        loss, g = f(place(z))
-        best = max(best, loss)
-    return 100 * (best - before) / (1 + before)
+    before, found = f(w)[0], []
+    for z in (np.zeros_like(box), box * (rng.integers(0, 2, len(box)) - 0.5).astype(box.dtype)):
+        best = before
+        for _ in range(steps + 1):
+            loss, g = f(w + (z if A is None else A @ z))
+            best = max(best, loss)
+            along = np.where((g if A is None else A.T @ g) >= 0, 1, -1)  # at a minimum, anywhere
+            z = np.clip(z + box / 4 * along, -box, box)
+        found.append(100 * (best - before) / (1 + before))
+    return Estimate(max(found), abs(found[0] - found[1]))

@@ -8,6 +8,7 @@ fc2     120 -> 84, ReLU
 fc3     84 -> 10 logits
 """
 
+from functools import partial
 from math import prod, sqrt
 
 import numpy as np
@@ -76,6 +77,11 @@ def columns(images, dtype):
     return x.transpose(1, 2, 3, 0)
 
 
+def layer_of(params, grads, layer):
+    """W, b, dW, db of a layer."""
+    return [named[f"{layer}.{kind}"] for named in (params, grads) for kind in "Wb"]
+
+
 class PlainNetwork:
     """LeNet-5 of the layers of layers.py, over the vectors w and g: the version to read, and the
     one that tells the images of a batch apart.
@@ -84,12 +90,7 @@ class PlainNetwork:
     """
 
     def __init__(self, w, g):
-        params, grads = views(w), views(g)
-
-        def of(layer):
-            names = f"{layer}.W", f"{layer}.b"
-            return [params[name] for name in names] + [grads[name] for name in names]
-
+        of = partial(layer_of, views(w), views(g))
         self.layers = [
             Conv2d(*of("conv1"), pad=2), ReLU(), MaxPool2d(2),
             Conv2d(*of("conv2")), ReLU(), MaxPool2d(2), Flatten(),
@@ -110,7 +111,7 @@ class PlainNetwork:
             dz = layer.backward(dz)
 
     def each(self, dz):
-        """The gradient of every image, in the order of w; adds their sum to g.
+        """The gradient of every image, in the order of w. What is in g after it means nothing.
 
         Shapes:  dz (10, N), of the images that went forward last -> (N, 61,706)
         """
@@ -119,7 +120,8 @@ class PlainNetwork:
             if hasattr(layer, "each"):
                 dW, db = layer.each(dz)
                 parts += [db, dW.reshape(len(db), -1)]
-            dz = layer.backward(dz)
+            if layer is not self.layers[0]:  # the images' own derivative is nobody's
+                dz = layer.backward(dz)
         return module_of(parts[0]).concatenate(parts[::-1], axis=1)
 
 
@@ -132,12 +134,7 @@ class Network:  # Report Sec. I, LeNet-5
     """
 
     def __init__(self, w, g, host=None):
-        params, grads = views(w), views(g)
-
-        def of(layer):
-            names = f"{layer}.W", f"{layer}.b"
-            return [params[name] for name in names] + [grads[name] for name in names]
-
+        of = partial(layer_of, views(w), views(g))
         self.conv1 = ConvReLUPool(*of("conv1"), size=(28, 28), pad=2)
         self.conv2 = ConvReLUPool(*of("conv2"), size=(14, 14))
         self.fc1, self.fc2 = LinearReLU(*of("fc1")), LinearReLU(*of("fc2"))
@@ -211,11 +208,15 @@ class LeNet5:
     def per_example_gradients(self, x, y):
         """The gradient of every image's own loss; their mean is what `gradient` puts into g.
 
-        Shapes:  x, y as in `gradient` -> (N, 61,706): 247 kB an image, so see the next
+        Shapes:  x, y as in `gradient` -> (N, 61,706): 247 kB an image; the next keeps few
         Raises:  ValueError as `gradient`
         Source:  report Sec. I and II, g_i = ∇l(x_i, w)
         """
-        return self.xp.concatenate(list(self.per_example_pieces(x, y)))
+        each, start = self.xp.empty((len(x), P), self.w.dtype), 0
+        for piece in self.per_example_pieces(x, y):
+            each[start : start + len(piece)] = piece
+            start += len(piece)
+        return each
 
     def per_example_pieces(self, x, y, size=64):
         """The same in pieces of so many images, one after the other: yields (n, 61,706)."""

@@ -521,7 +521,7 @@ def test_a_measure_leaves_a_table_a_figure_and_a_paragraph(call, quick, small_mn
         rows = list(csv.DictReader(file))
     assert len(rows) >= 2 and Path(f"figures/measure-{name}.png").exists()
     kept = {path: path.read_bytes() for path in Path("figures").glob(f"measure-{name}.[cps]*")}
-    call(*on_glyphs(small_mnist, "measure", name, "--seed", "1", "--threads", "1"))
+    call(*on_glyphs(small_mnist, "measure", name, "--seed", "1", "--threads", "3"))
     assert {path: path.read_bytes() for path in kept} == kept  # by the seed, on any threads
     other = call(*on_glyphs(small_mnist, "measure", name, "--seed", "2"), code=2)
     assert f"{name}.json is the answer to another question (it differs in seed)" in other.stderr

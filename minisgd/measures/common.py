@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -73,18 +74,37 @@ def passes_over(w, images, labels, threads):
     return passes
 
 
+def weights_at(settings, data, updates, threads, say):
+    """{update: w} along one run, before these updates (0 is the start)."""
+    found, last = {}, max(updates)
+    per_epoch = ceil(len(data.train.labels) / settings.batch_size)
+    epochs = max(1, ceil(last / per_epoch))
+
+    def watch(t, lr, w, v, batch):
+        if t in updates:
+            found[t] = np.array(w)
+
+    for record, state in train(
+        replace(settings, epochs=epochs), data, threads=threads, watch=watch
+    ):
+        say(f"b {settings.batch_size}: epoch {record['epoch']} of {epochs}")
+        if record["epoch"] * per_epoch == last:
+            found[last] = state.w
+    return dict(sorted(found.items()))
+
+
 def weights_after(settings, data, epochs, threads, say):
     """{epoch: w} of one run, 0 being the start."""
-    found = {0: LeNet5(settings.seed).weights()}
-    last = max(epochs)
-    for record, state in (
-        train(replace(settings, epochs=last), data, threads=threads) if last else ()
-    ):
-        say(f"b {settings.batch_size}: epoch {record['epoch']} of {last}")
-        found[record["epoch"]] = state.w
-        if record["status"] == "diverged":
-            break
-    return {epoch: found[epoch] for epoch in epochs if epoch in found}
+    if max(epochs) == 0:
+        return {0: LeNet5(settings.seed).weights()}
+    per_epoch = ceil(len(data.train.labels) / settings.batch_size)
+    found = weights_at(settings, data, [i * per_epoch for i in epochs], threads, say)
+    return {t // per_epoch: w for t, w in found.items()}
+
+
+def as_row(columns, *values):
+    """A row of a table: one value a column."""
+    return dict(zip(columns, values, strict=True))
 
 
 def listed(numbers, form="{:.3g}"):

@@ -17,90 +17,54 @@ from ..experiments import SIZES
 from ..lenet import LeNet5, P
 from ..rules import RULES
 from ..train import Settings
-from .common import Measured, columned, generator, passes_over, weights_after
+from .common import Measured, as_row, columned, generator, passes_over, weights_after
 
-COLUMNS = (
-    "epoch rule batch_size lr quantity measured error exact report".split()
-)  # of cov(Δw, Δw); quantity: the trace, or the k-th eigenvalue
+# Of cov(Δw, Δw): the quantity is the trace, what is left of it outside of the leading eigenvectors,
+# or the k-th eigenvalue; the error of the exact one is that of the eigenvalues, 0 for a trace.
+COLUMNS = "epoch rule batch_size lr quantity measured error exact exact_error report".split()
 
 
-def covariance(data, seed, threads, say, sizes=SIZES, epochs=(0, 1), draws=64, eigenvalues=3):
+def covariance(
+    data, seed, threads, say, sizes=SIZES, epochs=(0, 1), draws=160, eigenvalues=12, shown=3
+):
     x, y = data.train.images, data.train.labels
     N, settings = len(y), Settings(seed=seed)
-    model, rows, table, gains = LeNet5(threads=threads), [], [], {}
+    model, rows, table = LeNet5(threads=threads), [], []
     for epoch, w in weights_after(settings, data, epochs, threads, say).items():
         say(f"epoch {epoch}: the gradients of {N:,} images one by one, three times")
         passes, rng = passes_over(w, x, y, threads), generator(seed, 0, epoch)
         m = moments(passes, N, P, eigenvalues, rng)
         model.w[...] = w
-        lines = []
+        found = {}
         for b in sizes:
             say(f"epoch {epoch}: {draws} batches of {b}")
-            squares, along = [], []
+            offs = []  # how far the gradients of random batches are off their mean
             for _ in range(draws):
-                index = rng.choice(N, b, replace=False)
-                model.lanes.gradient(x, y, index)
-                off = model.g - m.mean
-                squares.append(off @ off)
-                along.append((m.vectors @ off) ** 2)
-            exact, report = (covariance_factor(b, N, form) for form in ("exact", "report"))
-            inward = (
-                m.vectors @ m.mean
-            ) ** 2  # what the report's formula adds: it has g, not g - ḡ
-            quantities = {"trace": (mean(squares), exact * m.trace, report * m.squared)}
-            for k, value in enumerate(m.values):
-                found = mean(np.array(along)[:, k])
-                quantities[f"eigenvalue {k + 1}"] = (
-                    found,
-                    exact * value,
-                    report * (value + inward[k]),
-                )
+                model.lanes.gradient(x, y, rng.choice(N, b, replace=False))
+                offs.append(model.g - m.mean)
+            found[b] = _quantities(m, offs, b, shown)
             for rule in RULES:
                 lr = replace(settings, batch_size=b, rule=rule).scaled_lr
-                rows += [
-                    dict(
-                        zip(
-                            COLUMNS,
-                            (
-                                epoch,
-                                rule,
-                                b,
-                                lr,
-                                name,
-                                lr**2 * found.value,
-                                lr**2 * found.error,
-                                lr**2 * e,
-                                lr**2 * r,
-                            ),
-                            strict=True,
-                        )
-                    )
-                    for name, (found, e, r) in quantities.items()
-                ]
-            found, e, r = quantities["trace"]
-            ratios = [v.value / ex for v, ex, _ in quantities.values()]
-            lines.append(
-                [
-                    b,
-                    *(f"{ratio:.3f}" for ratio in ratios),
-                    f"{found.error / e:.3f}",
-                    f"{found.value / r:.3f}",
-                    f"{found.value * b / m.trace:.3f}",
-                ]
-            )
-            gains.setdefault(epoch, {})[b] = found.value * b / m.trace
-        heads = [
-            "b",
-            "trace/exact",
-            *(f"λ{k + 1}/exact" for k in range(eigenvalues)),
-            "± (trace)",
-            "trace/report's",
-            "trace b/tr S",
-        ]
+                for name, (measured, *formulas) in found[b].items():
+                    numbers = (lr**2 * v for v in (measured.value, measured.error, *formulas))
+                    rows.append(as_row(COLUMNS, epoch, rule, b, lr, name, *numbers))
         share = m.mean @ m.mean / m.squared
         table += [
-            f"after {epoch} epochs of b = 64; |ḡ|² is {share:.1%} of (1/N) Σ |g_i|²",
-            *columned(lines, heads),
+            f"after {epoch} epochs of b = 64, measured over exact; |ḡ|² is {share:.1%} of "
+            "(1/N) Σ |g_i|²",
+            *columned(
+                [
+                    [
+                        b,
+                        *(
+                            f"{v.value / exact:.3f} ± {v.error / exact:.3f}"
+                            for v, exact, *_ in of.values()
+                        ),
+                    ]
+                    for b, of in found.items()
+                ],
+                ["b", *next(iter(found.values()))],
+            ),
             "",
         ]
     return Measured(
@@ -109,8 +73,36 @@ def covariance(data, seed, threads, say, sizes=SIZES, epochs=(0, 1), draws=64, e
         rows,
         table,
         _plots(rows, sizes, N),
-        _text(rows, sizes, gains, N),
+        _text(rows, sizes, N),
     )
+
+
+def _quantities(m, offs, b, shown):
+    """{quantity: (measured Estimate, exact, its error, the report's)} of cov(g, g), from how far
+    the gradients of batches of b were off their mean.
+    """
+    exact, report = (covariance_factor(b, m.N, form) for form in ("exact", "report"))
+    whole = np.array([off @ off for off in offs])
+    along = np.array([(m.vectors @ off) ** 2 for off in offs])  # (draws, eigenvalues)
+    # The report's formula has g_i where the covariance has g_i - ḡ.
+    inward = (m.vectors @ m.mean) ** 2
+    found = {
+        "trace": (mean(whole), exact * m.trace, 0.0, report * m.squared),
+        "the rest": (
+            mean(whole - along.sum(axis=1)),
+            exact * (m.trace - m.values.sum()),
+            0.0,
+            report * (m.squared - (m.values + inward).sum()),
+        ),
+    }
+    for k in range(shown):
+        found[f"eigenvalue {k + 1}"] = (
+            mean(along[:, k]),
+            exact * m.values[k],
+            exact * m.errors[k],
+            report * (m.values[k] + inward[k]),
+        )
+    return found
 
 
 def _of(rows, quantity="trace", **wanted):
@@ -157,18 +149,25 @@ def _plots(rows, sizes, N):
     return tuple(plots)
 
 
-def _text(rows, sizes, gains, N):
+def _text(rows, sizes, N):
     parts = []
-    for epoch, by_size in gains.items():
+    for epoch in sorted({row["epoch"] for row in rows}):
         trace = {r: [row["measured"] for row in _of(rows, epoch=epoch, rule=r)] for r in RULES}
         change = {r: values[-1] / values[0] for r, values in trace.items()}
-        ratios = [row["measured"] / row["exact"] for row in _of(rows, epoch=epoch, rule="none")]
+        some = _of(rows, epoch=epoch, rule="none")
+        ratios = [row["measured"] / row["exact"] for row in some]
+        rest = _of(rows, "the rest", epoch=epoch, rule="sqrt")
+        kept, error = (rest[-1][what] / rest[0]["exact"] for what in ("measured", "error"))
+        wanted = (1 - sizes[-1] / N) / (1 - sizes[0] / N)
         parts.append(
             f"After {epoch} epochs the measured trace is {min(ratios):.3f} to {max(ratios):.3f} "
-            f"times the exact one. From b = {sizes[0]} to {sizes[-1]} it goes to "
-            f"{change['none']:.3g} of itself at a fixed rate, {change['sqrt']:.3g} under the sqrt "
-            f"rule and {change['linear']:.3g} under the linear rule. The sqrt rule would keep it "
-            f"but for the drawing without replacement: at b = {sizes[-1]}, 1 - M/N is "
-            f"{1 - sizes[-1] / N:.3f}, and the trace is {by_size[sizes[-1]]:.3f} of tr S/b."
+            f"times the exact one; the report's formula, which does not subtract the mean "
+            f"gradient, is {some[0]['report'] / some[0]['exact']:.3f} times it. From "
+            f"b = {sizes[0]} to {sizes[-1]} the trace goes to {change['none']:.3g} of itself at a "
+            "fixed rate, "
+            f"{change['sqrt']:.3g} under the sqrt rule and {change['linear']:.3g} under the "
+            f"linear rule. What is left outside of the leading eigenvectors goes to {kept:.3f} "
+            f"± {error:.3f} under the sqrt rule; drawing without replacement makes that "
+            f"{wanted:.3f}, not 1."
         )
     return " ".join(parts)

@@ -1,13 +1,18 @@
 """Sec. IV: what kills the large batches at a linearly scaled rate, and why does warmup not help?
 
-Along real runs, before an update: the largest eigenvalue λ of the train loss's Hessian, the batch
-sharpness (the curvature of the coming batch's loss along its own gradient), the critical rate (up
-to which a step on that batch does not raise its loss), all to be held against η: gradient descent
-is stable below λ = 2/η, with momentum below 2(1+m)/η. And, at far more updates, what a network does
-that is thrown: the share of its ReLUs that are dead, the length of its logits, the loss.
+Along real runs, before an update: the largest eigenvalue λ of the Hessian of the train loss, the
+batch sharpness (the curvature of a batch's loss along its own gradient), the critical rate (up to
+which a step on the coming batch does not raise its loss), all to be held against η: on a parabola
+gradient descent is stable below a curvature of 2/η, with momentum below 2(1+m)/η.
+
+And, at far more updates, what happens to the network: the loss, the shares of its ReLUs that are
+dead, the length of its logits and how far they differ between images, the length of the steps.
+Where the loss jumps, or ReLUs die, the updates just before are looked at, too: the cause, not only
+the consequence.
 """
 
-from math import ceil, inf
+from collections import deque
+from math import ceil, isfinite
 
 import numpy as np
 
@@ -16,7 +21,9 @@ from ..diagnostics import (
     critical_rate,
     hessian_product,
     largest_eigenvalue,
+    mean,
     sharpness_along,
+    unit,
 )
 from ..layers import ReLU
 from ..lenet import P, PlainNetwork
@@ -26,143 +33,171 @@ from ..train import Settings, train
 from .common import Landscape, Measured, columned, generator, listed
 
 COLUMNS = (
-    "warmup batch_size momentum update epoch lr loss dead_conv dead_fc logits spread gradient "
-    "eigenvalue eigenvalue_error bound batch_sharpness critical_low critical_high"
+    "warmup batch_size momentum update epoch lr rate_sum loss dead_conv dead_fc logits spread "
+    "length step gradient eigenvalue eigenvalue_error eigenvalue_small_h eigenvalue_large_h "
+    "eigenvalue_other_images bound batch_sharpness batch_sharpness_error critical_low critical_high"
 ).split()
 SIZES = (1024, 2048, 4096, 8192)
 STEPS = (1e-3, 1e-2, 3e-2)  # of the difference, w being 9 long at the start; the second is used
-ALIKE = 1e-3  # a spread below: all images have the same logits, the network is dead
+PLATEAU = 2.2  # train loss below which a run has left it
+LEARNT = 0.5  # train loss below which a network has learnt
+ALIKE = 1e-3  # spread below which all images have the same logits
+EVENTS = 2  # in a run, that are looked at from just before
 
 
-def curvature(
-    data,
-    seed,
-    threads,
-    say,
-    sizes=SIZES,
-    warmups=("none", "gradual"),
-    epochs=11,
-    points=4,
-    looks=100,
-    subset=1_000,
-    probe=256,
-):
-    chosen = generator(seed, 6).permutation(len(data.train.labels))[:subset]
+def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual"), epochs=10,
+              points=5, looks=170, subset=1_000, probe=256):  # fmt: skip
     x, y = data.train.images, data.train.labels
-    fixed = Landscape(x[chosen], y[chosen], threads)
-    rows, effects = [], []
+    chosen = generator(seed, 6).permutation(len(y))
+    fixed, other = (
+        Landscape(x[some], y[some], threads) for some in (chosen[:subset], chosen[-subset:])
+    )
+    walks = []
     for warmup in warmups:
         for b in sizes:
             settings = Settings(b, rule="linear", warmup=warmup, epochs=max(epochs, 10), seed=seed)
-            say(f"{settings.warmup} warmup, b = {b}: up to {epochs} epochs")
-            walk = Walk(settings, fixed, x, y, epochs, points, looks, probe, threads)
+            say(f"{warmup} warmup, b = {b}: {epochs} epochs")
+            walk = Walk(settings, (fixed, other), x, y, epochs, points, looks, probe, threads)
             for record, _ in train(settings, data, threads=threads, watch=walk):
+                walk.diverged = record.get("update")
                 if record["epoch"] == epochs:
                     break
-            rows += walk.rows
-            effects += walk.effects
-    table = _table(rows, effects, subset)
+            walks.append(walk)
+    rows = [row for walk in walks for row in walk.rows]
     return Measured(
         "What kills the large batches? Linear scaling without and with gradual warmup",
         COLUMNS,
         rows,
-        table,
+        _table(rows, subset),
         _plots(rows),
-        _text(rows),
+        _text(walks),
         height=2.0,
     )
 
 
 class Walk:
-    """Looks at a run from within `train`, before its updates."""
+    """Looks at a run from within `train`, before its updates: a little at many, closely at few."""
 
-    def __init__(self, settings, fixed, x, y, epochs, points, looks, probe, threads):
-        self.settings, self.fixed, self.x, self.y = settings, fixed, x, y
+    def __init__(self, settings, landscapes, x, y, epochs, points, looks, probe, threads):
+        self.settings, self.x, self.y = settings, x, y
+        self.fixed, self.other = landscapes
         self.per_epoch = ceil(len(y) / settings.batch_size)
-        last = epochs * self.per_epoch
-        self.every = ceil(last / looks)
-        whole = set(range(0, last, max(1, last // points)))
-        self.whole = whole | {round(t) for t in np.geomspace(1, last - 1, points)}
-        self.probe, self.last = (x[:probe], y[:probe]), None
-        self.extra, self.seen = points, 0
-        self.start, self.rows, self.effects = generator(settings.seed, 7).normal(size=P), [], []
+        updates = epochs * self.per_epoch
+        self.every = ceil(updates / looks)
+        self.closely = {round(t) for t in np.linspace(0, updates - 1, points)}
+        self.probe = x[:probe], y[:probe]
+        self.rng = generator(settings.seed, 7)
+        self.vector = self.rng.normal(size=P)  # the eigenvector so far
         self.batch = Landscape(None, None, threads)
         self.forward = Landscape(None, None, threads, np.float32)
+        self.recent = deque(maxlen=self.every + 2)  # the last updates: t, lr, Ση, w, batch
+        self.rows, self.events, self.rate_sum, self.diverged = [], [], 0.0, None
 
     def __call__(self, t, lr, w, v, batch):
-        if t % self.every and t not in self.whole:
+        self.recent.append((t, lr, self.rate_sum, np.array(w), np.array(batch)))
+        self.rate_sum += lr
+        if (t % self.every and t not in self.closely) or not np.isfinite(w).all():
             return
-        look = _look(w, *self.probe)
+        before, now = self.rows[-1] if self.rows else None, self._look(self.recent[-1])
+        if now is None:
+            return
+        self.rows.append(now)
+        if t in self.closely:
+            now |= self._closely(self.recent[-1])
+        if before and len(self.events) < EVENTS and _thrown(before, now):
+            self.events.append((before["update"], t))
+            self._look_back()
+
+    def _look(self, moment):
+        """One row, of what a forward pass tells; None where its loss is not finite."""
+        t, lr, rate_sum, w, _ = moment
+        seen = network_at(w, *self.probe)
+        if not isfinite(seen["loss"]):
+            return None
         s = self.settings
-        row = dict.fromkeys(COLUMNS) | look
+        row = dict.fromkeys(COLUMNS) | seen
         row |= {"warmup": s.warmup, "batch_size": s.batch_size, "momentum": s.momentum}
-        row |= {"update": t, "epoch": t / self.per_epoch, "lr": lr}
-        row["bound"] = 2 * (1 + s.momentum) / lr
-        if (t in self.whole or self._moved(look)) and np.isfinite(w).all():
-            row |= self._curved(w.astype(np.float64), self.x[batch], self.y[batch])
-            self.last = look
-        self.rows.append(row)
+        row |= {"update": t, "epoch": t / self.per_epoch, "lr": lr, "rate_sum": rate_sum}
+        row |= {"bound": 2 * (1 + s.momentum) / lr, "length": float(np.linalg.norm(w))}
+        for earlier in self.recent:
+            if earlier[0] == t - 1:
+                row["step"] = float(np.linalg.norm(w - earlier[3]))
+        return row
 
-    def _moved(self, look):
-        """Whether much has happened since the last whole look; a few times a run at most."""
-        before, moved = self.last, False
-        if before and self.extra:
-            moved = abs(look["dead_fc"] - before["dead_fc"]) > 0.1
-            moved = moved or not look["loss"] < max(before["loss"] + 0.5, 1.5 * before["loss"])
-            self.extra -= moved
-        return moved
+    def _look_back(self):
+        """Look closely at the last updates, in which something has happened."""
+        rows = {row["update"]: row for row in self.rows}
+        for moment in self.recent:
+            row = rows.get(moment[0]) or self._look(moment)
+            if row and row["eigenvalue"] is None:
+                row |= self._closely(moment)
+                rows[moment[0]] = row
+        self.rows = [rows[t] for t in sorted(rows)]
 
-    def _curved(self, w, images, labels):
-        h = STEPS[1]
-        found, self.start = largest_eigenvalue(
-            lambda u: hessian_product(self.fixed, w, u, h), self.start, steps=8, tolerance=0.05
-        )
-        self.seen += 1
-        if self.seen % 4 == 1:  # what another step would have given, along the same vector
-            along = [
-                float(self.start @ hessian_product(self.fixed, w, self.start, h)) for h in STEPS
-            ]
-            self.effects.append((self.settings, along))
+    def _closely(self, moment):
+        """The rest of a row: what gradients tell."""
+        w, batch, h = moment[3].astype(np.float64), moment[4], STEPS[1]
         for landscape in (self.batch, self.forward):
-            landscape.images, landscape.labels = images, labels
+            landscape.images, landscape.labels = self.x[batch], self.y[batch]
         _, g = self.batch(w)
-        if not g.any():
-            low, high, sharp = inf, inf, 0.0
-        else:
-            sharp = sharpness_along(self.batch, w, g, h)
-            direction = g.astype(np.float32)
-            w32 = w.astype(np.float32)
-            low, high = critical_rate(
-                lambda rate: self.forward.loss(w32 - np.float32(rate) * direction),
-                1 / max(1, sharp),
-                1.2,
-            )
+        if not np.isfinite(g).all() or not np.any(g):
+            return {"gradient": 0.0} if np.isfinite(g).all() else {}
+        start = unit(self.vector) + unit(self.rng.normal(size=P))
+        found, u = largest_eigenvalue(
+            lambda u: hessian_product(self.fixed, w, u, h), start, steps=8, tolerance=0.05
+        )
+        self.vector = u
+        small, large = (float(u @ hessian_product(self.fixed, w, u, step)) for step in STEPS[::2])
+        elsewhere = float(u @ hessian_product(self.other, w, u, h))
+        direction, w32 = g.astype(np.float32), moment[3]
+        low, high = critical_rate(
+            lambda rate: self.forward.loss(w32 - np.float32(rate) * direction), ratio=1.2
+        )
+        sharp = [sharpness_along(self.batch, w, g, h)]
+        for _ in range(8192 // len(batch) - 1):  # as many images at every size
+            some = self.rng.choice(len(self.y), len(batch), replace=False)
+            self.batch.images, self.batch.labels = self.x[some], self.y[some]
+            sharp.append(sharpness_along(self.batch, w, self.batch(w)[1], h))
+        sharp = mean(sharp)
         return {
             "gradient": float(np.linalg.norm(g)),
             "eigenvalue": found.value,
             "eigenvalue_error": found.error,
-            "batch_sharpness": sharp,
-            "critical_low": low if low < inf else None,
-            "critical_high": high if high < inf else None,
+            "eigenvalue_small_h": small,
+            "eigenvalue_large_h": large,
+            "eigenvalue_other_images": elsewhere,
+            "batch_sharpness": sharp.value,
+            "batch_sharpness_error": sharp.error if isfinite(sharp.error) else None,
+            "critical_low": low,
+            "critical_high": high if isfinite(high) else None,
         }
 
 
-def _look(w, images, labels):
-    """Of one forward pass: the shares of channels (conv) and units (fc) that are 0 for every image,
-    the mean length of the logits, how far they are from their mean over the images, and the loss.
+def network_at(w, images, labels):
+    """Of one forward pass: the loss; the shares of channels (conv) and units (fc) that are 0 for
+    every image; the mean length of the logits, and how far they are from their mean over images.
     """
     network = PlainNetwork(w, np.empty_like(w))
     with np.errstate(all="ignore"):
         z = network.forward(images)
         loss, _, _ = softmax_cross_entropy(z, labels, len(labels))
+        length = float(np.linalg.norm(z, axis=0).mean())
+        spread = float(np.linalg.norm(z - z.mean(axis=1, keepdims=True), axis=0).mean())
     on = [layer.cache for layer in network.layers if isinstance(layer, ReLU)]
     conv = [active.any(axis=(1, 2, 3)) for active in on if active.ndim == 4]
     fc = [active.any(axis=1) for active in on if active.ndim == 2]
     dead = [1 - float(np.concatenate(some).mean()) for some in (conv, fc)]
-    length = float(np.linalg.norm(z, axis=0).mean())
-    spread = float(np.linalg.norm(z - z.mean(axis=1, keepdims=True), axis=0).mean())
     found = {"loss": float(loss), "logits": length, "spread": spread}
     return found | {"dead_conv": dead[0], "dead_fc": dead[1]}
+
+
+def _thrown(before, now):
+    """Whether something broke between two looks: the loss jumped, ReLUs died, or logits merged."""
+    return (
+        now["loss"] > before["loss"] + max(0.3, 0.3 * before["loss"])
+        or now["dead_conv"] + now["dead_fc"] > before["dead_conv"] + before["dead_fc"] + 0.15
+        or now["spread"] < 0.1 * before["spread"]
+    )
 
 
 def _runs(rows):
@@ -173,54 +208,55 @@ def _runs(rows):
     return found
 
 
-def _table(rows, effects, subset):
+def _close(rows):
+    return [row for row in rows if row["eigenvalue"] is not None]
+
+
+def _table(rows, subset):
+    heads = "warmup,b,update,epoch,η,loss,λ,batch sharpness,2(1+m)/η,critical η,η|g|,dead conv,"
+    heads = [*(heads + "dead fc,|z|,spread").split(",")]
     lines = []
-    for (warmup, b), some in _runs(rows).items():
-        for r in some:
-            if r["eigenvalue"] is not None:
-                lines.append(
-                    [
-                        warmup,
-                        b,
-                        r["update"],
-                        f"{r['epoch']:.2f}",
-                        f"{r['lr']:.3g}",
-                        f"{r['loss']:.3g}",
-                        f"{r['eigenvalue']:.3g} ± {r['eigenvalue_error']:.1g}",
-                        f"{r['batch_sharpness']:.3g}",
-                        f"{r['bound']:.3g}",
-                        "-" if r["critical_low"] is None else f"{r['critical_low']:.3g}",
-                        f"{r['dead_conv']:.2f}",
-                        f"{r['dead_fc']:.2f}",
-                        f"{r['logits']:.3g}",
-                    ]
-                )
-    table = columned(
-        lines,
-        [
-            "warmup",
-            "b",
-            "update",
-            "epoch",
-            "η",
-            "loss",
-            "λ",
-            "batch sharpness",
-            "2(1+m)/η",
-            "critical η",
-            "dead conv",
-            "dead fc",
-            "|z|",
-        ],
-    )
-    table += [
-        "",
-        f"λ on {subset:,} training images. u' H u along λ's vector by the step of the "
-        f"difference, h = {listed(STEPS, '{:g}')}:",
+    for r in _close(rows):
+        error = r["batch_sharpness_error"]
+        lines.append(
+            [
+                r["warmup"],
+                r["batch_size"],
+                r["update"],
+                f"{r['epoch']:.2f}",
+                f"{r['lr']:.3g}",
+                f"{r['loss']:.3g}",
+                f"{r['eigenvalue']:.3g} ± {r['eigenvalue_error']:.1g}",
+                f"{r['batch_sharpness']:.3g}" + ("" if error is None else f" ± {error:.1g}"),
+                f"{r['bound']:.3g}",
+                f"{r['critical_low']:.3g}",
+                f"{r['lr'] * r['gradient']:.2g}",
+                f"{r['dead_conv']:.2f}",
+                f"{r['dead_fc']:.2f}",
+                f"{r['logits']:.3g}",
+                f"{r['spread']:.2g}",
+            ]
+        )
+    return [
+        *columned(lines, heads),
+        f"λ on {subset:,} training images, by differences over h = {STEPS[1]:g}; loss, ReLUs, "
+        "logits on 256.",
+        _step_effect(rows),
     ]
-    for settings, along in effects:
-        table.append(f"  {settings.warmup}, b = {settings.batch_size}: {listed(along)}")
-    return table
+
+
+def _step_effect(rows):
+    """What h and the choice of images do to u' H u along the vector that was found."""
+    said = []
+    for name, what in (
+        ("small_h", f"h = {STEPS[0]:g}"),
+        ("large_h", f"h = {STEPS[2]:g}"),
+        ("other_images", "as many other images"),
+    ):
+        ratios = [r[f"eigenvalue_{name}"] / r["eigenvalue"] for r in _close(rows)]
+        low, middle, high = np.percentile(ratios, (10, 50, 90)) if ratios else (1, 1, 1)
+        said.append(f"{what}: {middle:.2f} of λ ({low:.2f} to {high:.2f} from tenth to tenth)")
+    return "Along the same vector, " + "; ".join(said) + "."
 
 
 def _plots(rows):
@@ -240,29 +276,15 @@ def _plots(rows):
             curves = []
             for (kind, b), some in _runs(rows).items():
                 here = [r for r in some if kind == warmup and r[name] is not None]
-                if not here:
-                    continue
-                if name == "critical_low":
-                    values = [r["lr"] / r[name] if r[name] else None for r in here]
-                elif name in ("batch_sharpness", "eigenvalue"):
-                    values = [r[name] * r["lr"] / (1 + r["momentum"]) for r in here]
-                else:
-                    values = [r[name] for r in here]
-                curves.append(
-                    Curve(
-                        f"b = {b}",
-                        tuple(r["epoch"] for r in here),
-                        tuple(values),
-                        color=batch_color(b),
-                        marker="o" if len(here) < 40 else "",
-                    )
-                )
+                if here:
+                    values = tuple(_shown(name, r) for r in here)
+                    at, marker = tuple(r["epoch"] for r in here), "o" if len(here) < 40 else ""
+                    color = batch_color(b)
+                    curves.append(Curve(f"b = {b}", at, values, color=color, marker=marker))
             limit = {"batch_sharpness": 2, "eigenvalue": 2, "critical_low": 1}.get(name)
             if limit and curves:
-                ends = max(c.x[-1] for c in curves)
-                curves.append(
-                    Curve("the limit", (0, ends), (limit, limit), color="0.35", dash="--")
-                )
+                ends = 0, max(c.x[-1] for c in curves)
+                curves.append(Curve("the limit", ends, (limit,) * 2, color="0.35", dash="--"))
             values = [y for c in curves for y in c.y if y is not None and 0 < y < far]
             ylim = (0.7 * min(values), 1.4 * max(values)) if logy and values else (-0.05, 1.05)
             panel = Plot(f"{title}, {names[warmup]}", "epoch", y, tuple(curves), False, logy, ylim)
@@ -270,38 +292,62 @@ def _plots(rows):
     return tuple(plots)
 
 
-def died(some):
-    """The first look from which on all images have the same logits; None if there is none."""
-    for place, row in enumerate(some):
-        if all(r["spread"] < ALIKE for r in some[place:]):
-            return row
-    return None
+def _shown(name, row):
+    if name == "critical_low":
+        return row["lr"] / row[name] if row[name] else None
+    if name in ("batch_sharpness", "eigenvalue"):
+        return row["lr"] * row[name] / (1 + row["momentum"])
+    return row[name]
 
 
-def _text(rows):
+def fate(walk):
+    """How a run ends, in words."""
+    last = walk.rows[-1]
+    if walk.diverged is not None:
+        return f"it diverges at update {walk.diverged}"
+    for place, row in enumerate(walk.rows):
+        if all(r["spread"] < ALIKE for r in walk.rows[place:]):
+            return f"from update {row['update']} to the end all images have the same logits"
+    return f"it ends at a loss of {last['loss']:.2g}"
+
+
+def _text(walks):
     parts = []
-    for (warmup, b), some in _runs(rows).items():
-        whole = [r for r in some if r["eigenvalue"] is not None]
-        end, last = died(some), some[-1]
+    for walk in walks:
+        rows, close = walk.rows, _close(walk.rows)
+        warmup, b = walk.settings.warmup, walk.settings.batch_size
         kind = "Without warmup" if warmup == "none" else f"With {warmup} warmup"
-        said = [f"{kind}, b = {b}:"]
-        for name, what in (("batch_sharpness", "the batch sharpness"), ("eigenvalue", "λ")):
-            over = [r for r in whole if r[name] > r["bound"]]
-            said.append(f"{what} is above 2/η at {len(over)} of {len(whole)} looks")
-            first = (
-                f" (first at update {over[0]['update']}, η = {over[0]['lr']:.3g})" if over else ""
-            )
-            said[-1] += first + ","
-        if end:
+        said = [f"{kind} b = {b}"]
+        left = next((r for r in rows if r["loss"] < PLATEAU), None)
+        if left:
             said.append(
-                f"and from update {end['update']} (epoch {end['epoch']:.1f}, η = {end['lr']:.3g}) "
-                f"on all images have the same logits, {last['dead_conv']:.0%} of the channels and "
-                f"{last['dead_fc']:.0%} of the fc ReLUs being dead."
+                f"leaves the plateau at update {left['update']}, Ση = {left['rate_sum']:.2g}, "
+                f"η = {left['lr']:.2g} (2/η = {left['bound']:.2g});"
             )
-        else:
+        if close:
+            top = max(close, key=lambda r: r["eigenvalue"])
             said.append(
-                f"and at the end the loss is {last['loss']:.3g}, {last['dead_conv']:.0%} of the "
-                f"channels and {last['dead_fc']:.0%} of the fc ReLUs being dead."
+                f"λ is largest at update {top['update']}, {top['eigenvalue']:.3g} for a 2/η of "
+                f"{top['bound']:.3g};"
             )
-        parts.append(" ".join(said))
+        for before, at in walk.events:
+            some = [r for r in close if before <= r["update"] <= at]
+            if len(some) > 1:
+                first, last = some[0], some[-1]
+                ratio = max(r["lr"] / r["critical_low"] for r in some[:-1] if r["critical_low"])
+                said.append(
+                    f"at update {last['update']} the loss goes from {first['loss']:.2g} to "
+                    f"{last['loss']:.2g}, dead channels from {first['dead_conv']:.0%} to "
+                    f"{last['dead_conv']:.0%}, η before it up to {ratio:.2g} critical rates;"
+                )
+        parts.append(" ".join([*said, fate(walk) + "."]))
+    learnt = [r for walk in walks for r in _close(walk.rows) if r["loss"] < LEARNT]
+    if learnt:
+        least = min(learnt, key=lambda r: r["eigenvalue"])
+        rates = sorted({walk.settings.scaled_lr for walk in walks})
+        parts.append(
+            f"Of the {len(learnt)} close looks at a loss below {LEARNT} the least λ is "
+            f"{least['eigenvalue']:.2g}, stable up to η = {2 / least['eigenvalue']:.2g}; the rates "
+            f"are {listed(rates)}."
+        )
     return " ".join(parts)

@@ -16,7 +16,7 @@ from ..diagnostics import mean, quadratic_path
 from ..lenet import LeNet5
 from ..optim import momentum_step, sgd_step
 from ..train import Settings
-from .common import Landscape, Measured, columned, listed, weights_after
+from .common import Landscape, Measured, as_row, columned, listed, weights_after
 
 COLUMNS = "epoch momentum lr update distance error loss loss_error".split()
 EFFECTIVE = 0.1  # η/(1-m), as in Fig. 5
@@ -79,15 +79,8 @@ def effective_rate(
             for k, t in enumerate(at):
                 apart, height = (mean([d[k][part] for d in draws_of_m]) for part in (0, 1))
                 lr = EFFECTIVE * (1 - (0 if m == OTHER else m))
-                rows.append(
-                    dict(
-                        zip(
-                            COLUMNS,
-                            (epoch, m, lr, t, apart.value, apart.error, height.value, height.error),
-                            strict=True,
-                        )
-                    )
-                )
+                numbers = apart.value, apart.error, height.value, height.error
+                rows.append(as_row(COLUMNS, epoch, m, lr, t, *numbers))
     marks = [t for t in at if t in (at[0], at[len(at) // 3], at[2 * len(at) // 3], at[-1])]
     table = columned(
         [
@@ -190,6 +183,8 @@ def _text(rows, momenta):
     parts.append(
         "On the quadratic the paths agree, once 1/(1-m) updates are over, only in directions whose "
         f"curvature times η_eff is well below (1-√m)²/(1-m), which is {listed(limits, '{:.2g}')}: "
-        "beyond that the weights swing, and die down by √m an update whatever η is."
+        "beyond that the weights swing, and die down by √m an update. They are stable up to a "
+        "curvature of 2(1+m)/η, which for these m and 0 is "
+        f"{listed([2 * (1 + m) / EFFECTIVE / (1 - m) for m in (*momenta[1:], 0)])}."
     )
     return " ".join(parts)

@@ -7,6 +7,8 @@ From the same w and the same images: how far is w' from w_{t+k}, in units of how
 the linear rule's assumption; at 1 the large step might as well not have been made.
 """
 
+from itertools import takewhile
+
 import numpy as np
 
 from ..charts import PALETTE, Curve, Plot
@@ -14,10 +16,11 @@ from ..diagnostics import mean
 from ..lenet import LeNet5
 from ..optim import sgd_step
 from ..train import Settings
-from .common import Landscape, Measured, columned, generator, weights_after
+from .common import Landscape, Measured, as_row, columned, generator, listed, weights_after
 
 COLUMNS = (
-    "epoch k batch_size lr distance error length length_error loss_before loss_small loss_large"
+    "epoch k batch_size lr distance error length length_error loss_before loss_small loss_large "
+    "rise rise_error"
 ).split()
 PROBE = 2_000  # images on which the losses are compared
 
@@ -57,30 +60,13 @@ def equivalence(
                 came = np.linalg.norm(small[k] - w)
                 apart = np.linalg.norm(model.w - small[k]) / came
                 length = np.linalg.norm(model.w - w) / came
-                found[k].append((apart, length, loss(small[k]), loss(model.weights())))
+                few, one = loss(small[k]), loss(model.weights())
+                found[k].append((apart, length, few, one, one - max(few, before)))
         for k in ks:
-            apart, length, few, one = (mean(values) for values in zip(*found[k], strict=True))
-            rows.append(
-                dict(
-                    zip(
-                        COLUMNS,
-                        (
-                            epoch,
-                            k,
-                            k * b0,
-                            k * lr0,
-                            apart.value,
-                            apart.error,
-                            length.value,
-                            length.error,
-                            before,
-                            few.value,
-                            one.value,
-                        ),
-                        strict=True,
-                    )
-                )
-            )
+            apart, length, few, one, rise = (mean(values) for values in zip(*found[k], strict=True))
+            numbers = apart.value, apart.error, length.value, length.error
+            losses = before, few.value, one.value, rise.value, rise.error
+            rows.append(as_row(COLUMNS, epoch, k, k * b0, k * lr0, *numbers, *losses))
     table = columned(
         [
             [
@@ -90,7 +76,7 @@ def equivalence(
                 f"{row['lr']:.3g}",
                 f"{row['distance']:.3f} ± {row['error']:.3f}",
                 f"{row['length']:.2f}",
-                *(f"{row[name]:.3f}" for name in COLUMNS[-3:]),
+                *(f"{row[name]:.3f}" for name in COLUMNS[8:11]),
             ]
             for row in rows
         ],
@@ -146,19 +132,15 @@ def _text(rows):
     parts = []
     for epoch in _epochs(rows):
         some = [row for row in rows if row["epoch"] == epoch]
-        near = [row["k"] for row in some if row["distance"] < 0.1]
-        worse = [
-            row["k"]
-            for row in some
-            if row["loss_large"] > max(row["loss_before"], row["loss_small"])
-        ]
+        near = [r["k"] for r in takewhile(lambda r: r["distance"] < 0.1, some)]
+        worse = [r["k"] for r in some if r["rise"] > 2 * r["rise_error"]]
         first, last = some[0], some[-1]
         parts.append(
             f"After {epoch} epochs the distance grows from {first['distance']:.2g} at "
             f"k = {first['k']} to {last['distance']:.2g} at k = {last['k']}; it is below a tenth "
             + (f"up to k = {max(near)}" if near else "for no k")
             + (
-                f", and from k = {min(worse)} on the large step raises the loss."
+                f", and for k = {listed(worse, '{:g}')} the large step raises the loss."
                 if worse
                 else ", and the large step raises the loss for no k."
             )

@@ -9,15 +9,18 @@ best of the settings that were tried there, and the B_crit of the law that B_noi
     S = S_min (1 + B_crit / b).
 """
 
+from math import ceil
+
 import numpy as np
 
 from ..charts import PALETTE, Curve, Plot
 from ..diagnostics import Estimate, noise_from_two_sizes
 from ..experiments import EXPERIMENTS, SIZES
 from ..lenet import LeNet5
-from ..summary import epochs_to
-from ..train import Settings, train
-from .common import Measured, columned, generator, passes_over
+from ..summary import TARGET
+from ..train import Settings
+from ..verdicts import epochs_to
+from .common import Measured, as_row, columned, generator, listed, passes_over, weights_at
 
 COLUMNS = (
     "update epoch loss trace trace_error squared squared_error noise noise_error exact_trace "
@@ -40,7 +43,7 @@ def noise_scale(
     x, y = data.train.images, data.train.labels
     N, settings = len(y), Settings(seed=seed)
     model, rows = LeNet5(threads=threads), []
-    for t, w in _weights_at(settings, data, updates, threads, say).items():
+    for t, w in weights_at(settings, data, updates, threads, say).items():
         say(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
         rng, squares = generator(seed, 4, t), {small: [], large: []}
         model.w[...] = w
@@ -55,28 +58,10 @@ def noise_scale(
         loss, _ = model.gradient(x, y)
         exact_squared = float(mean @ mean)
         exact_trace = each / N - exact_squared
-        rows.append(
-            dict(
-                zip(
-                    COLUMNS,
-                    (
-                        t,
-                        t * settings.batch_size / N,
-                        loss,
-                        trace.value,
-                        trace.error,
-                        squared.value,
-                        squared.error,
-                        noise.value,
-                        noise.error,
-                        exact_trace,
-                        exact_squared,
-                        exact_trace / exact_squared,
-                    ),
-                    strict=True,
-                )
-            )
-        )
+        estimates = [v for e in (trace, squared, noise) for v in (e.value, e.error)]
+        exact = exact_trace, exact_squared, exact_trace / exact_squared
+        epoch = t * settings.batch_size / N
+        rows.append(as_row(COLUMNS, t, epoch, loss, *estimates, *exact))
     table = columned(
         [
             [
@@ -92,7 +77,8 @@ def noise_scale(
         ],
         ["update", "epoch", "train loss", "tr Σ", "exact", "B_noise", "exact"],
     )
-    steps = steps_to_target(kept) if kept else {}
+    same = kept and kept.digest == data.digest
+    steps = steps_to_target(kept, N) if same else {}
     law = fitted(steps) if len(steps) > 2 else None
     if law:
         found = [
@@ -115,47 +101,28 @@ def _sums(G):
     return G.sum(axis=0).astype(np.float64), np.einsum("np,np->n", G, G).sum(dtype=np.float64)
 
 
-def _weights_at(settings, data, updates, threads, say):
-    """{update: w} along one run."""
-    found, last = {}, max(updates)
-    per_epoch = -(-len(data.train.labels) // settings.batch_size)
-
-    def watch(t, lr, w, v, batch):
-        if t in updates:
-            found[t] = np.array(w)
-
-    epochs = -(-(last + 1) // per_epoch)
-    run = Settings(settings.batch_size, settings.lr, epochs=epochs, seed=settings.seed)
-    for record, state in train(run, data, threads=threads, watch=watch):
-        say(f"b {settings.batch_size}: epoch {record['epoch']} of {epochs}")
-        if record["epoch"] * per_epoch == last:
-            found[last] = state.w
-            break
-    return dict(sorted(found.items()))
-
-
-def steps_to_target(kept):
+def steps_to_target(kept, N):
     """{batch size: (median steps to 97 % over the seeds, experiment)}, the best of all experiments
-    at that size; from experiments.Kept. A size or experiment where half the runs do not get there
-    is left out.
+    at that size, from experiments.Kept; the epochs as in `verdicts`, in between where the curve
+    crosses. Left out is a size at which half the runs never get there, or do so within the first
+    epoch, in which nobody looked.
     """
     found = {}
     for name, experiment in EXPERIMENTS.items():
         by_settings = {}
         for cell in kept.cells(experiment):
-            reached = epochs_to(kept.records(cell))
             key = cell.batch_size, cell.lr, cell.momentum
-            by_settings.setdefault(key, []).append(np.inf if reached is None else reached)
+            by_settings.setdefault(key, []).append(epochs_to(TARGET)(kept.records(cell)))
         for (b, *_), reached in by_settings.items():
-            steps = float(np.median(reached)) * -(-60_000 // b)
-            if np.isfinite(steps) and steps < found.get(b, (np.inf,))[0]:
-                found[b] = steps, name
-    return {b: found[b] for b in SIZES if b in found}
+            epochs = float(np.median(reached))
+            if epochs < found.get(b, (np.inf,))[0]:
+                found[b] = epochs, name
+    return {b: (found[b][0] * ceil(N / b), found[b][1]) for b in SIZES if found.get(b, (0,))[0] > 1}
 
 
 def fitted(steps):
-    """S_min and B_crit of S = S_min (1 + B_crit / b), each an Estimate: least squares of S/S - 1,
-    so that every size counts alike; the errors from what the law leaves over.
+    """S_min and B_crit of S = S_min (1 + B_crit / b), each an Estimate: the sum of the squared
+    relative errors is least; the errors are from what the law leaves over.
     """
     b, s = (
         np.array(values, float) for values in ([*steps], [found[0] for found in steps.values()])
@@ -251,10 +218,15 @@ def _text(rows, steps, law):
         f"two batch sizes give it to within {max(off, default=0):.2g} of their own standard errors."
     )
     if law:
+        misses = [law[0].value * (1 + law[1].value / b) / s - 1 for b, (s, _) in steps.items()]
+        while_learning = [r["exact_noise"] for r in rows if 0.04 < r["loss"] < 1]
         text += (
-            f" In the sweeps the steps to 97 % follow S_min (1 + B_crit/b) with B_crit = {law[1]} "
-            f"and S_min = {law[0]}, from b = {min(steps)} to {max(steps)}."
+            f" In the sweeps the steps to 97 %, at the best settings tried for each b from "
+            f"{min(steps)} to {max(steps)}, are fitted by S_min (1 + B_crit/b) with "
+            f"B_crit = {law[1]} and S_min = {law[0]}, to within {max(map(abs, misses)):.0%}."
         )
+        if while_learning:
+            text += f" B_noise at a train loss of 1 to .04 is {listed(while_learning)}."
     else:
         text += " The sweeps' own numbers are not here to compare with."
     return text
