@@ -46,7 +46,7 @@ EVENTS = 2  # in a run, that are looked at from just before
 
 
 def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual"), epochs=10,
-              points=5, looks=170, subset=1_000, probe=256):  # fmt: skip
+              points=4, looks=120, subset=1_000, probe=256):  # fmt: skip
     x, y = data.train.images, data.train.labels
     chosen = generator(seed, 6).permutation(len(y))
     fixed, other = (
@@ -71,7 +71,7 @@ def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual")
         _table(rows, subset),
         _plots(rows),
         _text(walks),
-        height=2.0,
+        height=1.75,
     )
 
 
@@ -127,7 +127,7 @@ class Walk:
     def _look_back(self):
         """Look closely at the last updates, in which something has happened."""
         rows = {row["update"]: row for row in self.rows}
-        for moment in self.recent:
+        for moment in list(self.recent)[-3:]:
             row = rows.get(moment[0]) or self._look(moment)
             if row and row["eigenvalue"] is None:
                 row |= self._closely(moment)
@@ -151,10 +151,10 @@ class Walk:
         elsewhere = float(u @ hessian_product(self.other, w, u, h))
         direction, w32 = g.astype(np.float32), moment[3]
         low, high = critical_rate(
-            lambda rate: self.forward.loss(w32 - np.float32(rate) * direction), ratio=1.2
+            lambda rate: self.forward.loss(w32 - np.float32(rate) * direction), 0.02, 1.25
         )
         sharp = [sharpness_along(self.batch, w, g, h)]
-        for _ in range(8192 // len(batch) - 1):  # as many images at every size
+        for _ in range(4096 // len(batch) - 1):  # as many images at every size
             some = self.rng.choice(len(self.y), len(batch), replace=False)
             self.batch.images, self.batch.labels = self.x[some], self.y[some]
             sharp.append(sharpness_along(self.batch, w, self.batch(w)[1], h))
@@ -268,6 +268,7 @@ def _plots(rows):
         ("eigenvalue", "η × λ", "unstable above 2", True, 1e3),
         ("critical_low", "η / critical rate", "overshoots above 1", True, 1e2),
         ("loss", "train loss", "cross-entropy", True, 30),
+        ("step", "length of a step (w is 9 to 20)", "|Δw|", True, 1e2),
         ("dead_conv", "dead channels, conv layers", "share", False, 1),
         ("dead_fc", "dead ReLUs, fc layers", "share", False, 1),
         ("logits", "length of the logits", "|z|", True, 1e2),
@@ -332,13 +333,15 @@ def _text(walks):
             )
         for before, at in walk.events:
             some = [r for r in close if before <= r["update"] <= at]
-            if len(some) > 1:
-                first, last = some[0], some[-1]
-                ratio = max(r["lr"] / r["critical_low"] for r in some[:-1] if r["critical_low"])
+            thrown = [r for r in rows if before < r["update"] <= at + 1 and r["step"]]
+            if len(some) > 1 and thrown:
+                first, far = some[0], max(thrown, key=lambda r: r["step"])
+                ratio = max(r["lr"] / r["critical_low"] for r in some if r["critical_low"])
                 said.append(
-                    f"at update {last['update']} the loss goes from {first['loss']:.2g} to "
-                    f"{last['loss']:.2g}, dead channels from {first['dead_conv']:.0%} to "
-                    f"{last['dead_conv']:.0%}, η before it up to {ratio:.2g} critical rates;"
+                    f"at update {at} η had been up to {ratio:.2g} critical rates, the loss went "
+                    f"from {first['loss']:.2g} to {max(r['loss'] for r in some):.2g}, a step was "
+                    f"{far['step']:.2g} long (w {far['length']:.2g}), and "
+                    f"{thrown[-1]['dead_conv']:.0%} of the channels were dead;"
                 )
         parts.append(" ".join([*said, fate(walk) + "."]))
     learnt = [r for walk in walks for r in _close(walk.rows) if r["loss"] < LEARNT]

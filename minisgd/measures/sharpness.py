@@ -63,6 +63,8 @@ def sharpness(
         curved, _ = largest_eigenvalue(
             lambda u, w=w: hessian_product(exact, w.astype(np.float64), u, STEP),
             generator(seed, 8).normal(size=P),
+            steps=24,
+            tolerance=0.02,
         )
         for epsilon in epsilons:
             starts = generator(seed, 9)
