@@ -102,6 +102,11 @@ def weights_after(settings, data, epochs, threads, say):
     return {t // per_epoch: w for t, w in found.items()}
 
 
+def when(epoch):
+    """At the start, after 1 epoch, after 5 epochs."""
+    return f"after {epoch} epoch{'s' * (epoch > 1)}" if epoch else "at the start"
+
+
 def as_row(columns, *values):
     """A row of a table: one value a column."""
     return dict(zip(columns, values, strict=True))

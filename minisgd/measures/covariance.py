@@ -17,7 +17,7 @@ from ..experiments import SIZES
 from ..lenet import LeNet5, P
 from ..rules import RULES
 from ..train import Settings
-from .common import Measured, as_row, columned, generator, passes_over, weights_after
+from .common import Measured, as_row, columned, generator, passes_over, weights_after, when
 
 # Of cov(Δw, Δw): the quantity is the trace, what is left of it outside of the leading eigenvectors,
 # or the k-th eigenvalue; the error of the exact one is that of the eigenvalues, 0 for a trace.
@@ -50,8 +50,7 @@ def covariance(
                     rows.append(as_row(COLUMNS, epoch, rule, b, lr, name, *numbers))
         share = m.mean @ m.mean / m.squared
         table += [
-            f"after {epoch} epochs of b = 64, measured over exact; |ḡ|² is {share:.1%} of "
-            "(1/N) Σ |g_i|²",
+            f"{when(epoch)}, measured over exact; |ḡ|² is {share:.1%} of (1/N) Σ |g_i|²",
             *columned(
                 [
                     [
@@ -137,7 +136,7 @@ def _plots(rows, sizes, N):
             name = "trace" if quantity == "trace" else "largest eigenvalue"
             plots.append(
                 Plot(
-                    f"{name} of cov(Δw, Δw) after {epoch} epochs",
+                    f"{name} of cov(Δw, Δw), {when(epoch)}",
                     "batch size",
                     name,
                     tuple(curves),
@@ -146,6 +145,21 @@ def _plots(rows, sizes, N):
                     xticks=tuple(sizes),
                 )
             )
+    curves = [
+        Curve("1 - M/N", tuple(sizes), tuple(1 - M / N for M in sizes), color=PALETTE[6], dash="--")
+    ]
+    for epoch, color in zip(sorted({row["epoch"] for row in rows}), PALETTE[3:], strict=False):
+        some = _of(rows, "the rest", epoch=epoch, rule="sqrt")
+        unit = some[0]["exact"] / (1 - sizes[0] / N)
+        values, errors = ([row[what] / unit for row in some] for what in ("measured", "error"))
+        label = f"measured {when(epoch)}"
+        curves.append(
+            Curve(label, tuple(sizes), tuple(values), tuple(errors), color, dash="", marker="o")
+        )
+    title = "sqrt rule, outside the leading eigenvectors"
+    plots.append(
+        Plot(title, "batch size", "trace, over that for N = ∞", tuple(curves), True, xticks=sizes)
+    )
     return tuple(plots)
 
 
@@ -160,9 +174,9 @@ def _text(rows, sizes, N):
         kept, error = (rest[-1][what] / rest[0]["exact"] for what in ("measured", "error"))
         wanted = (1 - sizes[-1] / N) / (1 - sizes[0] / N)
         parts.append(
-            f"After {epoch} epochs the measured trace is {min(ratios):.3f} to {max(ratios):.3f} "
-            f"times the exact one; the report's formula, which does not subtract the mean "
-            f"gradient, is {some[0]['report'] / some[0]['exact']:.3f} times it. From "
+            f"{when(epoch).capitalize()} the measured trace is {min(ratios):.3f} to "
+            f"{max(ratios):.3f} times the exact one; the report's formula, which does not subtract "
+            f"the mean gradient, is {some[0]['report'] / some[0]['exact']:.3f} times it. From "
             f"b = {sizes[0]} to {sizes[-1]} the trace goes to {change['none']:.3g} of itself at a "
             "fixed rate, "
             f"{change['sqrt']:.3g} under the sqrt rule and {change['linear']:.3g} under the "

@@ -159,7 +159,7 @@ def _plots(rows, momenta, at, exact):
                     y,
                     tuple(curves),
                     True,
-                    name == "distance",
+                    True,
                 )
             )
     return tuple(plots)

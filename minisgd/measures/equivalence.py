@@ -16,7 +16,7 @@ from ..diagnostics import mean
 from ..lenet import LeNet5
 from ..optim import sgd_step
 from ..train import Settings
-from .common import Landscape, Measured, as_row, columned, generator, listed, weights_after
+from .common import Landscape, Measured, as_row, columned, generator, listed, weights_after, when
 
 COLUMNS = (
     "epoch k batch_size lr distance error length length_error loss_before loss_small loss_large "
@@ -98,7 +98,7 @@ def _plots(rows):
     for (epoch, some), color in zip(by_epoch.items(), PALETTE, strict=False):
         ks = tuple(row["k"] for row in some)
         column = lambda name, some=some: tuple(row[name] for row in some)  # noqa: E731
-        label = f"after {epoch} epochs"
+        label = when(epoch)
         apart.append(Curve(label, ks, column("distance"), column("error"), color, marker="o"))
         ratio = tuple(row["loss_large"] / row["loss_small"] for row in some)
         losses.append(Curve(label, ks, ratio, color=color, marker="o"))
@@ -136,7 +136,7 @@ def _text(rows):
         worse = [r["k"] for r in some if r["rise"] > 2 * r["rise_error"]]
         first, last = some[0], some[-1]
         parts.append(
-            f"After {epoch} epochs the distance grows from {first['distance']:.2g} at "
+            f"{when(epoch).capitalize()} the distance grows from {first['distance']:.2g} at "
             f"k = {first['k']} to {last['distance']:.2g} at k = {last['k']}; it is below a tenth "
             + (f"up to k = {max(near)}" if near else "for no k")
             + (
