@@ -135,7 +135,7 @@ def test_rows_that_miss_or_disagree_are_not_taken(tmp_path):
     path.write_text("".join(lines[:5] + lines[6:]))
     (tmp_path / "figure5.json").unlink()
     assert Kept(tmp_path).records(shared) == []  # 29 epochs, the last one among them
-    path.write_text("".join(lines[:5]) + lines[5].replace("0.9,", "0.8,"))
+    path.write_text("".join(lines[:5]) + lines[5].replace(",0.9,0.9,", ",0.9,0.8,"))
     kept_with(tmp_path / "other", "figure5", [shared])
     (tmp_path / "other" / "figure6.csv").write_bytes(path.read_bytes())
     (tmp_path / "other" / "figure6.json").write_bytes((tmp_path / "figure6.json").read_bytes())

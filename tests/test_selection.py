@@ -86,7 +86,7 @@ def test_what_was_tried_is_read_from_the_runs(small_data, tmp_path):
     rows = selection.rows(found)
     assert len(rows) == 4 and list(rows[0]) == selection.COLUMNS
     assert rows[1] == {
-        "batch_size": 64, "lr": 0.01, "momentum": 0.0, "seed": 1,
+        "batch_size": 64, "lr": 0.01, "momentum": 0.0, "epochs": 1, "seed": 1,
         "validation_accuracy": 0.8, "test_accuracy": expected,
     }  # fmt: skip
 
