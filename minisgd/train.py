@@ -84,7 +84,8 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
     """Train LeNet-5, yielding (record, state) after every epoch; from a State, go on after it.
 
     `watch(t, lr, w, v, batch)` is called before every update t (from 0): it may look at the weights
-    and the velocity, and at the indices of the images of the batch that comes, and changes nothing.
+    and the velocity, and at the indices of the images of the batch that comes. What it writes into
+    w, to intervene, the run goes on with.
 
     A record holds epoch, lr (the rate in force), train_loss and train_accuracy (running: every
     batch is judged before its own update), test_loss, test_accuracy, seconds and status:

@@ -1,7 +1,7 @@
 """The measures, held against exact answers and against each other, on few images."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -171,11 +171,11 @@ def test_trajectories_of_equal_effective_rate(data):
 # -- curvature
 
 
-def look_at(data, settings, epochs, points=2, looks=170):
+def look_at(data, settings, epochs, points=2, looks=170, clip=None):
     """A Walk along a run, on 40 images."""
     x, y = data.train.images, data.train.labels
     landscapes = [Landscape(x[some], y[some], 1) for some in (slice(40), slice(40, 80))]
-    walk = Walk(settings, landscapes, x, y, epochs, points, looks, 40, 1)
+    walk = Walk(settings, landscapes, x, y, epochs, points, looks, 40, 1, clip)
     for record, state in train(settings, data, watch=walk):
         walk.diverged, last = record.get("update"), state
         if record["epoch"] == epochs:
@@ -186,7 +186,7 @@ def look_at(data, settings, epochs, points=2, looks=170):
 def test_curvature_looks_at_the_run_it_is_given(data):
     found = MEASURES["curvature"](
         data, 0, 1, quiet, sizes=(100,), warmups=("gradual",), epochs=2, points=2, subset=40,
-        probe=40,
+        probe=40, clipped=(),
     )  # fmt: skip
     first, last = found.rows[0], found.rows[-1]
     assert [row["update"] for row in found.rows] == list(range(8))
@@ -245,6 +245,45 @@ def test_what_breaks_is_looked_at_from_before(data):
     rows = {row["update"]: row for row in walk.rows}
     assert rows[before]["lr"] > rows[before]["critical_low"]  # it was too large, and that was seen
     assert at == before + 1 or walk.every > 1
+
+
+def test_two_events_are_apart_and_no_long_step_is_missed_between_looks(data):
+    settings, made = Settings(100, lr=20.0, epochs=12), []
+
+    def watch(t, lr, w, v, batch):
+        made.append(w.copy())
+
+    for _ in train(settings, data, watch=watch):
+        pass
+    lengths = [np.linalg.norm(b - a) for a, b in pairwise(made)]
+    walk, _ = look_at(data, settings, 12, points=1, looks=12)
+    assert walk.every == 4 and len(walk.events) == 2
+    assert walk.events[1][1] >= walk.events[0][1] + 5
+    regular = [row for row in walk.rows if row["update"] % 4 == 0][1:]
+    for row in regular:
+        t = row["update"]
+        assert row["step"] == pytest.approx(max(lengths[t - 4 : t]), rel=1e-4)
+
+
+def test_steps_that_are_held_down_keep_their_direction(data):
+    settings, x, y = Settings(100, lr=0.5, epochs=3), data.train.images, data.train.labels
+    few = Landscape(x[:40], y[:40], 1)
+    walk, lengths, last = Walk(settings, (few, few), x, y, 3, 1, 99, 40, 1, clip=0.25), [], None
+
+    def watch(t, lr, w, v, batch):
+        nonlocal last
+        wanted = w.copy()
+        walk(t, lr, w, v, batch)
+        if last is not None:
+            free, made = wanted - last, w - last
+            assert made @ free == pytest.approx(np.linalg.norm(made) * np.linalg.norm(free))
+            assert np.linalg.norm(made) == pytest.approx(min(0.25, np.linalg.norm(free)), rel=1e-4)
+            lengths.append(np.linalg.norm(free))
+        last = w.copy()
+
+    list(train(settings, data, watch=watch))
+    assert min(lengths) < 0.25 < max(lengths)  # both happen
+    assert walk.rows[-1]["clip"] == 0.25 >= walk.rows[-1]["step"]
 
 
 def test_a_run_that_diverges_is_told_and_leaves_no_numbers_that_are_none(data):

@@ -9,6 +9,8 @@ And, at far more updates, what happens to the network: the loss, the shares of i
 dead, the length of its logits and how far they differ between images, the length of the steps.
 Where the loss jumps, or ReLUs die, the updates just before are looked at, too: the cause, not only
 the consequence.
+
+And what the account predicts: the runs that die, again, with no step longer than CLIP.
 """
 
 from collections import deque
@@ -33,7 +35,7 @@ from ..train import Settings, train
 from .common import Landscape, Measured, columned, generator, listed
 
 COLUMNS = (
-    "warmup batch_size momentum update epoch lr rate_sum loss dead_conv dead_fc logits spread "
+    "warmup clip batch_size momentum update epoch lr rate_sum loss dead_conv dead_fc logits spread "
     "length step gradient eigenvalue eigenvalue_error eigenvalue_small_h eigenvalue_large_h "
     "eigenvalue_other_images bound batch_sharpness batch_sharpness_error critical_low critical_high"
 ).split()
@@ -43,26 +45,30 @@ PLATEAU = 2.2  # train loss below which a run has left it
 LEARNT = 0.5  # train loss below which a network has learnt
 ALIKE = 1e-3  # spread below which all images have the same logits
 EVENTS = 2  # in a run, that are looked at from just before
+CLIP = 0.5  # the length of a step, in the runs where it is held down
+CLIPPED = (4096, 8192)
+APART = 5  # updates that two events of one run are apart
 
 
 def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual"), epochs=10,
-              points=4, looks=120, subset=1_000, probe=256):  # fmt: skip
+              points=3, looks=120, subset=1_000, probe=256, clipped=CLIPPED):  # fmt: skip
     x, y = data.train.images, data.train.labels
     chosen = generator(seed, 6).permutation(len(y))
     fixed, other = (
         Landscape(x[some], y[some], threads) for some in (chosen[:subset], chosen[-subset:])
     )
     walks = []
-    for warmup in warmups:
-        for b in sizes:
-            settings = Settings(b, rule="linear", warmup=warmup, epochs=max(epochs, 10), seed=seed)
-            say(f"{warmup} warmup, b = {b}: {epochs} epochs")
-            walk = Walk(settings, (fixed, other), x, y, epochs, points, looks, probe, threads)
-            for record, _ in train(settings, data, threads=threads, watch=walk):
-                walk.diverged = record.get("update")
-                if record["epoch"] == epochs:
-                    break
-            walks.append(walk)
+    kinds = [(warmup, None, b) for warmup in warmups for b in sizes]
+    kinds += [("none", CLIP, b) for b in clipped]
+    for warmup, clip, b in kinds:
+        settings = Settings(b, rule="linear", warmup=warmup, epochs=max(epochs, 10), seed=seed)
+        say(f"{_name(warmup, clip)}, b = {b}: {epochs} epochs")
+        walk = Walk(settings, (fixed, other), x, y, epochs, points, looks, probe, threads, clip)
+        for record, _ in train(settings, data, threads=threads, watch=walk):
+            walk.diverged = record.get("update")
+            if record["epoch"] == epochs:
+                break
+        walks.append(walk)
     rows = [row for walk in walks for row in walk.rows]
     return Measured(
         "What kills the large batches? Linear scaling without and with gradual warmup",
@@ -75,11 +81,23 @@ def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual")
     )
 
 
-class Walk:
-    """Looks at a run from within `train`, before its updates: a little at many, closely at few."""
+def _name(warmup, clip):
+    return f"{NAMES[warmup]}{f', steps of {clip:g} at most' if clip else ''}"
 
-    def __init__(self, settings, landscapes, x, y, epochs, points, looks, probe, threads):
-        self.settings, self.x, self.y = settings, x, y
+
+NAMES = {"none": "no warmup", "gradual": "gradual warmup", "constant": "constant warmup"}
+
+
+class Walk:
+    """Looks at a run from within `train`, before its updates: a little at many, closely at few.
+
+    clip    no step is longer: what is longer is shortened to it. None: nothing is touched
+    """
+
+    def __init__(
+        self, settings, landscapes, x, y, epochs, points, looks, probe, threads, clip=None
+    ):
+        self.settings, self.x, self.y, self.clip = settings, x, y, clip
         self.fixed, self.other = landscapes
         self.per_epoch = ceil(len(y) / settings.batch_size)
         updates = epochs * self.per_epoch
@@ -90,39 +108,53 @@ class Walk:
         self.vector = self.rng.normal(size=P)  # the eigenvector so far
         self.batch = Landscape(None, None, threads)
         self.forward = Landscape(None, None, threads, np.float32)
-        self.recent = deque(maxlen=self.every + 2)  # the last updates: t, lr, Ση, w, batch
+        self.recent = deque(maxlen=self.every + 2)  # t, lr, Ση, w, batch, length of the last step
         self.rows, self.events, self.rate_sum, self.diverged = [], [], 0.0, None
+        self.longest = None  # step since the last look
 
     def __call__(self, t, lr, w, v, batch):
-        self.recent.append((t, lr, self.rate_sum, np.array(w), np.array(batch)))
+        step = None
+        if self.recent:
+            before = self.recent[-1][3]
+            step = float(np.linalg.norm(w - before))
+            if self.clip and step > self.clip:
+                w[...] = before + w.dtype.type(self.clip / step) * (w - before)
+                step = self.clip
+        self.recent.append((t, lr, self.rate_sum, np.array(w), np.array(batch), step))
         self.rate_sum += lr
+        if step is not None:
+            self.longest = max(step, self.longest or 0.0)
         if (t % self.every and t not in self.closely) or not np.isfinite(w).all():
             return
         before, now = self.rows[-1] if self.rows else None, self._look(self.recent[-1])
         if now is None:
             return
+        now["step"], self.longest = self.longest, None
         self.rows.append(now)
         if t in self.closely:
             now |= self._closely(self.recent[-1])
-        if before and len(self.events) < EVENTS and _thrown(before, now):
+        free = not self.events or t >= self.events[-1][1] + APART
+        if before and free and len(self.events) < EVENTS and _thrown(before, now):
             self.events.append((before["update"], t))
             self._look_back()
 
     def _look(self, moment):
         """One row, of what a forward pass tells; None where its loss is not finite."""
-        t, lr, rate_sum, w, _ = moment
+        t, lr, rate_sum, w, _, step = moment
         seen = network_at(w, *self.probe)
         if not isfinite(seen["loss"]):
             return None
         s = self.settings
         row = dict.fromkeys(COLUMNS) | seen
-        row |= {"warmup": s.warmup, "batch_size": s.batch_size, "momentum": s.momentum}
+        row |= {
+            "warmup": s.warmup,
+            "clip": self.clip,
+            "batch_size": s.batch_size,
+            "momentum": s.momentum,
+        }
         row |= {"update": t, "epoch": t / self.per_epoch, "lr": lr, "rate_sum": rate_sum}
         row |= {"bound": 2 * (1 + s.momentum) / lr, "length": float(np.linalg.norm(w))}
-        for earlier in self.recent:
-            if earlier[0] == t - 1:
-                row["step"] = float(np.linalg.norm(w - earlier[3]))
-        return row
+        return row | {"step": step}
 
     def _look_back(self):
         """Look closely at the last updates, in which something has happened."""
@@ -201,10 +233,10 @@ def _thrown(before, now):
 
 
 def _runs(rows):
-    """{(warmup, batch size): rows}."""
+    """{(warmup, clip, batch size): rows}."""
     found = {}
     for row in rows:
-        found.setdefault((row["warmup"], row["batch_size"]), []).append(row)
+        found.setdefault((row["warmup"], row["clip"], row["batch_size"]), []).append(row)
     return found
 
 
@@ -213,7 +245,9 @@ def _close(rows):
 
 
 def _table(rows, subset):
-    heads = "warmup,b,update,epoch,η,loss,λ,batch sharpness,2(1+m)/η,critical η,η|g|,dead conv,"
+    heads = (
+        "warmup,clip,b,update,epoch,η,loss,λ,batch sharpness,2(1+m)/η,critical η,η|g|,dead conv,"
+    )
     heads = [*(heads + "dead fc,|z|,spread").split(",")]
     lines = []
     for r in _close(rows):
@@ -221,6 +255,7 @@ def _table(rows, subset):
         lines.append(
             [
                 r["warmup"],
+                r["clip"] or "-",
                 r["batch_size"],
                 r["update"],
                 f"{r['epoch']:.2f}",
@@ -261,34 +296,34 @@ def _step_effect(rows):
 
 def _plots(rows):
     warmups = list(dict.fromkeys(row["warmup"] for row in rows))
-    names = {"none": "no warmup", "gradual": "gradual warmup", "constant": "constant warmup"}
     plots = []
     for name, title, y, logy, far in (  # what is beyond `far` leaves the panel
         ("batch_sharpness", "η × batch sharpness", "unstable above 2", True, 1e3),
         ("eigenvalue", "η × λ", "unstable above 2", True, 1e3),
         ("critical_low", "η / critical rate", "overshoots above 1", True, 1e2),
         ("loss", "train loss", "cross-entropy", True, 30),
-        ("step", "length of a step (w is 9 to 20)", "|Δw|", True, 1e2),
+        ("step", "longest step since the last look", "|Δw|", True, 1e2),
         ("dead_conv", "dead channels, conv layers", "share", False, 1),
         ("dead_fc", "dead ReLUs, fc layers", "share", False, 1),
         ("logits", "length of the logits", "|z|", True, 1e2),
     ):
         for warmup in warmups:
             curves = []
-            for (kind, b), some in _runs(rows).items():
+            for (kind, clip, b), some in _runs(rows).items():
                 here = [r for r in some if kind == warmup and r[name] is not None]
                 if here:
                     values = tuple(_shown(name, r) for r in here)
                     at, marker = tuple(r["epoch"] for r in here), "o" if len(here) < 40 else ""
-                    color = batch_color(b)
-                    curves.append(Curve(f"b = {b}", at, values, color=color, marker=marker))
+                    look = {"color": batch_color(b), "marker": marker, "dash": ":" if clip else "-"}
+                    label = f"b = {b}" + (f", |Δw| ≤ {clip:g}" if clip else "")
+                    curves.append(Curve(label, at, values, **look))
             limit = {"batch_sharpness": 2, "eigenvalue": 2, "critical_low": 1}.get(name)
             if limit and curves:
                 ends = 0, max(c.x[-1] for c in curves)
                 curves.append(Curve("the limit", ends, (limit,) * 2, color="0.35", dash="--"))
             values = [y for c in curves for y in c.y if y is not None and 0 < y < far]
             ylim = (0.7 * min(values), 1.4 * max(values)) if logy and values else (-0.05, 1.05)
-            panel = Plot(f"{title}, {names[warmup]}", "epoch", y, tuple(curves), False, logy, ylim)
+            panel = Plot(f"{title}, {NAMES[warmup]}", "epoch", y, tuple(curves), False, logy, ylim)
             plots.append(panel)
     return tuple(plots)
 
@@ -318,6 +353,8 @@ def _text(walks):
         rows, close = walk.rows, _close(walk.rows)
         warmup, b = walk.settings.warmup, walk.settings.batch_size
         kind = "Without warmup" if warmup == "none" else f"With {warmup} warmup"
+        if walk.clip:
+            kind += f", no step being longer than {walk.clip:g},"
         said = [f"{kind} b = {b}"]
         left = next((r for r in rows if r["loss"] < PLATEAU), None)
         if left:
