@@ -174,13 +174,37 @@ def cli():
 @cli.command()
 @options("batch_size", *RATE, "epochs", "seed", *MACHINE)
 def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **rest):
-    """Train one network and print every epoch."""
+    """Train one network and print every epoch.
+
+    Over several processes, of several machines, too: mpiexec -n 4 python -m mpi4py cli.py train
+    """
     from minisgd.doctor import cores
+    from minisgd.ranks import world
     from minisgd.train import Settings
 
-    threads = threads or cores()
-    settings = Settings(batch_size=batch_size, seed=seed, **rest)
-    _answer(settings, (batch_size,), (seed,), None, threads, device, dataset, data_dir, out, fresh)
+    ranks = world()
+    with ranks.or_abort():
+        threads = threads or max(1, cores() // ranks.local)
+        settings = Settings(batch_size=batch_size, seed=seed, **rest)
+        if ranks.rank:
+            _follow(ranks, threads, device)
+        else:
+            _answer(settings, (batch_size,), (seed,), None, threads, device, dataset, data_dir,
+                    out, fresh, ranks)  # fmt: skip
+
+
+def _follow(ranks, threads, device):
+    """What the ranks but the first do: their part of every batch, in silence."""
+    from minisgd import sweep
+    from minisgd.backend import resolve_device
+    from minisgd.data import load_dataset
+    from minisgd.errors import UserError
+
+    name, digest, data_dir = ranks.hear()
+    data = load_dataset(name, data_dir, log=lambda line: None)
+    if data.digest != digest:
+        raise UserError(f"{data.name} is not the same here as at rank 0: give --data-dir")
+    sweep.follow(ranks, data, resolve_device(device), threads)
 
 
 @cli.command()
@@ -202,8 +226,11 @@ def _side_by_side(threads, device):
     return 1 if device == "cuda" else max(1, cores() // threads)
 
 
-def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh):
-    """Run what is missing of a question (jobs None: its one run, in this process), then show it."""
+def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh,
+            ranks=None):  # fmt: skip
+    """Run what is missing of a question (jobs None: its one run, in this process and those of the
+    other ranks), then show it.
+    """
     from minisgd import sweep as sweeps
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
@@ -215,6 +242,8 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
     data = load_dataset(dataset, data_dir, log=_say)
     for cell in question.cells():
         cell.check(len(data.train.labels))
+    if ranks:
+        ranks.tell((data.name, data.digest, data_dir))
     if out is None:
         name = sweeps.default_name(settings, data.name)
         alone = f"train-{name}-b{batch_sizes[0]}-seed{seeds[0]}"
@@ -239,7 +268,9 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
         try:
             if jobs is None:
                 for cell in missing:
-                    sweeps.run_cell(out, cell, data, device, threads, _Lines(), _say)
+                    sweeps.run_cell(out, cell, data, device, threads, _Lines(), _say, ranks)
+                if ranks:
+                    ranks.tell(None)
             else:
                 with _Progress({cell: cell.epochs - begun[cell] for cell in missing}) as progress:
                     failures = sweeps.run_cells(

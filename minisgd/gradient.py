@@ -13,6 +13,7 @@ through here:
              turns. How a batch is cut into lanes depends on its size alone, and the lanes' vectors
              are summed in order: the bits of the result do not depend on how many threads there
              were.
+    ranks    lanes in other processes (ranks.py)
 
 Only the mean in the loss divides by the batch size; it is passed down to every piece.
 """
@@ -23,6 +24,7 @@ import numpy as np
 
 from .backend import module_of
 from .loss import softmax_cross_entropy
+from .ranks import Alone
 
 LANES = 4  # at most; more threads than this find nothing to do
 
@@ -47,10 +49,10 @@ class Lanes:
     Shapes:  g (P,), where the gradient of the batch arrives; w (P,) is inside the networks
     """
 
-    def __init__(self, make_network, g, chunk, threads=1, lanes=LANES):
+    def __init__(self, make_network, g, chunk, threads=1, lanes=LANES, ranks=None):
         xp = module_of(g)
         self.gs = [g, *(xp.zeros_like(g) for _ in range(lanes - 1))]  # the first lane's is the sum
-        self.chunk, self.threads = chunk, min(threads, lanes)
+        self.chunk, self.threads, self.ranks = chunk, min(threads, lanes), ranks or Alone()
         self.networks = []
         for k, g in enumerate(self.gs):
             before = self.networks[k - self.threads] if k >= self.threads else None
@@ -63,7 +65,7 @@ class Lanes:
         Shapes:  index (B,) -> loss, correct (numbers, on the device of g)
         """
         B = len(index)
-        bounds = cut(B, min(len(self.networks), lanes_for(B)))
+        bounds = self._mine(B, lanes_for(B))
 
         def one_lane(k):
             network = self.networks[k]
@@ -78,16 +80,28 @@ class Lanes:
             return loss, correct
 
         results = self._on_threads(one_lane, len(bounds))
-        for k in range(1, len(bounds)):  # in this order, whoever finished first
-            self.gs[0] += self.gs[k]  # Report Sec. I, the sum over the batch
-        return sum(loss for loss, _ in results), sum(correct for _, correct in results)
+        if not bounds:
+            self.gs[0][...] = 0
+        return self.ranks.add(self.gs[: max(1, len(bounds))], results)
+
+    def _mine(self, N, lanes):
+        """Bounds of this rank's lanes: those of all ranks together depend on N alone, as long as
+        there are no more ranks than lanes.
+        """
+        lanes = min(len(self.networks), lanes)
+        if self.ranks.size > len(self.networks):
+            lanes = self.ranks.size
+        first, last = cut(lanes, self.ranks.size)[self.ranks.rank]
+        return cut(N, lanes)[first:last]
 
     def forward(self, x, z):
         """Fill z with the logits of all the images of x.
 
         Shapes:  x (N, ...), z (K, N)
         """
-        bounds = cut(len(x), len(self.networks))
+        bounds = self._mine(len(x), len(self.networks))
+        if self.ranks.size > 1:
+            z[...] = 0
 
         def one_lane(k):
             lo, hi = bounds[k]
@@ -97,6 +111,7 @@ class Lanes:
                 z[:, start:stop] = self.networks[k].forward(x[start:stop])
 
         self._on_threads(one_lane, len(bounds))
+        self.ranks.join(z)
 
     def _chunks(self, index):
         return (index[start : start + self.chunk] for start in range(0, len(index), self.chunk))

@@ -183,7 +183,7 @@ class LeNet5:
     Source:      report Sec. I, the network of [2]
     """
 
-    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=128, threads=1):
+    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=128, threads=1, ranks=None):
         if chunk < 1 or threads < 1:
             raise SettingError(f"chunk and threads must be at least 1, got {chunk} and {threads}")
         self.xp = xp = array_module(device)
@@ -191,7 +191,8 @@ class LeNet5:
         self.g = xp.zeros_like(self.w)
         self.params, self.grads = views(self.w), views(self.g)
         lanes = LANES if xp is np else 1  # a GPU is wide by itself
-        self.lanes = Lanes(lambda g, host: Network(self.w, g, host), self.g, chunk, threads, lanes)
+        make = lambda g, host: Network(self.w, g, host)  # noqa: E731
+        self.lanes = Lanes(make, self.g, chunk, threads, lanes, ranks)
 
     def gradient(self, x, y):
         """Mean loss over a batch and number of images told right; fills g with the gradient.

@@ -177,8 +177,10 @@ def load_folder(out):
     return question, known
 
 
-def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log=print):
+def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log=print, ranks=None):
     """Do what is missing of one run, in this process, and keep every epoch on disk.
+
+    ranks    of an MPI job, this one being the first, while the others `follow`
 
     Returns: the records of the whole run
     Raises:  StorageError if the folder OUT is not there or cannot be written
@@ -193,12 +195,25 @@ def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log
         records, state = folder.resume(log)
         if records and runs.is_last(records[-1], settings):
             return records
-        for record, after in train(settings, dataset, device, threads, state=state):
+        if ranks:
+            ranks.tell((settings, state))
+        for record, after in train(settings, dataset, device, threads, state=state, ranks=ranks):
             records.append(record)
             folder.save(records, after)
             if on_epoch:
                 on_epoch(settings, record)
     return records
+
+
+def follow(ranks, dataset, device="cpu", threads=1):
+    """The other ranks' part of run_cell: the runs that rank 0 tells, until it tells None."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        while run := ranks.hear():
+            settings, state = run
+            for _ in train(settings, dataset, device, threads, state=state, ranks=ranks):
+                pass
 
 
 def run_cells(out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print):

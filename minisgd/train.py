@@ -80,7 +80,9 @@ class State:
     frozen: int = 0  # epochs in a row, up to this one, with that class for every test image
 
 
-def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None, watch=None):
+def train(
+    settings, data, device="cpu", threads=1, dtype=np.float32, state=None, watch=None, ranks=None
+):
     """Train LeNet-5, yielding (record, state) after every epoch; from a State, go on after it.
 
     `watch(t, lr, w, v, batch)` is called before every update t (from 0): it may look at the weights
@@ -95,11 +97,13 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
         diverged   the loss of update t (from 0, in the record as `update`) was not finite; its
                    metrics are None and the run ends
 
+    ranks    of an MPI job, all of which call this alike and are given the same records
+
     Raises:  SettingError if the batch is larger than the training set
     """
     N, B = len(data.train.labels), settings.batch_size
     settings.check(N)
-    model = LeNet5(settings.seed, device, dtype, threads=threads)
+    model = LeNet5(settings.seed, device, dtype, threads=threads, ranks=ranks)
     xp, w = model.xp, model.w
     v = xp.zeros_like(w)
     if state is None:

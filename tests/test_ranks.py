@@ -1,0 +1,214 @@
+"""Data parallelism over MPI: the command under mpiexec, with 1 to 4 ranks."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minisgd.gradient import cut
+from minisgd.lenet import LeNet5
+from minisgd.runs import read_checkpoint
+
+ROOT = Path(__file__).parents[1]
+
+
+def why_no_mpi():
+    try:
+        from mpi4py import MPI  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        return f"mpi4py cannot be used: {str(error).splitlines()[0]}"
+    return None if starter() else "there is no mpiexec"
+
+
+def starter():
+    beside = Path(sys.executable).with_name("mpiexec")
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
+
+
+needs_mpi = pytest.mark.skipif(why_no_mpi() is not None, reason=str(why_no_mpi()))
+
+
+def start(ranks, folder, *more, runner=("-m", "mpi4py")):
+    command = [starter(), "-n", str(ranks), sys.executable, *runner, ROOT / "cli.py", "train"]
+    command += ["--dataset", "glyphs", "--data-dir", folder, "--threads", "1", *more]
+    # Open MPI wants to be asked twice by root, and for more ranks than cores.
+    more = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    more |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
+    return subprocess.Popen(
+        [str(part) for part in command], cwd=ROOT, text=True, start_new_session=True,
+        env=os.environ | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def finished(process, timeout=100):
+    """(exit code, stdout, stderr); a job that hangs fails the test."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return process.returncode, out, err
+
+
+def weights(out):
+    (run,) = (p for p in out.iterdir() if p.is_dir())
+    _, records, state = read_checkpoint(run / "checkpoint.npz")
+    kept = [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+    return state.w.tobytes(), state.v.tobytes(), kept
+
+
+# Uneven lanes; a last batch with fewer lanes than ranks; one that is a single image.
+@pytest.mark.parametrize("batch_size", [301, 203, 213])
+@needs_mpi
+def test_one_to_four_ranks_end_in_the_same_bits(small_mnist, tmp_path, batch_size):
+    given = "--batch-size", batch_size, "--epochs", 2, "--momentum", 0.9
+    jobs = {
+        n: start(n, small_mnist, *given, "--out", tmp_path / str(n)) for n in range(1, 5)
+    }  # side by side
+    for n, job in jobs.items():
+        code, out, err = finished(job)
+        assert code == 0, err
+        assert out.count("epoch   2") == 1, n  # one rank speaks
+    assert len({str(weights(tmp_path / str(n))) for n in jobs}) == 1
+
+
+@needs_mpi
+def test_another_number_of_ranks_goes_on_where_one_stopped(small_mnist, tmp_path):
+    given = "--batch-size", 200, "--momentum", 0.5
+    job = start(3, small_mnist, *given, "--epochs", 4, "--out", tmp_path / "whole")
+    assert finished(job)[0] == 0
+    job = start(2, small_mnist, *given, "--epochs", 4, "--out", tmp_path / "cut")
+    for line in job.stdout:
+        if line.startswith("epoch   2"):
+            os.killpg(job.pid, signal.SIGKILL)
+            break
+    job.wait()
+    code, out, err = finished(
+        start(4, small_mnist, *given, "--epochs", 4, "--out", tmp_path / "cut")
+    )
+    assert code == 0 and "epoch   1" not in out
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    # Where nothing is left to do, nobody waits for anybody.
+    code, out, err = finished(
+        start(2, small_mnist, *given, "--epochs", 4, "--out", tmp_path / "cut")
+    )
+    assert code == 0 and "1 of 1 runs were finished before" in err
+
+
+@pytest.mark.parametrize("runner", [("-m", "mpi4py"), ()])
+@needs_mpi
+def test_what_rank_0_refuses_ends_the_job_with_its_reason(small_mnist, tmp_path, runner):
+    (tmp_path / "mine").write_text("not a sweep")
+    job = start(3, small_mnist, "--batch-size", 200, "--out", tmp_path, runner=runner)
+    code, _out, err = finished(job)
+    assert code == 2 and err.count("holds no sweep") == 1 and "Traceback" not in err
+    assert (tmp_path / "mine").read_text() == "not a sweep"
+
+
+@needs_mpi
+def test_every_rank_refuses_what_makes_no_sense(small_mnist, tmp_path):
+    code, _out, err = finished(start(2, small_mnist, "--batch-size", 641, "--out", tmp_path / "o"))
+    assert code == 2 and "larger than the training set" in err and "Traceback" not in err
+
+
+@needs_mpi
+def test_a_rank_that_is_killed_ends_the_job(small_mnist, tmp_path):
+    job = start(3, small_mnist, "--batch-size", 64, "--epochs", 10_000, "--out", tmp_path / "o")
+    while not job.stdout.readline().startswith("epoch"):
+        assert job.poll() is None
+    ranks = [pid for pid in children_of(job.pid) if b"cli.py" in commandline(pid)]
+    os.kill(max(ranks), signal.SIGKILL)
+    began = time.monotonic()
+    code, _out, _err = finished(job)
+    assert code != 0 and time.monotonic() - began < 60
+    assert weights(tmp_path / "o")  # what rank 0 had kept can be read
+
+
+def children_of(pid):
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        if parent == pid:
+            found += [int(folder.name), *children_of(int(folder.name))]
+    return found
+
+
+def commandline(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_ranks_without_mpi4py_say_what_to_install(tmp_path):
+    """A folder mpi4py without what belongs into it stands for one that is not there."""
+    (tmp_path / "mpi4py.py").write_text("raise ImportError('No module named mpi4py')")
+    done = subprocess.run(
+        [sys.executable, ROOT / "cli.py", "train", "--epochs", "1"], cwd=ROOT, text=True,
+        capture_output=True, env=os.environ | {"PMI_SIZE": "2", "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 2 and '".[mpi]"' in done.stderr and "Traceback" not in done.stderr
+
+
+# -- without MPI: any number of ranks, one after the other
+
+
+class Pretended:
+    """One of several ranks, whose sum never happens: what it would send is kept."""
+
+    def __init__(self, rank, size):
+        self.rank, self.size, self.sent = rank, size, None
+
+    def add(self, gs, told):
+        self.sent = np.sum(gs, axis=0, dtype=float), told
+        return sum(loss for loss, _ in told), sum(right for _, right in told)
+
+    def join(self, z):
+        self.sent = z.copy()
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5, 9])
+@pytest.mark.parametrize("B", [1, 3, 63, 64, 191, 500])
+def test_any_number_of_ranks_sums_to_the_gradient_of_the_batch(small_data, size, B):
+    x, y = small_data.train.images[:B], small_data.train.labels[:B]
+    whole = LeNet5(0)
+    loss, correct = whole.gradient(x, y)
+    sums, told = 0, []
+    for rank in range(size):
+        ranks = Pretended(rank, size)
+        LeNet5(0, ranks=ranks).gradient(x, y)
+        sums, told = sums + ranks.sent[0], [*told, *ranks.sent[1]]
+    assert np.abs(sums - whole.g).max() <= 1e-6 * np.abs(whole.g).max()
+    assert sum(loss for loss, _ in told) == pytest.approx(loss, rel=1e-6)
+    assert sum(right for _, right in told) == correct
+    if size > 4 and B > size:
+        assert len(told) == size  # nobody is idle
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_the_logits_of_all_ranks_are_those_of_one(small_data, size):
+    x = small_data.test.images
+    pieces = []
+    for rank in range(size):
+        ranks = Pretended(rank, size)
+        LeNet5(0, ranks=ranks).logits(x)
+        pieces.append(ranks.sent)
+    assert np.abs(sum(pieces).T - LeNet5(0).logits(x)).max() < 1e-5
+    assert all((piece != 0).any() for piece in pieces)
+    assert ((np.array(pieces) != 0).any(axis=1).sum(axis=0) == 1).all()  # every image once
+
+
+def test_a_cut_is_whole_and_even():
+    for N, parts in ((10, 3), (3, 5), (0, 2)):
+        bounds = cut(N, parts)
+        assert [i for lo, hi in bounds for i in range(lo, hi)] == list(range(N))
+        assert max(hi - lo for lo, hi in bounds) - min(hi - lo for lo, hi in bounds) <= 1
