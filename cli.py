@@ -743,13 +743,15 @@ def rates(batch_sizes, **rest):
 
 
 @cli.command()
-@options("seed")
-def gradcheck(seed):
+@options("seed", "device")
+def gradcheck(seed, device):
     """Check all gradients against central differences."""
+    from minisgd.backend import resolve_device
     from minisgd.gradcheck import check_all
 
-    failed = 0
-    for check in check_all(seed):
+    failed, device = 0, resolve_device(device)
+    _say(f"device {device}")
+    for check in check_all(seed, device):
         click.echo(str(check))
         failed += not check.passed
     if failed:

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backend import module_of, to_host
+from .backend import array_module, module_of, to_host
 from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from .lenet import SHAPES, LeNet5
 from .loss import softmax_cross_entropy
@@ -171,7 +171,7 @@ class _Loss:
 
     def forward(self, z):
         loss, _, self.cache = softmax_cross_entropy(z, self.labels, len(self.labels))
-        return np.asarray(loss)
+        return module_of(z).asarray(loss)
 
     def backward(self, dy):
         return dy * self.cache
@@ -183,26 +183,28 @@ def _apart(rng, shape):
     return (rng.permutation(size).reshape(shape) - size / 2 + 0.25) / 10
 
 
-def check_all(seed=0):
+def check_all(seed=0, device="cpu"):
     """Every layer on small inputs of unequal sizes, then LeNet-5 whole: yields the checks."""
-    rng = np.random.default_rng(seed)
-    normal = rng.normal
+    rng, xp = np.random.default_rng(seed), array_module(device)
+
+    def normal(*shape):
+        return xp.asarray(rng.normal(size=shape))
 
     def weights(*shape):
-        return normal(size=shape), normal(size=shape[0])
+        return normal(*shape), normal(shape[0])
 
-    yield from check_layer(Linear(*weights(4, 7)), normal(size=(7, 3)), rng, "Linear.")
-    yield from check_layer(Conv2d(*weights(3, 2, 3, 2)), normal(size=(2, 6, 5, 4)), rng, "Conv2d.")
+    yield from check_layer(Linear(*weights(4, 7)), normal(7, 3), rng, "Linear.")
+    yield from check_layer(Conv2d(*weights(3, 2, 3, 2)), normal(2, 6, 5, 4), rng, "Conv2d.")
     padded = Conv2d(*weights(2, 3, 3, 3), pad=1)
-    yield from check_layer(padded, normal(size=(3, 4, 5, 2)), rng, "Conv2d(pad=1).")
-    yield from check_layer(ReLU(), _apart(rng, (3, 4, 5, 2)), rng, "ReLU.")
-    yield from check_layer(MaxPool2d(2), _apart(rng, (3, 4, 6, 5)), rng, "MaxPool2d(2).")
-    yield from check_layer(Flatten(), normal(size=(2, 3, 4, 5)), rng, "Flatten.")
-    labels = rng.integers(0, 10, size=6)
-    loss = _Loss(labels)
-    yield from check_layer(loss, normal(size=(10, 6)), rng, "softmax_cross_entropy.")
-    model = LeNet5(seed, dtype=np.float64, chunk=3)
-    x, y = normal(size=(8, 1, 28, 28)), rng.integers(0, 10, size=8)
+    yield from check_layer(padded, normal(3, 4, 5, 2), rng, "Conv2d(pad=1).")
+    yield from check_layer(ReLU(), xp.asarray(_apart(rng, (3, 4, 5, 2))), rng, "ReLU.")
+    apart = xp.asarray(_apart(rng, (3, 4, 6, 5)))
+    yield from check_layer(MaxPool2d(2), apart, rng, "MaxPool2d(2).")
+    yield from check_layer(Flatten(), normal(2, 3, 4, 5), rng, "Flatten.")
+    loss = _Loss(xp.asarray(rng.integers(0, 10, size=6)))
+    yield from check_layer(loss, normal(10, 6), rng, "softmax_cross_entropy.")
+    model = LeNet5(seed, device, dtype=np.float64, chunk=3)
+    x, y = normal(8, 1, 28, 28), xp.asarray(rng.integers(0, 10, size=8))
     checks = check_model(model, x, y, rng)
     assert [check.name for check in checks] == list(SHAPES)
     for check in checks:

@@ -476,7 +476,7 @@ def test_verdicts_are_read_from_the_figures(call, short, small_mnist):
     assert done.stdout.startswith(f"{NOT_MNIST}\nthe report's claim")
     assert "not tested" in done.stdout and "Sec. IV" in done.stdout
     markdown = call("verdicts", "--markdown").stdout.splitlines()
-    assert markdown[1].startswith("| the report's claim | where |")
+    assert markdown[1].startswith("| the report says | seen here |")
     assert len(markdown) == 1 + 2 + 23
 
 

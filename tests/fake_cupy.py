@@ -1,0 +1,196 @@
+"""A strict stand-in for CuPy on NumPy: what a GPU would refuse or wait for, without a GPU.
+
+Its arrays live "on the device": they do not mix with NumPy's, are not converted by accident, and
+know only the names and keywords that the real CuPy has (cupy_api.json). Every way of bringing a
+number to the host is counted in `waits`. It computes with NumPy, so results are the CPU's to the
+bit. It has no streams, no limits of memory, and no random numbers: those are drawn on the host.
+"""
+
+import json
+import types
+from pathlib import Path
+
+import numpy as np
+
+API = json.loads(Path(__file__).with_name("cupy_api.json").read_text(encoding="utf-8"))["names"]
+
+waits = 0  # times that the host asked for what is on the device
+MIXED = "Unsupported type <class 'numpy.ndarray'>"
+CONVERTED = "Implicit conversion to a NumPy array is not allowed"
+
+
+def _known(name, keywords=()):
+    if name not in API:
+        raise AttributeError(f"CuPy has no {name}")
+    if API[name] is not None and (unknown := set(keywords) - set(API[name])):
+        raise TypeError(f"CuPy's {name} takes no {', '.join(sorted(unknown))}")
+
+
+def _inside(thing):
+    """What NumPy computes with: no array of the host's may be among it, but numbers may."""
+    if isinstance(thing, ndarray):
+        return thing._a
+    if isinstance(thing, np.ndarray):
+        raise TypeError(MIXED)
+    if isinstance(thing, (tuple, list)):
+        return type(thing)(map(_inside, thing))
+    if isinstance(thing, slice):
+        return slice(*map(_inside, (thing.start, thing.stop, thing.step)))
+    return thing
+
+
+def _index(key):
+    """An index: as above, and a 0-d array of the device's is no number."""
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, slice):
+            if any(isinstance(end, ndarray) for end in (part.start, part.stop, part.step)):
+                raise TypeError("slice indices must be integers, not arrays of the device")
+        elif isinstance(part, ndarray) and part.dtype == bool:
+            _wait()  # how many there are is known on the device alone
+    return _inside(key)
+
+
+def _outside(thing):
+    if isinstance(thing, (np.ndarray, np.generic)):
+        return ndarray(np.asarray(thing))  # a sum, too, stays there: 0-d
+    return type(thing)(map(_outside, thing)) if isinstance(thing, (tuple, list)) else thing
+
+
+def _call(name, function, arguments, keywords):
+    _known(name, keywords)
+    result = function(*_inside(arguments), **{k: _inside(v) for k, v in keywords.items()})
+    out = keywords.get("out")
+    return out if out is not None else _outside(result)
+
+
+def _wait():
+    global waits
+    waits += 1
+
+
+class ndarray:
+    """An array on the device."""
+
+    __slots__ = ("_a",)
+    __hash__ = None
+
+    def __init__(self, a):
+        self._a = a
+
+    def __getattr__(self, name):
+        _known(f"ndarray.{name}")
+        found = getattr(self._a, name)
+        if not callable(found):
+            return _outside(found) if isinstance(found, np.ndarray) else found
+        return lambda *given, **keywords: _call(f"ndarray.{name}", found, given, keywords)
+
+    def __array__(self, *_, **__):
+        raise TypeError(CONVERTED)
+
+    def __array_function__(self, function, *_):
+        raise TypeError(f"{CONVERTED} (numpy.{function.__name__})")
+
+    def __array_ufunc__(self, ufunc, method, *operands, **keywords):
+        # np.float32(2) * array is the device's; anything else of NumPy's is not.
+        if method == "__call__" and any(isinstance(o, np.generic) for o in operands):
+            return _call(ufunc.__name__, ufunc, operands, keywords)
+        raise TypeError(f"{CONVERTED} (numpy.{ufunc.__name__})")
+
+    def get(self):
+        _wait()
+        return self._a.copy()
+
+    def item(self):
+        _wait()
+        return self._a.item()
+
+    def tolist(self):
+        _wait()
+        return self._a.tolist()
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __bool__(self):
+        return bool(self.item())
+
+    __index__ = None
+
+    def __len__(self):
+        return len(self._a)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key):
+        return _outside(self._a[_index(key)])
+
+    def __setitem__(self, key, value):
+        self._a[_index(key)] = _inside(value)
+
+    def __repr__(self):
+        return f"on the device: {self._a!r}"
+
+
+def _operator(name):
+    def operate(self, *others):
+        if any(isinstance(other, np.ndarray) for other in others):
+            raise TypeError(MIXED)
+        result = getattr(self._a, name)(*_inside(others))
+        if result is NotImplemented:
+            return result
+        return self if name in IN_PLACE else _outside(result)
+
+    return operate
+
+
+BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+IN_PLACE = {f"__i{name}__" for name in BINARY}
+for _name in (
+    *(f"__{side}{name}__" for name in BINARY for side in ("", "r", "i")),
+    *(f"__{name}__" for name in "lt le gt ge eq ne neg pos abs invert".split()),
+):
+    setattr(ndarray, _name, _operator(_name))
+
+
+class _Space(types.ModuleType):
+    """cupy, or a part of it, with what the list knows of NumPy's part of that name."""
+
+    def __init__(self, name, real):
+        super().__init__(name)
+        self.__dict__["_real"] = real
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        full = f"{self.__name__}.{name}".split(".", 1)[1]
+        found = getattr(self._real, name, None)
+        if isinstance(found, types.ModuleType):
+            return _Space(f"{self.__name__}.{name}", found)
+        _known(full)
+        if isinstance(found, type) or not callable(found):
+            return found  # float32, pi, newaxis
+        return lambda *given, **keywords: _call(full, found, given, keywords)
+
+
+def _upload(x, dtype=None):
+    x = x._a if isinstance(x, ndarray) else x
+    return ndarray(np.array(x, dtype))
+
+
+def module():
+    """A new cupy, with a GPU on which kernels run."""
+    made = _Space("cupy", np)
+    made.ndarray = ndarray
+    made.array = _upload
+    made.asarray = lambda x, dtype=None: (
+        x if isinstance(x, ndarray) and dtype in (None, x.dtype) else _upload(x, dtype)
+    )
+    made.asnumpy = lambda x: x.get() if isinstance(x, ndarray) else np.asarray(x)
+    made.get_array_module = lambda *arrays: (
+        made if any(isinstance(array, ndarray) for array in arrays) else np
+    )
+    return made
