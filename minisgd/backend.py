@@ -3,6 +3,7 @@
 Everything else is written against `xp`, which is one of the two modules; nothing else imports cupy.
 """
 
+import os
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from .errors import SettingError
 
 DEVICES = ("auto", "cpu", "cuda")
+POOL = 0.85  # of the GPU's memory, that CuPy may take; CUPY_GPU_MEMORY_LIMIT says otherwise
 
 
 def cuda_problem():
@@ -58,7 +60,21 @@ def array_module(device):
         return np
     import cupy
 
+    if "CUPY_GPU_MEMORY_LIMIT" not in os.environ:
+        cupy.get_default_memory_pool().set_limit(fraction=POOL)
     return cupy
+
+
+def out_of_memory(array):
+    """What is raised where there is no room for more on the array's device, for an `except`."""
+    if isinstance(array, np.ndarray):
+        return ()  # the host has no such limit: the chunks are small
+    return sys.modules["cupy"].cuda.memory.OutOfMemoryError
+
+
+def give_back_memory():
+    """Give the GPU back what CuPy keeps of its memory for arrays to come."""
+    sys.modules["cupy"].get_default_memory_pool().free_all_blocks()
 
 
 def module_of(array):

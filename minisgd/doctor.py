@@ -56,6 +56,7 @@ def examine(data_dir=None):
     yield f"NumPy       {np.__version__}", None
     yield from _blas()
     yield from _cupy()
+    yield _mpi()
     for package in ("matplotlib", "click"):
         yield from _package(package)
     yield f"data        in {data_folder(data_dir)}", None
@@ -96,6 +97,23 @@ def _cupy():
             "training runs on the CPU; for a GPU, install the driver, and the CuPy wheel of its "
             "CUDA version (cupy-cuda12x or cupy-cuda13x)",
         )
+
+
+def _mpi():
+    try:
+        import mpi4py
+
+        mpi4py.rc.initialize = False  # to look at it is not to start a job
+        from mpi4py import MPI
+    except ImportError:
+        return "MPI         mpi4py is not installed: a run is one process", None
+    except RuntimeError as error:
+        return (
+            f"MPI         mpi4py {mpi4py.__version__} finds no MPI ({str(error).splitlines()[0]})",
+            "install one: pip install mpich",
+        )
+    library = MPI.Get_library_version().splitlines()[0].strip(" \0").replace("\t", " ")
+    return f"MPI         mpi4py {mpi4py.__version__} on {' '.join(library.split())}", None
 
 
 def _package(name):

@@ -7,7 +7,7 @@ through here:
 
     chunks   128 images or so: a batch of 8,192 needs no more memory than one of 512. Smaller ones
              fit a cache better, but threads wait for the interpreter at every call, and larger
-             ones are fewer calls
+             ones are fewer calls. On a GPU thousands, to keep it busy
     lanes    runs of chunks. A lane is a copy of the network that shares w and adds into a g of its
              own. Threads take lanes, and those of one thread share a workspace, for they take
              turns. How a batch is cut into lanes depends on its size alone, and the lanes' vectors
@@ -18,14 +18,18 @@ through here:
 Only the mean in the loss divides by the batch size; it is passed down to every piece.
 """
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from .backend import module_of
+from .backend import give_back_memory, module_of, out_of_memory
+from .errors import UserError
 from .loss import softmax_cross_entropy
 from .ranks import Alone
 
+CHUNK = {"cpu": 128, "cuda": 4096}  # images: what fits a cache, what keeps a GPU busy
+SHRUNK = 8  # times smaller is the chunk that a GPU without room for the first one is given
 LANES = 4  # at most; more threads than this find nothing to do
 
 
@@ -52,6 +56,7 @@ class Lanes:
     def __init__(self, make_network, g, chunk, threads=1, lanes=LANES, ranks=None):
         xp = module_of(g)
         self.gs = [g, *(xp.zeros_like(g) for _ in range(lanes - 1))]  # the first lane's is the sum
+        self.shrunk = False
         self.chunk, self.threads, self.ranks = chunk, min(threads, lanes), ranks or Alone()
         self.networks = []
         for k, g in enumerate(self.gs):
@@ -64,8 +69,15 @@ class Lanes:
 
         Shapes:  index (B,) -> loss, correct (numbers, on the device of g)
         """
+        bounds = self._mine(len(index), lanes_for(len(index)))
+        results = self._within_memory(self._lanes_of, x, y, index, bounds)
+        if not bounds:
+            self.gs[0][...] = 0
+        return self.ranks.add(self.gs[: max(1, len(bounds))], results)
+
+    def _lanes_of(self, x, y, index, bounds):
+        """[(loss, correct)] of these lanes, whose gradients are then in gs."""
         B = len(index)
-        bounds = self._mine(B, lanes_for(B))
 
         def one_lane(k):
             network = self.networks[k]
@@ -79,10 +91,24 @@ class Lanes:
             network.finish()
             return loss, correct
 
-        results = self._on_threads(one_lane, len(bounds))
-        if not bounds:
-            self.gs[0][...] = 0
-        return self.ranks.add(self.gs[: max(1, len(bounds))], results)
+        return self._on_threads(one_lane, len(bounds))
+
+    def _within_memory(self, work, *given):
+        """work(*given); where the device has no room for a chunk, once again with smaller ones."""
+        try:
+            return work(*given)
+        except out_of_memory(self.gs[0]) as error:
+            if self.shrunk or self.chunk < SHRUNK:
+                raise UserError(
+                    f"the GPU has no room for chunks of {self.chunk} images ({error}): free some "
+                    "of its memory, or use --device cpu"
+                ) from None
+        self.shrunk, self.chunk = True, self.chunk // SHRUNK
+        print(f"The GPU has no room: {self.chunk} images go through it at a time.", file=sys.stderr)
+        for network in self.networks:
+            network.forget()
+        give_back_memory()
+        return work(*given)
 
     def _mine(self, N, lanes):
         """Bounds of this rank's lanes: those of all ranks together depend on N alone, as long as
@@ -102,7 +128,10 @@ class Lanes:
         bounds = self._mine(len(x), len(self.networks))
         if self.ranks.size > 1:
             z[...] = 0
+        self._within_memory(self._logits_of, x, z, bounds)
+        self.ranks.join(z)
 
+    def _logits_of(self, x, z, bounds):
         def one_lane(k):
             lo, hi = bounds[k]
             self.networks[k].begin()
@@ -111,7 +140,6 @@ class Lanes:
                 z[:, start:stop] = self.networks[k].forward(x[start:stop])
 
         self._on_threads(one_lane, len(bounds))
-        self.ranks.join(z)
 
     def _chunks(self, index):
         return (index[start : start + self.chunk] for start in range(0, len(index), self.chunk))

@@ -16,7 +16,7 @@ import numpy as np
 from .backend import array_module, module_of, to_host
 from .errors import SettingError
 from .fused import ConvReLUPool, LinearReLU
-from .gradient import LANES, Lanes
+from .gradient import CHUNK, LANES, Lanes
 from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from .loss import softmax_cross_entropy
 
@@ -168,6 +168,12 @@ class Network:  # Report Sec. I, LeNet-5
         dy = self.conv2.backward(dy)  # (6, 14, 14, N)
         self.conv1.backward(dy, wants_dx=False)
 
+    def forget(self):
+        """Give back the memory of the workspaces."""
+        for layer in self.layers:
+            layer.spaces.clear()
+            layer.cache = None
+
     def finish(self):
         """Complete g with what the convolutions keep in another form."""
         self.conv1.finish()
@@ -178,15 +184,16 @@ class LeNet5:
     """The model: its weights w, its gradient g, and the gradient of a batch of any size.
 
     Attributes:  w, g (61,706,) flat vectors; params, grads: their named views ("conv1.W", ...)
-    Units:       chunk in images; threads of this process
+    Units:       chunk in images, None for what suits the device; threads of this process
     Raises:      SettingError (a ValueError) for an unknown device, or one that is not there
     Source:      report Sec. I, the network of [2]
     """
 
-    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=128, threads=1, ranks=None):
+    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=None, threads=1, ranks=None):
+        self.xp = xp = array_module(device)
+        chunk = CHUNK["cpu" if xp is np else "cuda"] if chunk is None else chunk
         if chunk < 1 or threads < 1:
             raise SettingError(f"chunk and threads must be at least 1, got {chunk} and {threads}")
-        self.xp = xp = array_module(device)
         self.w = xp.asarray(initial_weights(np.random.default_rng(seed), dtype))
         self.g = xp.zeros_like(self.w)
         self.params, self.grads = views(self.w), views(self.g)

@@ -3,7 +3,7 @@
 Its arrays live "on the device": they do not mix with NumPy's, are not converted by accident, and
 know only the names and keywords that the real CuPy has (cupy_api.json). Every way of bringing a
 number to the host is counted in `waits`. It computes with NumPy, so results are the CPU's to the
-bit. It has no streams, no limits of memory, and no random numbers: those are drawn on the host.
+bit. It has no streams and no random numbers: those are drawn on the host.
 """
 
 import json
@@ -61,6 +61,27 @@ def _call(name, function, arguments, keywords):
     result = function(*_inside(arguments), **{k: _inside(v) for k, v in keywords.items()})
     out = keywords.get("out")
     return out if out is not None else _outside(result)
+
+
+class OutOfMemoryError(MemoryError):
+    """As cupy.cuda.memory's."""
+
+
+class _Pool:
+    """The memory that arrays are made of: `limit` is in bytes for one array, None for no end."""
+
+    limit = fraction = None
+    emptied = 0
+
+    def set_limit(self, size=None, fraction=None):
+        self.fraction = fraction
+
+    def free_all_blocks(self):
+        self.emptied += 1
+
+    def check(self, array):
+        if self.limit is not None and array.nbytes > self.limit:
+            raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes")
 
 
 def _wait():
@@ -189,6 +210,17 @@ def module():
     made.asarray = lambda x, dtype=None: (
         x if isinstance(x, ndarray) and dtype in (None, x.dtype) else _upload(x, dtype)
     )
+    pool = _Pool()
+    made.get_default_memory_pool = lambda: pool
+    made.cuda = types.SimpleNamespace(memory=types.SimpleNamespace())
+    made.cuda.memory.OutOfMemoryError = OutOfMemoryError
+
+    def empty(shape, dtype=float):
+        array = np.empty(shape, dtype)
+        pool.check(array)
+        return ndarray(array)
+
+    made.empty = empty
     made.asnumpy = lambda x: x.get() if isinstance(x, ndarray) else np.asarray(x)
     made.get_array_module = lambda *arrays: (
         made if any(isinstance(array, ndarray) for array in arrays) else np

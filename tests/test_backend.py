@@ -34,6 +34,7 @@ def cupy(monkeypatch):
     """A CuPy whose kernels run."""
     module = types.ModuleType("cupy")
     module.arange = lambda n: OnDevice(np.arange(n))
+    module.get_default_memory_pool = lambda: types.SimpleNamespace(set_limit=lambda fraction: None)
     module.get_array_module = lambda array: module if isinstance(array, OnDevice) else np
     monkeypatch.setitem(sys.modules, "cupy", module)
     return module

@@ -13,6 +13,7 @@ import pytest
 from minisgd import backend, gradcheck
 from minisgd.backend import to_host
 from minisgd.data import epoch_order
+from minisgd.errors import UserError
 from minisgd.fused import ConvReLUPool, LinearReLU
 from minisgd.lenet import LeNet5, PlainNetwork
 from minisgd.optim import momentum_step, sgd_step
@@ -147,7 +148,7 @@ def test_a_step_is_the_cpus_to_the_bit(xp, small_data):
     for momentum in (0.0, 0.9):
         ends = []
         for device in ("cpu", "cuda"):
-            model = LeNet5(0, device)
+            model = LeNet5(0, device, chunk=128)
             model.lanes.networks, model.lanes.gs = model.lanes.networks[:1], model.lanes.gs[:1]
             v = model.xp.zeros_like(model.w)
             for _ in range(3):
@@ -191,6 +192,27 @@ def test_an_epoch_on_the_device_waits_for_nothing_until_its_end(xp, small_data):
         assert there["test_accuracy"] == pytest.approx(here["test_accuracy"], abs=0.02)
         assert there["train_loss"] == pytest.approx(here["train_loss"], rel=1e-3)
         assert type(state.w) is np.ndarray and np.allclose(state.w, other.w, atol=1e-3)
+
+
+def test_no_room_on_the_device_makes_the_chunk_smaller_once(xp, small_data, capsys):
+    x, y = small_data.train.images[:300], small_data.train.labels[:300]
+    pool = xp.get_default_memory_pool()
+    pool.limit = 9_000_000  # there is none for a chunk of 300 images
+    model, cpu = LeNet5(0, "cuda", np.float64, chunk=300), LeNet5(0, dtype=np.float64)
+    assert pool.fraction == backend.POOL
+    found, expected = model.gradient(x, y), cpu.gradient(x, y)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "37 images" in said and pool.emptied == 1
+    assert found == pytest.approx(expected) and np.allclose(to_host(model.g), cpu.g)
+    assert np.allclose(to_host(model.logits(x)), cpu.logits(x))
+    assert capsys.readouterr().err == ""
+    pool.limit = 1000
+    with pytest.raises(UserError, match=r"no room for chunks of 37 images .* --device cpu"):
+        LeNet5.gradient(model, x[:50], y[:50])
+
+
+def test_the_chunk_suits_the_device(xp):
+    assert LeNet5(0, "cuda").lanes.chunk > 10 * LeNet5(0, "cpu").lanes.chunk
 
 
 # -- the sources ask CuPy only for what it has
