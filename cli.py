@@ -15,6 +15,7 @@ WARMUPS = ("none", "constant", "gradual")
 DATASETS = ("auto", "mnist", "fashion-mnist", "glyphs")
 MEASURES = ("covariance", "equivalence", "effective-rate", "curvature", "noise-scale", "sharpness")
 BATCH_SIZES = "64,128,256,512,1024,2048,4096,8192"
+OWN_WORKERS = "--scheduler has its own workers: leave out --jobs"
 MINUTE = 60.0  # seconds
 
 
@@ -144,6 +145,8 @@ OPTIONS = {
                      help="How many seeds, or which: 3 is 0,1,2; \"3,\" is seed 3 alone."),
     "jobs": _option("--jobs", type=click.IntRange(1), default=None,
                     help="Runs side by side, a process each.  [default: the cores; on a GPU 1]"),
+    "scheduler": _option("--scheduler", metavar="ADDRESS", default=None,
+                         help="Give the runs to this scheduler's workers (distributed)."),
     "threads": _option("--threads", type=click.IntRange(1), default=None,
                        help="Threads of a run.  [default: the cores; in a sweep 1]"),
     "device": _option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto",
@@ -208,15 +211,25 @@ def _follow(ranks, threads, device):
 
 
 @cli.command()
-@options(*RATE, "batch_sizes", "epochs", "seeds", "jobs", *MACHINE)
-def sweep(batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh, **rest):
-    """Train every batch size and seed; draw the figure."""
+@options(*RATE, "batch_sizes", "epochs", "seeds", "jobs", "scheduler", *MACHINE)
+def sweep(batch_sizes, seeds, jobs, scheduler, threads, device, dataset, data_dir, out, fresh,
+          **rest):  # fmt: skip
+    """Train every batch size and seed; draw the figure.
+
+    The runs go to processes here, to a scheduler's workers, or to MPI's:
+    mpiexec -n 5 python -m mpi4py.futures cli.py sweep
+    """
     from minisgd.backend import resolve_device
+    from minisgd.cluster import cluster
     from minisgd.train import Settings
 
+    if scheduler and jobs:
+        raise click.UsageError(OWN_WORKERS)
     settings, threads, device = Settings(**rest), threads or 1, resolve_device(device)
     jobs = jobs or _side_by_side(threads, device)
-    _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh)
+    with cluster(scheduler) as elsewhere:
+        _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh,
+                elsewhere=elsewhere)  # fmt: skip
 
 
 def _side_by_side(threads, device):
@@ -227,9 +240,9 @@ def _side_by_side(threads, device):
 
 
 def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh,
-            ranks=None):  # fmt: skip
+            ranks=None, elsewhere=None):  # fmt: skip
     """Run what is missing of a question (jobs None: its one run, in this process and those of the
-    other ranks), then show it.
+    other ranks; elsewhere: by other machines), then show it.
     """
     from minisgd import sweep as sweeps
     from minisgd.backend import resolve_device
@@ -274,7 +287,7 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
             else:
                 with _Progress({cell: cell.epochs - begun[cell] for cell in missing}) as progress:
                     failures = sweeps.run_cells(
-                        out, missing, data, device, jobs, threads, progress, _say
+                        out, missing, data, device, jobs, threads, progress, _say, elsewhere
                     )
         except KeyboardInterrupt:
             collected = sweeps.collect(out, question, data.digest)
@@ -396,10 +409,11 @@ HELD_OUT = click.option("--held-out", "size", type=int, default=5000, show_defau
 class _Workshop:
     """What trains the runs of many figures: a dataset, found when it is needed, and processes."""
 
-    def __init__(self, work, dataset, data_dir, jobs, threads, device):
+    def __init__(self, work, dataset, data_dir, jobs, scheduler, threads, device):
         from minisgd.backend import resolve_device
 
         self.work, self.dataset, self.data_dir = work, dataset, data_dir
+        self.scheduler = scheduler
         self.threads, self.device, self.found = threads or 1, resolve_device(device), None
         self.jobs = jobs or _side_by_side(self.threads, self.device)
 
@@ -415,6 +429,7 @@ class _Workshop:
         Returns: {settings: RunFolder} of the whole runs, a sentence on those that failed or None
         """
         from minisgd import runs, sweep
+        from minisgd.cluster import cluster
         from minisgd.files import locked, make_folder
 
         for cell in cells:  # before any of them is trained
@@ -424,9 +439,9 @@ class _Workshop:
         folders = {cell: runs.RunFolder(out, cell, data.digest) for cell in cells}
         with locked(out):
             left = {c: c.epochs - len(f.records()) for c, f in folders.items() if not f.finished()}
-            with _Progress(left) as progress:
+            with cluster(self.scheduler) as elsewhere, _Progress(left) as progress:
                 failures = sweep.run_cells(
-                    out, left, data, self.device, self.jobs, self.threads, progress, _say
+                    out, left, data, self.device, self.jobs, self.threads, progress, _say, elsewhere
                 )
         whole = {cell: folder for cell, folder in folders.items() if cell not in failures}
         reasons = "; ".join(f"{runs.run_name(c)}: {why}" for c, why in failures.items())
@@ -469,15 +484,19 @@ def _workshop(command):
     """Give a command the options of a _Workshop, and the workshop in their place."""
 
     @functools.wraps(command)
-    def with_workshop(work, dataset, data_dir, jobs, threads, device, **rest):
-        command(_Workshop(work, dataset, data_dir, jobs, threads, device), **rest)
+    def with_workshop(work, dataset, data_dir, jobs, scheduler, threads, device, **rest):
+        if scheduler and jobs:
+            raise click.UsageError(OWN_WORKERS)
+        command(_Workshop(work, dataset, data_dir, jobs, scheduler, threads, device), **rest)
 
     which = click.option("--dataset", type=click.Choice(DATASETS), default="mnist",
                          show_default=True, help="What to train on.")  # fmt: skip
     where = click.option("--runs", "work", type=click.Path(path_type=Path),
                          default=Path("runs/figures"), show_default=True,
                          help="Folder of the runs behind the figures.")  # fmt: skip
-    return where(which(options("jobs", "threads", "device", "data_dir")(with_workshop)))
+    return where(
+        which(options("jobs", "scheduler", "threads", "device", "data_dir")(with_workshop))
+    )
 
 
 @cli.command()

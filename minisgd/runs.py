@@ -200,10 +200,12 @@ class RunFolder:
             write_aside(self.lines, lines)
         return records, state
 
-    def save(self, records, state):
-        """Put the newest of the records, and the state after it, on the disk."""
+    def save(self, records, state, new=1):
+        """Put the last `new` of the records, and the state after them, on the disk."""
         write_aside(self.newest, _checkpoint_bytes(self.said, records, state), keep=self.previous)
-        append(self.lines, _line(records[-1]))  # last: where all lines are, so are the weights
+        append(
+            self.lines, b"".join(map(_line, records[-new:]))
+        )  # last: where all lines are, so are the weights
 
 
 def is_last(record, settings):

@@ -216,12 +216,20 @@ def follow(ranks, dataset, device="cpu", threads=1):
                 pass
 
 
-def run_cells(out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print):
+def run_cells(
+    out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print, elsewhere=None
+):
     """Do what is missing of many runs, `jobs` at a time, each in a process of its own.
+
+    elsewhere    a cluster.Cluster that does them instead
 
     Returns: {settings: reason} of the runs that failed, twice where a second try could help
     Raises:  UserError at once where no run could go on: the folder is gone, full or read-only
     """
+    if elsewhere:
+        from . import cluster
+
+        return cluster.run_cells(elsewhere, out, cells, dataset, device, threads, on_epoch, log)
     waiting, tries, failures, running = list(cells), {}, {}, {}
     context = multiprocessing.get_context("spawn")
     handle = share(dataset, context)

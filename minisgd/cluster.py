@@ -1,0 +1,147 @@
+"""Runs on other machines, through executors that others have written.
+
+A cell of a sweep goes to any executor with the face of `concurrent.futures`: `distributed`'s, where
+a scheduler is named, or MPI's, where mpi4py.futures started this program. What a run needs is sent
+along, and its records and weights travel back: the machines share no folder. Who asked keeps them.
+"""
+
+import sys
+from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import ExitStack, contextmanager, nullcontext
+
+from . import runs
+from .errors import SettingError, UserError
+from .files import locked, make_folder
+from .sweep import TRIES
+from .train import train
+
+PATIENCE = 20  # seconds for a scheduler to answer, and for a worker to be there
+
+
+class Cluster:
+    """An executor, how a dataset gets there, how many runs to give it at once (None: all)."""
+
+    def __init__(self, executor, hand_over, jobs):
+        self.executor, self.hand_over, self.jobs = executor, hand_over, jobs
+
+
+@contextmanager
+def cluster(scheduler=None):
+    """The Cluster that there is, or None: that of the scheduler's workers, or of MPI's.
+
+    Raises:  SettingError if distributed is not installed; UserError if nobody answers
+    """
+    if scheduler is None:
+        with _mpi() as executor:
+            yield executor
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SettingError(
+            '--scheduler needs distributed: python -m pip install -e ".[cluster]"'
+        ) from None
+    try:
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"no scheduler answers at {scheduler} ({str(error).splitlines()[0]}): "
+            "start one with `dask scheduler`, and name it as it prints, tcp://HOST:8786"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise UserError(
+                f"the scheduler at {scheduler} has no workers: start some with "
+                f"`dask worker {scheduler} --nthreads 1`"
+            ) from None
+        # Every worker is given the images once; the runs carry only their name.
+        hand_over = lambda dataset: client.scatter(dataset, broadcast=True, hash=False)  # noqa: E731
+        yield Cluster(client.get_executor(pure=False), hand_over, None)
+
+
+def _mpi():
+    if "mpi4py.futures" not in sys.modules:
+        return nullcontext()
+    from mpi4py import MPI
+    from mpi4py.futures import MPIPoolExecutor
+
+    if MPI.COMM_WORLD.Get_size() == 1:
+        return nullcontext()
+
+    @contextmanager
+    def pool():
+        with MPIPoolExecutor() as executor:
+            yield Cluster(executor, lambda dataset: dataset, MPI.COMM_WORLD.Get_size() - 1)
+
+    return pool()
+
+
+def run_cells(elsewhere, out, cells, dataset, device, threads, on_epoch=None, log=print):
+    """As sweep.run_cells, by a Cluster: what is missing of many runs, kept when a run is over.
+
+    Returns: {settings: reason} of the runs that failed
+    Raises:  UserError at once where no run could go on
+    """
+    waiting, tries, failures, running = list(cells), {}, {}, {}
+    handle = elsewhere.hand_over(dataset)
+    try:
+        while waiting or running:
+            while waiting and (elsewhere.jobs is None or len(running) < elsewhere.jobs):
+                settings, held = waiting.pop(0), ExitStack()
+                folder = runs.RunFolder(out, settings, dataset.digest)
+                make_folder(folder.path, parents=False)
+                held.enter_context(locked(folder.path))
+                records, state = folder.resume(log)
+                tries[settings] = tries.get(settings, 0) + 1
+                given = settings, handle, device, threads, state
+                future = elsewhere.executor.submit(whole_run, *given)
+                running[future] = settings, folder, records, held
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                settings, folder, records, held = running.pop(future)
+                with held:
+                    said, worth = _kept(future, folder, records)
+                if said is None:
+                    for record in folder.records()[len(records) :]:
+                        on_epoch and on_epoch(settings, record)
+                elif worth and tries[settings] < TRIES:
+                    log(f"{runs.run_name(settings)}: {said}; it is tried once more")
+                    handle = elsewhere.hand_over(dataset)  # it may be lost with its worker
+                    waiting.insert(0, settings)
+                else:
+                    failures[settings] = said
+    finally:
+        for future, (_, _, _, held) in running.items():
+            future.cancel()
+            held.close()
+    return failures
+
+
+def _kept(future, folder, records):
+    """Keep what came back. Returns (None, _), or what went wrong and whether a second try is worth
+    it.
+    """
+    try:
+        new, state = future.result()
+    except UserError as error:  # as wrong the second time
+        return str(error), False
+    except BaseException as error:  # CancelledError is no Exception
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return " ".join(f"{type(error).__name__}: {error}".split())[:200], True
+    if new:
+        folder.save([*records, *new], state, len(new))
+    return None, False
+
+
+def whole_run(settings, dataset, device, threads, state):
+    """A worker's part: (records, state at the end) of what is missing of one run."""
+    from threadpoolctl import threadpool_limits
+
+    records = []
+    with threadpool_limits(1, user_api="blas"):
+        for record, after in train(settings, dataset, device, threads, state=state):
+            records.append(record)
+            state = after
+    return records, state
