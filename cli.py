@@ -12,7 +12,7 @@ import click
 
 RULES = ("none", "sqrt", "linear")
 WARMUPS = ("none", "constant", "gradual")
-DATASETS = ("auto", "mnist", "fashion-mnist", "glyphs")
+DATASETS = ("auto", "mnist", "fashion-mnist", "glyphs", "idx")
 MEASURES = ("covariance", "equivalence", "effective-rate", "curvature", "noise-scale", "sharpness")
 BATCH_SIZES = "64,128,256,512,1024,2048,4096,8192"
 OWN_WORKERS = "--scheduler has its own workers: leave out --jobs"
@@ -152,7 +152,7 @@ OPTIONS = {
     "device": _option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto",
                       help="Where the arrays live."),
     "dataset": _option("--dataset", type=click.Choice(DATASETS), default="auto",
-                       help="auto: MNIST, or else the built-in glyphs."),
+                       help="auto: MNIST, else built-in glyphs; idx: the files of --data-dir."),
     "data_dir": _option("--data-dir", type=click.Path(path_type=Path), default=None,
                         help="Folder of the datasets.  [default: MINISGD_DATA or the cache]"),
     "out": _option("--out", type=click.Path(path_type=Path), default=None,

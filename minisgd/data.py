@@ -5,6 +5,7 @@ unpacked bytes (packings differ); bytes with another digest are never used. Sour
 60,000 training and 10,000 test images of 28 x 28.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -41,7 +42,7 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-NAMES = ("auto", "mnist", "fashion-mnist", "glyphs")
+NAMES = ("auto", "mnist", "fashion-mnist", "glyphs", "idx")
 # What to do next, for the errors.
 ANEW = "move it away and run `python cli.py data`"
 ELSEWHERE = "set MINISGD_DATA to a folder that can be written"
@@ -120,7 +121,8 @@ def say(line):
 def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN, patience=None):
     """Find, or else download or draw, a dataset, and verify it.
 
-    "auto" is MNIST if it can be had and otherwise the built-in digits, which `log` then says.
+    "auto" is MNIST if it can be had and otherwise the built-in digits, which `log` then says; "idx"
+    is whatever four IDX files the folder itself holds, mapped into memory.
 
     Raises:  SettingError for an unknown name; DataError if it cannot be had or a file is damaged
     """
@@ -128,6 +130,8 @@ def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN,
     _check_name(name)
     if name == "glyphs":
         return _load_glyphs(folder, log)
+    if name == "idx":
+        return _load_mapped(folder)
     try:
         wanted = "mnist" if name == "auto" else name
         return _load_known(wanted, folder, download, log, known, patience)
@@ -164,6 +168,8 @@ def status(name, folder=None, known=KNOWN):
     folder = data_folder(folder)
     if name == "glyphs":
         dataset = _read_glyphs(folder)
+    elif name == "idx":
+        dataset = _load_mapped(folder)
     else:
         dataset = _read_known("mnist" if name == "auto" else name, folder, known)
     return dataset and f"{_sizes(dataset)} images, verified, {dataset.source}"
@@ -289,6 +295,16 @@ def _download(name, folder, log, known, patience):
         mirrors.sort(key=lambda mirror, best=best: mirror != best)
 
 
+def _load_mapped(folder):
+    from . import mapped
+
+    found = [mapped.map_idx(path) for path in mapped.find_files(folder)]
+    total = hashlib.sha256("".join(digest for _, digest in found).encode())
+    return _dataset(
+        "idx", [array for array, _ in found], f"mapped from {folder}", total.hexdigest()
+    )
+
+
 # ---- the built-in digits
 
 
@@ -374,7 +390,8 @@ def describe(dataset):
         pixels = split.images
         lines.append(f"{name:<11} a class: {' '.join(f'{count:,}' for count in counts)}")
         # The mean of the squares by counting grey values: no copy of the images in floats.
-        grey = np.bincount(pixels.ravel(), minlength=256) / pixels.size
+        blocks = (pixels[i : i + 4096].ravel() for i in range(0, len(pixels), 4096))
+        grey = sum(np.bincount(block, minlength=256) for block in blocks) / pixels.size
         mean = grey @ np.arange(256) / 255
         std = math.sqrt(grey @ (np.arange(256) / 255 - mean) ** 2)
         lines.append(f"{'':<11} mean pixel {mean:.4f}, standard deviation {std:.4f}")
@@ -384,7 +401,7 @@ def describe(dataset):
 # ---- small things
 
 
-def _dataset(name, arrays, source):
+def _dataset(name, arrays, source, digest=None):
     """The four arrays, checked against each other, as a Dataset that nobody can write to."""
     for images, labels in (arrays[:2], arrays[2:]):
         if images.shape != (len(labels), SIDE, SIDE) or labels.ndim != 1 or labels.max() >= CLASSES:
@@ -394,7 +411,8 @@ def _dataset(name, arrays, source):
             )
     for array in arrays:
         array.setflags(write=False)
-    return Dataset(name, Split(*arrays[:2]), Split(*arrays[2:]), digest_of(*arrays), source)
+    digest = digest or digest_of(*arrays)
+    return Dataset(name, Split(*arrays[:2]), Split(*arrays[2:]), digest, source)
 
 
 def _sizes(dataset):

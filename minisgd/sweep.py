@@ -5,6 +5,7 @@ that dies costs its own run. They share the dataset's memory. The longest start 
 core waits for a last long one.
 """
 
+import mmap
 import multiprocessing
 import os
 import signal
@@ -337,18 +338,27 @@ def rows_of(collected):
 def share(dataset, context):
     """A dataset in memory that a spawned process can map too: what to hand to it."""
     arrays = [getattr(s, f.name) for s in (dataset.train, dataset.test) for f in fields(Split)]
-    size = sum(array.nbytes for array in arrays)
+    on_disk = [_mapping(array) for array in arrays]
+    size = sum(array.nbytes for array, kept in zip(arrays, on_disk, strict=True) if kept is None)
     try:
-        block = context.RawArray("B", size)
+        block = context.RawArray("B", max(1, size))
     except OSError as error:  # it is a file in memory, or in the folder for temporary files
         raise StorageError(
             f"cannot share the dataset's {size / 1e6:.0f} MB between processes: {error.strerror}; "
             "free some memory, or set TMPDIR to a folder with room"
         ) from None
-    handle = block, [array.shape for array in arrays], dataset.name, dataset.digest, dataset.source
-    for place, array in zip(_places(handle), arrays, strict=True):
-        place[...] = array
+    shapes = [array.shape for array in arrays]
+    handle = block, shapes, on_disk, dataset.name, dataset.digest, dataset.source
+    for place, array, kept in zip(_places(handle), arrays, on_disk, strict=True):
+        if kept is None:
+            place[...] = array
     return handle
+
+
+def _mapping(array):
+    """Where a mapped array lies: (file, offset); None for one in memory, and for a part of one."""
+    whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap)
+    return (array.filename, array.offset) if whole else None
 
 
 def shared(handle):
@@ -356,13 +366,16 @@ def shared(handle):
     arrays = list(_places(handle))
     for array in arrays:
         array.setflags(write=False)
-    return Dataset(handle[2], Split(*arrays[:2]), Split(*arrays[2:]), *handle[3:])
+    return Dataset(handle[3], Split(*arrays[:2]), Split(*arrays[2:]), *handle[4:])
 
 
 def _places(handle):
-    block, shapes, *_ = handle
+    block, shapes, on_disk, *_ = handle
     whole, start = np.frombuffer(block, np.uint8), 0
-    for shape in shapes:
+    for shape, kept in zip(shapes, on_disk, strict=True):
+        if kept:
+            yield np.memmap(kept[0], np.uint8, "r", kept[1], shape)
+            continue
         size = int(np.prod(shape))
         yield whole[start : start + size].reshape(shape)
         start += size
