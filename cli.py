@@ -889,6 +889,61 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, profile, path):
         write_aside(path, (json.dumps(result, indent=1) + "\n").encode())
 
 
+@cli.command()
+@click.option("--ranks", type=Numbers(), default=None,
+              help="Ranks to measure, such as 1,2,4.  [default: up to the cores]")  # fmt: skip
+@click.option("--batch-sizes", type=Numbers(), default="64,512,2048,8192", show_default=True,
+              help="Batch sizes, comma-separated.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True,
+              help="Epochs of each.")  # fmt: skip
+@options("dataset", "data_dir")
+@FIGURES
+def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
+    """Measure what more ranks bring, and project it.
+
+    An epoch in batches of several sizes on ranks of this machine, through MPI; a model is fitted
+    to it, and says what up to 1,024 ranks would need.
+    """
+    from minisgd import charts, plots, runs
+    from minisgd import scaling as scalings
+    from minisgd.data import load_dataset
+    from minisgd.doctor import commit, cores, processor
+    from minisgd.experiments import Kept
+    from minisgd.files import make_folder
+    from minisgd.measures.noise_scale import steps_to_target
+    from minisgd.train import Settings
+
+    here = cores()
+    ranks = sorted({1, *(ranks or (2**k for k in range(here.bit_length())))})
+    data = load_dataset(dataset, data_dir, log=_say)
+    N, jobs = len(data.train.labels), []
+    for R in ranks:
+        sizes = scalings.sizes_for(batch_sizes, R)
+        for b in sizes:
+            Settings(batch_size=b).check(N)
+        _say(f"{R} ranks: batches of {', '.join(map(str, sizes))}, {rounds} epochs each")
+        jobs.append(scalings.start(R, dataset, data_dir, sizes, rounds))
+    widest = max((job for job in jobs if job["ranks"] <= here), key=lambda job: job["ranks"])
+    model = scalings.fitted_to(jobs[0], widest, N)
+    rows = scalings.rows_of(jobs, model, N, batch_sizes)
+    steps = steps_to_target(Kept(out), N) if data.name == "mnist" else {}
+    epochs_to = {b: found[0] / -(-N // b) for b, found in steps.items()}
+    title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"
+    note, text = _not_mnist(data.name), scalings.describe(model, N, epochs_to)
+    lines = scalings.table(rows, model, N, here)
+    click.echo("\n".join(["", title, *([note] if note else []), "", *lines, ""]))
+    click.echo("\n".join(wrap(text, 100)))
+    make_folder(out)
+    runs.write_table(out / "scaling.csv", scalings.COLUMNS, rows)
+    made = {"title": title, "model": scalings.as_json(model), "text": text, "jobs": jobs}
+    made |= {"command": shlex.join(["python", *sys.argv]), "commit": commit()}
+    made |= {"machine": f"{here} cores of {processor()}", "versions": runs.versions()}
+    runs.write_json(out / "scaling.json", made)
+    panels = scalings.plots(rows, N, here, epochs_to)
+    png, svg = plots.save(charts.chart(panels, title, note), out, "scaling")
+    click.echo(f"\nfigure: {png} and {svg.name}; every number: {out / 'scaling.csv'}")
+
+
 def _say(line):
     click.echo(line, err=True)
 

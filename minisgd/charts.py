@@ -7,6 +7,7 @@ from textwrap import wrap
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from .plots import GREY, WIDTH
@@ -16,7 +17,10 @@ PALETTE = ("#1f4f98", "#e5646c", "#10432c", "#e8913f", "#7f4ad0", "#c93a9c", "#0
 
 @dataclass(frozen=True)
 class Curve:
-    """A line, or points where dash is none, with error bars or a band where there is an error."""
+    """A line, or points where dash is none, with error bars or a band where there is an error.
+
+    One without points stands in the legend alone.
+    """
 
     label: str
     x: tuple
@@ -99,6 +103,9 @@ def _draw(axes, plot, handles):
             if y is not None and isfinite(y) and (y > 0 or not plot.logy)
         ]
         if not points:
+            if curve.label and not curve.x:  # stands for others
+                look = {"color": curve.color, "linestyle": curve.dash, "linewidth": 1.5}
+                handles.setdefault(curve.label, Line2D([], [], **look))
             continue
         x, y, error = (np.array(values, float) for values in zip(*points, strict=True))
         style = {"color": curve.color, "linestyle": curve.dash or "none", "linewidth": 1.5}

@@ -42,6 +42,9 @@ class Alone:
     def join(self, z):
         """Fill z, of which every rank has filled its own columns, the rest being 0."""
 
+    def together(self):
+        """Wait for all ranks."""
+
     def tell(self, what):
         """As rank 0: say something to all others, who `hear` it."""
 
@@ -71,17 +74,22 @@ class Ranks:
         for lane in gs:
             self.sum[:P] += to_host(lane)
         self.sum[P:] = sum(float(loss) for loss, _ in told), sum(int(right) for _, right in told)
-        self._all_reduce(self.sum)
+        self.all_reduce(self.sum)
         with np.errstate(over="ignore"):  # what is too large for float32 is infinite there, too
             g[...] = module_of(g).asarray(self.sum[:P].astype(g.dtype))
         return module_of(g).asarray(self.sum[P]), int(self.sum[P + 1])
 
     def join(self, z):
         whole = np.ascontiguousarray(to_host(z))
-        self._all_reduce(whole)
+        self.all_reduce(whole)
         z[...] = module_of(z).asarray(whole)
 
-    def _all_reduce(self, array):
+    def together(self):
+        """Wait for all ranks."""
+        self.comm.Barrier()
+
+    def all_reduce(self, array):
+        """Put the sum over the ranks into the array of each."""
         began = perf_counter()
         self.comm.Allreduce(self.mpi.IN_PLACE, array)
         self.seconds += perf_counter() - began
