@@ -21,7 +21,7 @@ def one_blas_thread():
         yield
 
 
-@pytest.fixture(scope="session", params=["cpu", "cuda"])
+@pytest.fixture(scope="session", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request):
     """Every device there is; a test that takes it runs on each, and is skipped where none is."""
     if request.param == "cuda" and (problem := backend.cuda_problem()):
