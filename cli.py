@@ -544,6 +544,8 @@ def figures(workshop, which, seeds, reference, out):
 
 def _show_figure(out, experiment, rows, collected, note, theirs):
     """Draw an experiment's figure, beside it the one with the authors' lines, print its table."""
+    from statistics import median
+
     from minisgd import plots, summary
 
     figure = plots.report_figure(
@@ -553,7 +555,9 @@ def _show_figure(out, experiment, rows, collected, note, theirs):
     png, svg = plots.save(figure, out, name)
     click.echo("\n".join(["", experiment.title, *([note] if note else []), ""]))
     click.echo("\n".join(summary.table(collected)))
-    took = _clock(sum(row["seconds"] for row in rows))
+    # By the median: an epoch in which the machine slept, or was stopped, is counted as another.
+    times = [[record["seconds"] for record in records] for _, records, _ in collected]
+    took = _clock(sum(median(some) * len(some) for some in times))
     click.echo(f"\n{len(collected)} runs, {took} of training one after the other")
     click.echo(f"figure: {png} and {svg.name}; every epoch: {out / experiment.name}.csv")
 
