@@ -190,20 +190,20 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **re
         threads = threads or max(1, cores() // ranks.local)
         settings = Settings(batch_size=batch_size, seed=seed, **rest)
         if ranks.rank:
-            _follow(ranks, threads, device)
+            _follow(ranks, threads)
         else:
             _answer(settings, (batch_size,), (seed,), None, threads, device, dataset, data_dir,
                     out, fresh, ranks)  # fmt: skip
 
 
-def _follow(ranks, threads, device):
+def _follow(ranks, threads):
     """What the ranks but the first do: their part of every batch, in silence."""
     from minisgd import sweep
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
     from minisgd.errors import UserError
 
-    name, digest, data_dir = ranks.hear()
+    name, digest, data_dir, device = ranks.hear()
     data = load_dataset(name, data_dir, log=lambda line: None)
     if data.digest != digest:
         raise UserError(f"{data.name} is not the same here as at rank 0: give --data-dir")
@@ -225,7 +225,8 @@ def sweep(batch_sizes, seeds, jobs, scheduler, threads, device, dataset, data_di
 
     if scheduler and jobs:
         raise click.UsageError(OWN_WORKERS)
-    settings, threads, device = Settings(**rest), threads or 1, resolve_device(device)
+    settings, threads = Settings(**rest), threads or 1
+    device = device if scheduler else resolve_device(device)  # of the workers, where there are any
     jobs = jobs or _side_by_side(threads, device)
     with cluster(scheduler) as elsewhere:
         _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh,
@@ -251,12 +252,12 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
 
     question = sweeps.Question(settings, batch_sizes, seeds)
     question.cells()  # a batch size or seed that makes no sense is refused before anything is done
-    device = resolve_device(device)
+    device = device if elsewhere else resolve_device(device)
     data = load_dataset(dataset, data_dir, log=_say)
     for cell in question.cells():
         cell.check(len(data.train.labels))
     if ranks:
-        ranks.tell((data.name, data.digest, data_dir))
+        ranks.tell((data.name, data.digest, data_dir, device))
     if out is None:
         name = sweeps.default_name(settings, data.name)
         alone = f"train-{name}-b{batch_sizes[0]}-seed{seeds[0]}"
@@ -414,7 +415,8 @@ class _Workshop:
 
         self.work, self.dataset, self.data_dir = work, dataset, data_dir
         self.scheduler = scheduler
-        self.threads, self.device, self.found = threads or 1, resolve_device(device), None
+        self.threads, self.found = threads or 1, None
+        self.device = device if scheduler else resolve_device(device)
         self.jobs = jobs or _side_by_side(self.threads, self.device)
 
     def data(self):
@@ -919,6 +921,8 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
 
     here = cores()
     ranks = sorted({1, *(ranks or (2**k for k in range(here.bit_length())))})
+    if not any(2 <= R <= here for R in ranks):
+        raise click.UsageError(f"--ranks must name a number from 2 to that of the cores, {here}")
     data = load_dataset(dataset, data_dir, log=_say)
     N, jobs = len(data.train.labels), []
     for R in ranks:

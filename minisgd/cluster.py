@@ -10,8 +10,10 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import ExitStack, contextmanager, nullcontext
 
 from . import runs
+from .backend import resolve_device
 from .errors import SettingError, UserError
-from .files import locked, make_folder
+from .files import StorageError, locked, make_folder
+from .ranks import world
 from .sweep import TRIES
 from .train import train
 
@@ -45,7 +47,7 @@ def cluster(scheduler=None):
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"no scheduler answers at {scheduler} ({str(error).splitlines()[0]}): "
+            f"no scheduler answers at {scheduler} ({' '.join(str(error).split())}): "
             "start one with `dask scheduler`, and name it as it prints, tcp://HOST:8786"
         ) from None
     with client:
@@ -63,6 +65,10 @@ def cluster(scheduler=None):
 
 def _mpi():
     if "mpi4py.futures" not in sys.modules:
+        if world().size > 1:
+            raise SettingError(
+                "many runs over MPI are started by mpiexec -n 4 python -m mpi4py.futures cli.py"
+            )
         return nullcontext()
     from mpi4py import MPI
     from mpi4py.futures import MPIPoolExecutor
@@ -85,20 +91,31 @@ def run_cells(elsewhere, out, cells, dataset, device, threads, on_epoch=None, lo
     Raises:  UserError at once where no run could go on
     """
     waiting, tries, failures, running = list(cells), {}, {}, {}
-    handle = elsewhere.hand_over(dataset)
+    handle = _handed(elsewhere, dataset)
     try:
         while waiting or running:
             while waiting and (elsewhere.jobs is None or len(running) < elsewhere.jobs):
                 settings, held = waiting.pop(0), ExitStack()
                 folder = runs.RunFolder(out, settings, dataset.digest)
                 make_folder(folder.path, parents=False)
-                held.enter_context(locked(folder.path))
-                records, state = folder.resume(log)
+                try:
+                    held.enter_context(locked(folder.path, wait=10.0))
+                    records, state = folder.resume(log)
+                    if records and runs.is_last(records[-1], settings):
+                        held.close()
+                        continue
+                except StorageError:
+                    held.close()
+                    raise
+                except UserError as error:  # costs its own run
+                    held.close()
+                    failures[settings] = str(error)
+                    continue
                 tries[settings] = tries.get(settings, 0) + 1
                 given = settings, handle, device, threads, state
                 future = elsewhere.executor.submit(whole_run, *given)
                 running[future] = settings, folder, records, held
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in running and wait(running, return_when=FIRST_COMPLETED).done:
                 settings, folder, records, held = running.pop(future)
                 with held:
                     said, worth = _kept(future, folder, records)
@@ -107,15 +124,27 @@ def run_cells(elsewhere, out, cells, dataset, device, threads, on_epoch=None, lo
                         on_epoch and on_epoch(settings, record)
                 elif worth and tries[settings] < TRIES:
                     log(f"{runs.run_name(settings)}: {said}; it is tried once more")
-                    handle = elsewhere.hand_over(dataset)  # it may be lost with its worker
+                    handle = _handed(elsewhere, dataset)  # they may be lost with their worker
                     waiting.insert(0, settings)
                 else:
                     failures[settings] = said
     finally:
-        for future, (_, _, _, held) in running.items():
-            future.cancel()
-            held.close()
+        for future, (_, folder, records, held) in running.items():
+            with held:
+                if future.done() and not future.cancelled():  # came back while all was ended
+                    _kept(future, folder, records)
+                future.cancel()
     return failures
+
+
+def _handed(elsewhere, dataset):
+    try:
+        return elsewhere.hand_over(dataset)
+    except Exception as error:
+        raise UserError(
+            f"the images cannot be given to the workers ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}): are any left? The same command goes on"
+        ) from None
 
 
 def _kept(future, folder, records):
@@ -139,7 +168,7 @@ def whole_run(settings, dataset, device, threads, state):
     """A worker's part: (records, state at the end) of what is missing of one run."""
     from threadpoolctl import threadpool_limits
 
-    records = []
+    records, device = [], resolve_device(device)  # the worker's, not the asker's
     with threadpool_limits(1, user_api="blas"):
         for record, after in train(settings, dataset, device, threads, state=state):
             records.append(record)

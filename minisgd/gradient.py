@@ -47,6 +47,17 @@ def cut(N, parts):
     return [(N * k // parts, N * (k + 1) // parts) for k in range(parts)]
 
 
+def dealt(N, lanes, rank, ranks, most=LANES):
+    """Bounds of the lanes of one of the ranks, none of them empty.
+
+    Those of all ranks together depend on N alone, as long as there are no more ranks than a network
+    has lanes, `most`; more ranks have a lane each.
+    """
+    lanes = ranks if ranks > most else min(most, lanes)
+    first, last = rank * lanes // ranks, (rank + 1) * lanes // ranks
+    return [(lo, hi) for lo, hi in cut(N, lanes)[first:last] if lo < hi]
+
+
 class Lanes:
     """A network's copies, the threads that drive them, and the sum over them.
 
@@ -111,14 +122,8 @@ class Lanes:
         return work(*given)
 
     def _mine(self, N, lanes):
-        """Bounds of this rank's lanes: those of all ranks together depend on N alone, as long as
-        there are no more ranks than lanes.
-        """
-        lanes = min(len(self.networks), lanes)
-        if self.ranks.size > len(self.networks):
-            lanes = self.ranks.size
-        first, last = cut(lanes, self.ranks.size)[self.ranks.rank]
-        return cut(N, lanes)[first:last]
+        """Bounds of this rank's lanes."""
+        return dealt(N, lanes, self.ranks.rank, self.ranks.size, len(self.networks))
 
     def forward(self, x, z):
         """Fill z with the logits of all the images of x.

@@ -4,13 +4,16 @@ Unpacked files stay on the disk: the system brings in what a batch asks for, so 
 may be larger than the memory. Packed ones are read whole, up to idx.MOST_BYTES.
 """
 
+import gzip
 import hashlib
+import math
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from .idx import GZIP, MOST_BYTES, DataError, read_digested
+from .idx import GZIP, MOST_BYTES, DataError
 
 BLOCK = 1 << 23  # bytes that are read at a time
 BYTE, INT = 8, 12  # IDX's words for the kinds of numbers that are read: uint8, int32 (QMNIST)
@@ -47,39 +50,41 @@ def map_idx(path):
     Shapes:  of int32 (N, 8), QMNIST's labels, the first column, the class: uint8 (N,)
     Raises:  DataError naming the path
     """
+    total = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as raw:
+            packed = raw.read(2) == GZIP
+            raw.seek(0)
+            file = gzip.GzipFile(fileobj=raw) if packed else raw
             head = file.read(4)
-            if head[:2] == GZIP:
-                return _unpacked(path)
             if head[:2] != b"\0\0" or len(head) != 4 or head[2] not in (BYTE, INT):
                 raise DataError(f"{path} is no IDX file: it begins {head.hex(' ') or 'nowhere'}")
             dtype = np.dtype(np.uint8 if head[2] == BYTE else ">i4")
-            shape = tuple(int.from_bytes(file.read(4), "big") for _ in range(head[3]))
-            start, wanted = file.tell(), dtype.itemsize * int(np.prod(shape, dtype=object))
-            size = path.stat().st_size - start
-            if size != wanted or not wanted:
-                raise DataError(f"{path} holds {size:,} bytes where {shape} wants {wanted:,}")
-            file.seek(0)
-            total = hashlib.sha256()
-            while block := file.read(BLOCK):
+            sizes = file.read(4 * head[3])
+            shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
+            wanted = dtype.itemsize * math.prod(shape)
+            if packed and wanted > MOST_BYTES:
+                raise DataError(
+                    f"{path} unpacks to {wanted:,} bytes, more than the {MOST_BYTES:,} that are "
+                    f"read; unpacked it is mapped: gunzip {path.name}"
+                )
+            total.update(head + sizes)
+            start, size, kept = 4 + len(sizes), 0, []
+            while (block := file.read(BLOCK)) and size <= wanted:
+                size += len(block)
                 total.update(block)
-    except OSError as why:
-        raise DataError(f"{path} cannot be read ({why.strerror})") from why
-    array = np.memmap(path, dtype, "r", start, shape)
+                kept += [block] if packed else []
+    except (OSError, EOFError, zlib.error) as why:
+        raise DataError(f"{path} cannot be read ({' '.join(str(why).split())})") from why
+    if size != wanted or not wanted:
+        raise DataError(f"{path} holds {size:,} bytes where {shape} wants {wanted:,}")
+    if packed:
+        array = np.frombuffer(b"".join(kept), dtype).reshape(shape)
+    else:
+        array = np.memmap(path, dtype, "r", start, shape)
     if head[2] == INT:
         array = _classes(array, path)
     return array, total.hexdigest()
-
-
-def _unpacked(path):
-    try:
-        return read_digested(path)
-    except DataError as why:
-        raise DataError(
-            f"{why}; packed files are read up to {MOST_BYTES:,} bytes of images or labels, "
-            f"unpacked ones are mapped: gunzip {path.name}"
-        ) from None
 
 
 def _classes(array, path):

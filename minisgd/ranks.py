@@ -13,6 +13,7 @@ ranks give the same bits. More ranks cut a batch into more lanes, and the last b
 
 import os
 import sys
+import time
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -23,6 +24,8 @@ from .errors import SettingError, UserError
 
 # How MPI's starters tell a process how many they are: MPICH and Intel, Open MPI, Slurm's PMIx.
 STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE"
+
+PARTING = 0.5  # seconds between the last words and the end of all: mpiexec is still reading them
 
 
 class Alone:
@@ -118,6 +121,7 @@ class Ranks:
                 print(f"Error: {said} (rank {self.rank} of {self.size})", file=sys.stderr)
             sys.stdout.flush()
             sys.stderr.flush()
+            time.sleep(PARTING)
             self.comm.Abort(code)
 
 
@@ -126,13 +130,21 @@ def world():
 
     Raises:  SettingError if MPI did, and mpi4py is not there or finds no MPI
     """
-    if "mpi4py" not in sys.modules and not any(int(os.environ.get(n, 1)) > 1 for n in STARTED):
+    started = any(name in os.environ for name in STARTED)
+    if not started and "mpi4py" not in sys.modules:
         return Alone()
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # the latter: there is no MPI library
         raise SettingError(
-            f"started by mpiexec, but mpi4py cannot be used ({str(error).splitlines()[0]}): "
+            f"started by mpiexec, but mpi4py cannot be used ({' '.join(str(error).split())}): "
             'python -m pip install -e ".[mpi]"'
         ) from None
+    if not started and MPI.COMM_WORLD.Get_size() == 1:
+        return Alone()  # it was only imported
+    if "mpi4py.futures" in sys.modules:
+        raise SettingError(
+            "mpi4py.futures is for sweeps: one run over many ranks is started by "
+            "mpiexec -n 4 python -m mpi4py cli.py train"
+        )
     return Ranks(MPI)

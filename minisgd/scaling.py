@@ -2,12 +2,14 @@
 
 An epoch of N images in batches of b on R ranks is U = N/b updates, each of
 
-    t(b, R) = c b/R + o + a(R)           compute, what every update costs anyway, the all-reduce
+    t(b, R) = c b/R + o + a(R)            compute, what every update costs anyway, the all-reduce
     a(R) = 2 log2(R) α + 2 (1 - 1/R) β n  of n bytes: latency α a message, β a byte (Rabenseifner)
 
-c and o are fitted to epochs measured on one rank, α and β to all-reduces measured on as many ranks
-as there are cores. What the model says of more ranks is a projection: the same processor and the
-same wires for each of them.
+where b/R is the share of the rank that has most: up to four ranks share four lanes, and three are
+no faster than two. c and o are fitted to epochs measured on one rank, α and β to all-reduces
+measured on as many ranks as there are cores. What the model says of more ranks is a projection: the
+same processor and the same wires for each of them. A measured all-reduce holds the waiting for the
+slowest rank, the model's does not.
 
 This module is also what the ranks run: `mpiexec -n R python -m mpi4py -m minisgd.scaling '{...}'`.
 """
@@ -18,6 +20,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from math import ceil, log2
 from pathlib import Path
 from statistics import median
@@ -28,6 +31,7 @@ import numpy as np
 from .charts import Curve, Plot
 from .data import epoch_order, load_dataset
 from .errors import SettingError, UserError
+from .gradient import LANES, dealt, lanes_for
 from .lenet import LeNet5, P
 from .plots import batch_color
 from .ranks import world
@@ -56,11 +60,20 @@ class Model:
         return 2 * log2(ranks) * self.alpha + 2 * (1 - 1 / ranks) * self.beta * size
 
     def epoch(self, N, batch_size, ranks):
-        """Seconds of an epoch; the slowest rank has the one image more."""
+        """Seconds of an epoch: everybody waits for the rank whose lanes are the longest."""
         whole, rest = divmod(N, batch_size)
-        batches = [batch_size] * whole + [rest] * (rest > 0)
-        compute = self.c * sum(ceil(b / ranks) for b in batches)
-        return compute + len(batches) * (self.o + self.all_reduce(ranks))
+        compute = self.c * (
+            whole * longest(batch_size, ranks) + (longest(rest, ranks) if rest else 0)
+        )
+        return compute + ceil(N / batch_size) * (self.o + self.all_reduce(ranks))
+
+
+def longest(B, ranks):
+    """Images of a batch of B on the rank that has most: lanes are dealt whole (gradient.dealt)."""
+    lanes = lanes_for(B)
+    if ranks > LANES:
+        return ceil(B / ranks)
+    return max(sum(hi - lo for lo, hi in dealt(B, lanes, rank, ranks)) for rank in range(ranks))
 
 
 def sizes_for(batch_sizes, ranks):
@@ -86,10 +99,16 @@ def fitted(epochs, messages, N, ranks):
 
 def fitted_to(one, widest, N):
     """The Model of two jobs, as `measure` found them: on one rank, and on as many as cores."""
+    if not widest["messages"]:
+        raise SettingError(
+            "no all-reduce was measured: --ranks must name a number from 2 to that of the cores"
+        )
     times = {}
     for b, took, _ in one["epochs"]:
         times.setdefault(b, []).append(took)
     epochs = {b: median(some) for b, some in times.items()}
+    if len(epochs) < 2:
+        raise SettingError("a model needs epochs of two batch sizes: give more --batch-sizes")
     return fitted(epochs, dict(widest["messages"]), N, widest["ranks"])
 
 
@@ -151,11 +170,7 @@ def start(ranks, dataset, data_dir, batch_sizes, rounds):
     """
     beside = Path(sys.executable).with_name("mpiexec")
     mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
-    try:
-        import mpi4py  # noqa: F401
-    except ImportError:
-        mpiexec = None
-    if mpiexec is None:
+    if mpiexec is None or find_spec("mpi4py") is None:
         raise SettingError('scaling needs MPI: python -m pip install -e ".[mpi]"')
     asked = {"dataset": dataset, "data_dir": data_dir and str(data_dir)}
     asked |= {"batch_sizes": list(batch_sizes), "rounds": rounds}
@@ -167,8 +182,9 @@ def start(ranks, dataset, data_dir, batch_sizes, rounds):
         env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     if done.returncode:
-        last = [line for line in done.stderr.splitlines() if line.strip()][:1]
-        raise UserError(f"{ranks} ranks could not be measured: {''.join(last) or done.returncode}")
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        said = [line for line in lines if line.startswith("Error")] or lines[-1:]
+        raise UserError(f"{ranks} ranks could not be measured: {''.join(said[:1])}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -265,7 +281,7 @@ def plots(rows, N, cores, epochs_to):
         Plot(f"weak scaling: {EACH} images a rank, b = {EACH} R", "ranks", "s an epoch",
              (weak([r for r in far if r["kind"] == "weak"], "", dash="--"),
               weak(measured, f"b = {EACH} R, measured", marker="o", dash="")), True, True),
-        Plot("time in the all-reduce", "ranks", "share",
+        Plot("in the all-reduce, measured with the waiting", "ranks", "share",
              both(lambda r: r["all_reduce"] / r["seconds"]), True, False, (-0.02, 1.02)),
         Plot("seconds to 97 % of the test images", "ranks", "s",
              both(lambda r: r["seconds"] * epochs_to[r["batch_size"]], reached), True, True),

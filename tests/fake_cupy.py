@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-API = json.loads(Path(__file__).with_name("cupy_api.json").read_text(encoding="utf-8"))["names"]
+LIST = json.loads(Path(__file__).with_name("cupy_api.json").read_text(encoding="utf-8"))
+API, VERSION = LIST["names"], LIST["cupy"]
+# How many there are is known on the device alone: a wait, too.
+COUNTED = "nonzero", "argwhere", "flatnonzero", "unique", "compress", "extract"
 
 waits = 0  # times that the host asked for what is on the device
 MIXED = "Unsupported type <class 'numpy.ndarray'>"
@@ -58,6 +61,8 @@ def _outside(thing):
 
 def _call(name, function, arguments, keywords):
     _known(name, keywords)
+    if name.split(".")[-1] in COUNTED:
+        _wait()
     result = function(*_inside(arguments), **{k: _inside(v) for k, v in keywords.items()})
     out = keywords.get("out")
     return out if out is not None else _outside(result)

@@ -104,6 +104,40 @@ def test_what_was_begun_here_goes_on_there(small_data, tmp_path, here):
     assert records(tmp_path, small_data) == here
 
 
+def test_a_run_whose_folder_is_anothers_costs_itself_alone(small_data, tmp_path):
+    folder = runs.RunFolder(tmp_path, CELLS[1], small_data.digest)
+    other = runs.RunFolder(tmp_path, CELLS[1], "another set of images")
+    folder.path.mkdir()
+    other.resume(len)
+    other.save(*cluster.whole_run(replace(CELLS[1], epochs=1), small_data, "cpu", 1, None))
+    there = cluster.Cluster(Unreliable(), lambda dataset: dataset, None)
+    failed = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
+    assert list(failed) == [CELLS[1]] and "belongs to another run" in failed[CELLS[1]]
+    assert runs.RunFolder(tmp_path, CELLS[2], small_data.digest).finished()
+    again = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
+    assert list(again) == [CELLS[1]]  # and its lock had been given back
+
+
+def test_a_run_that_diverged_is_over(small_data, tmp_path):
+    settings, executor = Settings(100, lr=1e9, epochs=5), Unreliable()
+    there = cluster.Cluster(executor, lambda dataset: dataset, None)
+    folder = runs.RunFolder(tmp_path, settings, small_data.digest)
+    for _ in range(2):
+        assert sweep.run_cells(tmp_path, [settings], small_data, log=len, elsewhere=there) == {}
+        assert [record["status"] for record in folder.records()] == ["diverged"]
+        folder.lines.write_bytes(b"")  # as if killed between the checkpoint and its line
+    assert len(executor.calls) == 1
+
+
+def test_images_that_reach_nobody_are_told(small_data, tmp_path):
+    def hand_over(dataset):
+        raise TimeoutError("No valid workers found")
+
+    there = cluster.Cluster(Unreliable(), hand_over, None)
+    with pytest.raises(UserError, match=r"cannot be given to the workers .*No valid workers"):
+        sweep.run_cells(tmp_path, CELLS, small_data, elsewhere=there)
+
+
 def test_a_folder_that_is_gone_ends_it_at_once(small_data, tmp_path):
     executor = Unreliable()
     there = cluster.Cluster(executor, lambda dataset: dataset, None)

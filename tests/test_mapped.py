@@ -90,6 +90,28 @@ def test_qmnists_labels_are_the_first_of_eight_columns(tmp_path, small_data):
     assert np.array_equal(found.test.labels, test_labels)
 
 
+def test_qmnist_as_it_is_distributed_is_packed(tmp_path, small_data):
+    images, labels, test_images, test_labels = arrays_of(small_data)
+    pairs = zip(QMNIST, (images, labels, test_images, test_labels), strict=True)
+    for name, array in pairs:
+        if "labels" in name:
+            write_int(tmp_path / name, np.column_stack([array] * 8))
+        else:
+            write_idx(tmp_path / name, array)
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+        (tmp_path / name).unlink()
+    found = load_dataset("idx", tmp_path)
+    assert all(map(np.array_equal, arrays_of(found), arrays_of(small_data)))
+
+
+def test_what_unpacks_to_too_much_is_to_be_unpacked(folder):
+    head = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (240_000, 28, 28))
+    (folder / f"{EMNIST[0]}.gz").write_bytes(gzip.compress(head))
+    (folder / EMNIST[0]).unlink()
+    with pytest.raises(DataError, match=r"unpacks to 188,160,000 bytes.*gunzip emnist"):
+        load_dataset("idx", folder)
+
+
 def test_workers_map_the_same_files_and_nothing_is_copied(folder):
     found = load_dataset("idx", folder)
     handle = sweep.share(found, multiprocessing.get_context("spawn"))
@@ -118,7 +140,7 @@ def test_workers_map_the_same_files_and_nothing_is_copied(folder):
         ),
         (
             lambda f: (f / EMNIST[0]).write_bytes((f / EMNIST[0]).read_bytes() + b"x"),
-            r"holds 501,761 bytes",
+            r"holds 501,761 bytes where",
         ),
         (lambda f: write_idx(f / EMNIST[1], np.full(640, 10, np.uint8)), r"labels .* up to 10"),
         (lambda f: write_idx(f / EMNIST[1], np.zeros(639, np.uint8)), r"\(639,\)"),
@@ -126,7 +148,7 @@ def test_workers_map_the_same_files_and_nothing_is_copied(folder):
             lambda f: (f / EMNIST[0]).write_bytes(b"\0\0\x08\x03" + b"\xff" * 12),
             r"holds 0 bytes where",
         ),
-        (lambda f: (f / EMNIST[0]).write_bytes(b"\x1f\x8bxx"), r"gunzip"),
+        (lambda f: (f / EMNIST[0]).write_bytes(b"\x1f\x8bxx"), r"cannot be read"),
     ],
 )
 def test_what_is_amiss_is_said(folder, damage, said):

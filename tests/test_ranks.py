@@ -19,10 +19,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def why_no_mpi():
-    try:
-        from mpi4py import MPI  # noqa: F401
-    except (ImportError, RuntimeError) as error:
-        return f"mpi4py cannot be used: {str(error).splitlines()[0]}"
+    # Asked elsewhere: where MPI is loaded once, it stays.
+    script = "from mpi4py import MPI"
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    if asked.returncode:
+        return f"mpi4py cannot be used: {asked.stderr.splitlines()[-1]}"
     return None if starter() else "there is no mpiexec"
 
 
@@ -34,11 +35,12 @@ def starter():
 needs_mpi = pytest.mark.skipif(why_no_mpi() is not None, reason=str(why_no_mpi()))
 
 
-def start(ranks, folder, *more, runner=("-m", "mpi4py")):
-    command = [starter(), "-n", str(ranks), sys.executable, *runner, ROOT / "cli.py", "train"]
+def start(ranks, folder, *more, runner=("-m", "mpi4py"), command="train", program=ROOT / "cli.py"):
+    command = [starter(), "-n", str(ranks), sys.executable, *runner, program, command]
     command += ["--dataset", "glyphs", "--data-dir", folder, "--threads", "1", *more]
     # Open MPI wants to be asked twice by root, and for more ranks than cores.
     more = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    more |= {"PYTHONPATH": str(ROOT)}
     more |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
     return subprocess.Popen(
         [str(part) for part in command], cwd=ROOT, text=True, start_new_session=True,
@@ -117,6 +119,58 @@ def test_every_rank_refuses_what_makes_no_sense(small_mnist, tmp_path):
     assert code == 2 and "larger than the training set" in err and "Traceback" not in err
 
 
+PLANTED = """
+import sys
+from minisgd import optim, train
+from minisgd.ranks import world
+
+step, made = train.sgd_step, []
+
+def wrong(*given):
+    made.append(1)
+    if world().rank == 1 and len(made) == 5:
+        raise ValueError("planted in the fifth update")
+    step(*given)
+
+train.sgd_step = wrong
+sys.argv = ["cli.py", *sys.argv[1:]]
+from cli import cli
+cli()
+"""
+
+
+@needs_mpi
+def test_a_rank_that_fails_within_an_epoch_ends_the_job_with_its_reason(small_mnist, tmp_path):
+    (tmp_path / "planted.py").write_text(PLANTED)
+    for k in range(3):
+        job = start(3, small_mnist, "--batch-size", 64, "--out", tmp_path / f"o{k}",
+                    program=tmp_path / "planted.py")  # fmt: skip
+        code, _out, err = finished(job)
+        assert code == 1 and "planted in the fifth update (rank 1 of 3)" in err, err
+        assert "Traceback" not in err
+
+
+@needs_mpi
+def test_a_run_and_a_sweep_are_not_taken_for_one_another(small_mnist, tmp_path):
+    given = "--batch-size", 64, "--epochs", 1, "--out", tmp_path / "o"
+    code, _out, err = finished(start(3, small_mnist, *given, runner=("-m", "mpi4py.futures")))
+    assert code != 0 and "mpi4py.futures is for sweeps" in err
+    job = start(2, small_mnist, "--epochs", 1, "--out", tmp_path / "o", command="sweep")
+    code, _out, err = finished(job)
+    assert code != 0 and "python -m mpi4py.futures cli.py" in err and "in use" not in err
+
+
+@needs_mpi
+def test_mpi_that_is_only_imported_starts_nothing(small_mnist, tmp_path):
+    script = (
+        "import mpi4py.MPI; from minisgd.ranks import Alone, world; print(type(world()) is Alone)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
+
+
 @needs_mpi
 def test_a_rank_that_is_killed_ends_the_job(small_mnist, tmp_path):
     job = start(3, small_mnist, "--batch-size", 64, "--epochs", 10_000, "--out", tmp_path / "o")
@@ -185,7 +239,9 @@ def test_any_number_of_ranks_sums_to_the_gradient_of_the_batch(small_data, size,
     sums, told = 0, []
     for rank in range(size):
         ranks = Pretended(rank, size)
-        LeNet5(0, ranks=ranks).gradient(x, y)
+        model = LeNet5(0, ranks=ranks)
+        model.gradient(small_data.train.images[:300], small_data.train.labels[:300])  # another
+        model.gradient(x, y)
         sums, told = sums + ranks.sent[0], [*told, *ranks.sent[1]]
     assert np.abs(sums - whole.g).max() <= 1e-6 * np.abs(whole.g).max()
     assert sum(loss for loss, _ in told) == pytest.approx(loss, rel=1e-6)
