@@ -140,7 +140,7 @@ def world():
             f"started by mpiexec, but mpi4py cannot be used ({' '.join(str(error).split())}): "
             'python -m pip install -e ".[mpi]"'
         ) from None
-    if not started and MPI.COMM_WORLD.Get_size() == 1:
+    if not started and (not MPI.Is_initialized() or MPI.COMM_WORLD.Get_size() == 1):
         return Alone()  # it was only imported
     if "mpi4py.futures" in sys.modules:
         raise SettingError(

@@ -484,7 +484,14 @@ SMALL = {
     "covariance": {"sizes": (64, 256), "draws": 4, "epochs": (0,)},
     "equivalence": {"ks": (2, 8), "epochs": (0, 1), "draws": 2, "probe": 100},
     "effective-rate": {"updates": 6, "draws": 2, "epochs": (0,), "batch_size": 64, "probe": 100},
-    "curvature": {"sizes": (256,), "epochs": 2, "points": 2, "subset": 50, "probe": 50},
+    "curvature": {
+        "sizes": (256,),
+        "epochs": 2,
+        "points": 2,
+        "subset": 50,
+        "probe": 50,
+        "clipped": (),
+    },
     "noise-scale": {"updates": (0, 5), "draws": 3, "large": 256},
     "sharpness": {"subset": 60, "hessian": 30, "subspaces": 2, "epochs": 1, "large": 256},
 }
@@ -585,7 +592,7 @@ def test_gradcheck_prints_a_line_a_tensor_and_fails_when_a_gradient_is_wrong(cal
         def __str__(self):
             return "conv1.W is wrong"
 
-    monkeypatch.setattr(gradcheck, "check_all", lambda seed: [Wrong()])
+    monkeypatch.setattr(gradcheck, "check_all", lambda seed, device: [Wrong()])
     failed = call("gradcheck", code=1)
     assert "conv1.W is wrong" in failed.stdout and "1 gradients are wrong" in failed.stderr
 

@@ -161,14 +161,14 @@ def test_a_run_and_a_sweep_are_not_taken_for_one_another(small_mnist, tmp_path):
 
 
 @needs_mpi
-def test_mpi_that_is_only_imported_starts_nothing(small_mnist, tmp_path):
-    script = (
-        "import mpi4py.MPI; from minisgd.ranks import Alone, world; print(type(world()) is Alone)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "True\n"
+def test_mpi_that_is_only_imported_starts_nothing():
+    imported = ["import mpi4py.MPI", "import minisgd.doctor; list(minisgd.doctor.examine())"]
+    script = "from minisgd.ranks import Alone, world; print(type(world()) is Alone)"
+    for first in imported:
+        done = subprocess.run(
+            [sys.executable, "-c", f"{first}\n{script}"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 @needs_mpi
