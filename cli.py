@@ -921,8 +921,7 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
 
     here = cores()
     ranks = sorted({1, *(ranks or (2**k for k in range(here.bit_length())))})
-    if not any(2 <= R <= here for R in ranks):
-        raise click.UsageError(f"--ranks must name a number from 2 to that of the cores, {here}")
+    scalings.check(ranks, batch_sizes, here)
     data = load_dataset(dataset, data_dir, log=_say)
     N, jobs = len(data.train.labels), []
     for R in ranks:
@@ -943,7 +942,7 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
     click.echo("\n".join(wrap(text, 100)))
     make_folder(out)
     runs.write_table(out / "scaling.csv", scalings.COLUMNS, rows)
-    made = {"title": title, "model": scalings.as_json(model), "text": text, "jobs": jobs}
+    made = {"title": title, "model": vars(model), "text": text, "jobs": jobs}
     made |= {"command": shlex.join(["python", *sys.argv]), "commit": commit()}
     made |= {"machine": f"{here} cores of {processor()}", "versions": runs.versions()}
     runs.write_json(out / "scaling.json", made)

@@ -22,6 +22,7 @@ from .idx import (
     GZIP,
     DataError,
     digest_of,
+    map_idx,
     read_digested,
     read_idx,
     write_idx,
@@ -296,13 +297,11 @@ def _download(name, folder, log, known, patience):
 
 
 def _load_mapped(folder):
-    from . import mapped
+    from .own_files import find_files
 
-    found = [mapped.map_idx(path) for path in mapped.find_files(folder)]
-    total = hashlib.sha256("".join(digest for _, digest in found).encode())
-    return _dataset(
-        "idx", [array for array, _ in found], f"mapped from {folder}", total.hexdigest()
-    )
+    arrays, digests = zip(*map(map_idx, find_files(folder)), strict=True)
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return _dataset("idx", arrays, f"mapped from {folder}", digest)
 
 
 # ---- the built-in digits

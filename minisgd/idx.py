@@ -1,6 +1,7 @@
-"""IDX files: LeCun's format of a header and bytes, read with suspicion and written whole.
+"""IDX files: LeCun's format of a header and numbers, read or mapped with suspicion, written whole.
 
-Whatever the bytes are, reading ends in an array or in a DataError, and in bounded memory.
+Whatever the bytes are, reading ends in an array or in a DataError, and in bounded memory. What is
+mapped stays on the disk: the system brings in what is asked for.
 """
 
 import gzip
@@ -9,6 +10,7 @@ import io
 import math
 import os
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,7 +18,10 @@ from .errors import UserError
 from .files import write_aside
 
 GZIP = b"\x1f\x8b"
-MOST_BYTES = 1 << 27  # unpacked; the largest file known is 47 MB
+MOST_BYTES = 1 << 27  # that are read, unpacked; the largest published file is 47 MB
+BLOCK = 1 << 23  # bytes that a digest takes at a time
+BYTE, INT = 8, 12  # the format's words for uint8, and for int32 (QMNIST's labels)
+DTYPES = {BYTE: np.dtype(np.uint8), INT: np.dtype(">i4")}
 
 
 class DataError(UserError):
@@ -54,36 +59,89 @@ def write_idx(path, array):
 
 def read_digested(path):
     """An IDX file as (read-only array, SHA-256 of its unpacked bytes)."""
+    with _opened(path) as (stream, _):
+        array = _read(stream, path, *_shape(stream, path, BYTE))
+    return array, digest_of(array)
+
+
+def map_idx(path):
+    """An IDX file as (read-only array, SHA-256 of its unpacked bytes): mapped if it is not packed.
+
+    Shapes:  int32 (N, 8) is QMNIST's labels, of which the first column is the class: uint8 (N,)
+    Raises:  DataError naming the path
+    """
+    with _opened(path) as (stream, packed):
+        shape, kind = _shape(stream, path, BYTE, INT)
+        if packed and _promised(shape, kind) > MOST_BYTES:
+            raise DataError(
+                f"{path} unpacks to {_promised(shape, kind):,} bytes, more than the {MOST_BYTES:,} "
+                f"that are read; unpacked it is mapped: gunzip {os.path.basename(path)}"
+            )
+        if packed:
+            array = _read(stream, path, shape, kind)
+        else:
+            start = stream.tell()
+            promised, there = _promised(shape, kind), os.path.getsize(path) - start
+            if promised != there or not promised:
+                raise DataError(f"{path} holds {there:,} bytes where {shape} wants {promised:,}")
+            array = np.memmap(path, DTYPES[kind], "r", start, shape)
+        stream.seek(0)
+        total = hashlib.sha256()
+        while block := stream.read(BLOCK):
+            total.update(block)
+    if kind == INT:
+        array = _classes(array, path)
+    return array, total.hexdigest()
+
+
+@contextmanager
+def _opened(path):
+    """(stream of the unpacked bytes, whether they are packed); what goes wrong is a DataError."""
     try:
         if not os.path.isfile(path):
             raise DataError(f"{path} is not a file")
         with open(path, "rb") as raw:
             packed = raw.read(2) == GZIP
             raw.seek(0)
-            array = _parse(gzip.GzipFile(fileobj=raw) if packed else raw, path)
+            yield gzip.GzipFile(fileobj=raw) if packed else raw, packed
     except EOFError:
         raise DataError(f"{path} is truncated") from None
     except (OSError, zlib.error, MemoryError, ValueError) as why:
         raise DataError(f"{path} cannot be read ({why})") from why
-    return array, digest_of(array)
 
 
-def _parse(stream, path):
+def _shape(stream, path, *kinds):
+    """(shape, kind of numbers) that a header claims."""
     head = stream.read(4)
-    if head[:3] != b"\0\0\x08" or len(head) != 4 or not 1 <= head[3] <= 4:
-        raise DataError(f"{path} is no IDX file of bytes: it begins {head.hex(' ') or 'nowhere'}")
+    if len(head) != 4 or head[:2] != b"\0\0" or head[2] not in kinds or not 1 <= head[3] <= 4:
+        of_bytes = "" if INT in kinds else " of bytes"
+        raise DataError(f"{path} is no IDX file{of_bytes}: it begins {head.hex(' ') or 'nowhere'}")
     sizes = stream.read(4 * head[3])
     if len(sizes) != 4 * head[3]:
         raise DataError(f"{path} is truncated: it ends in its header")
-    shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
-    promised = math.prod(shape)
+    return tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4)), head[2]
+
+
+def _promised(shape, kind):
+    return DTYPES[kind].itemsize * math.prod(shape)
+
+
+def _read(stream, path, shape, kind):
+    promised = _promised(shape, kind)
     if not 0 < promised <= MOST_BYTES:
         raise DataError(f"{path} claims the dimensions {shape}; 1 to {MOST_BYTES:,} bytes are read")
     body = stream.read(promised + 1)  # one more, to notice what is too long
     if len(body) != promised:
         what = "is truncated" if len(body) < promised else "is too long"
         raise DataError(f"{path} {what}: {promised:,} bytes are promised for {shape}")
-    return np.frombuffer(body, dtype=np.uint8).reshape(shape)
+    return np.frombuffer(body, DTYPES[kind]).reshape(shape)
+
+
+def _classes(array, path):
+    first = array[:, 0] if array.ndim == 2 else array
+    if first.ndim != 1 or first.min() < 0 or first.max() > 255:
+        raise DataError(f"{path} holds no classes: {array.shape}, {first.min()} to {first.max()}")
+    return first.astype(np.uint8)
 
 
 def _header(array):

@@ -22,8 +22,8 @@ import numpy as np
 from .backend import module_of, to_host
 from .errors import SettingError, UserError
 
-# How MPI's starters tell a process how many they are: MPICH and Intel, Open MPI, Slurm's PMIx.
-STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE"
+# What MPI's starters tell a process: MPICH's and Intel's, Open MPI's, any other by PMIx.
+STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"
 
 PARTING = 0.5  # seconds between the last words and the end of all: mpiexec is still reading them
 

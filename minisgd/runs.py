@@ -203,9 +203,8 @@ class RunFolder:
     def save(self, records, state, new=1):
         """Put the last `new` of the records, and the state after them, on the disk."""
         write_aside(self.newest, _checkpoint_bytes(self.said, records, state), keep=self.previous)
-        append(
-            self.lines, b"".join(map(_line, records[-new:]))
-        )  # last: where all lines are, so are the weights
+        # Last: where all lines are, so are the weights.
+        append(self.lines, b"".join(map(_line, records[-new:])))
 
 
 def is_last(record, settings):

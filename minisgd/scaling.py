@@ -19,7 +19,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from math import ceil, log2
 from pathlib import Path
@@ -81,11 +81,25 @@ def sizes_for(batch_sizes, ranks):
     return sorted({*batch_sizes, EACH * ranks})
 
 
+def check(ranks, batch_sizes, cores):
+    """Refuse, before time is spent, to measure what no model can be fitted to.
+
+    Raises:  SettingError
+    """
+    if not any(2 <= R <= cores for R in ranks):
+        raise SettingError(
+            f"an all-reduce is measured on 2 ranks or more, and no more than the {cores} cores: "
+            f"--ranks {','.join(map(str, ranks))} names no such number"
+        )
+    if len(sizes_for(batch_sizes, 1)) < 2:
+        raise SettingError(f"a model needs two batch sizes: give one besides {EACH}")
+
+
 def fitted(epochs, messages, N, ranks):
     """The Model of measurements, by least squares of the relative errors.
 
     epochs    {batch size: seconds of an epoch of N images on one rank}
-    messages  {bytes: seconds of an all-reduce on so many ranks}, empty on one
+    messages  {bytes: seconds of an all-reduce on so many ranks}
     """
     rows = [(N / seconds, ceil(N / b) / seconds) for b, seconds in epochs.items()]
     c, o = _non_negative(rows)
@@ -93,22 +107,15 @@ def fitted(epochs, messages, N, ranks):
         (2 * log2(ranks) / seconds, 2 * (1 - 1 / ranks) * size / seconds)
         for size, seconds in messages.items()
     ]
-    alpha, beta = _non_negative(rows) if rows else (0.0, 0.0)
-    return Model(c, o, alpha, beta)
+    return Model(c, o, *_non_negative(rows))
 
 
 def fitted_to(one, widest, N):
     """The Model of two jobs, as `measure` found them: on one rank, and on as many as cores."""
-    if not widest["messages"]:
-        raise SettingError(
-            "no all-reduce was measured: --ranks must name a number from 2 to that of the cores"
-        )
     times = {}
     for b, took, _ in one["epochs"]:
         times.setdefault(b, []).append(took)
     epochs = {b: median(some) for b, some in times.items()}
-    if len(epochs) < 2:
-        raise SettingError("a model needs epochs of two batch sizes: give more --batch-sizes")
     return fitted(epochs, dict(widest["messages"]), N, widest["ranks"])
 
 
@@ -253,38 +260,36 @@ def plots(rows, N, cores, epochs_to):
     far = [r for r in rows if r["projected"]]
     sizes = sorted({r["batch_size"] for r in far if r["kind"] == "strong"})
 
-    def curves(value, some, chosen=sizes, **look):
-        found = []
-        for b in chosen:
-            here = [r for r in some if r["batch_size"] == b]
-            if here:
-                x, y = tuple(r["ranks"] for r in here), tuple(map(value, here))
-                found.append(Curve(look.get("label", f"b = {b}, measured"), x, y,
-                                   color=batch_color(b), marker=look.get("marker", "o"),
-                                   dash=look.get("dash", "")))  # fmt: skip
-        return found
+    def both(value, label, color, fits, kind):
+        """A dashed line of what is projected, points of what was measured."""
+        line = [r for r in far if r["kind"] == kind and fits(r)]
+        points = [r for r in measured if fits(r)]
+        x, y = (tuple(r["ranks"] for r in some) for some in (line, points))
+        return (
+            Curve("", x, tuple(map(value, line)), color=color, dash="--"),
+            Curve(label, y, tuple(map(value, points)), color=color, dash="", marker="o"),
+        )
 
-    def both(value, chosen=sizes):
-        strong = [r for r in far if r["kind"] == "strong"]
-        dashed = {"label": "", "marker": "", "dash": "--"}
-        return tuple(curves(value, strong, chosen, **dashed) + curves(value, measured, chosen))
+    def strong(value, chosen=sizes):
+        return tuple(
+            curve
+            for b in chosen
+            for curve in both(value, f"b = {b}, measured", batch_color(b),
+                              lambda r, b=b: r["batch_size"] == b, "strong")
+        )  # fmt: skip
 
-    def weak(some, label, **look):
-        here = [r for r in some if r["batch_size"] == EACH * r["ranks"]]
-        x, y = tuple(r["ranks"] for r in here), tuple(r["seconds"] for r in here)
-        return Curve(label, x, y, color="0.35", **look)
-
+    seconds = lambda r: r["seconds"]  # noqa: E731
+    grows = lambda r: r["batch_size"] == EACH * r["ranks"]  # noqa: E731
     reached = [b for b in sizes if b in epochs_to]
     panels = (
         Plot("strong scaling: the same batch on more ranks", "ranks", "s an epoch",
-             both(lambda r: r["seconds"]), True, True),
+             strong(seconds), True, True),
         Plot(f"weak scaling: {EACH} images a rank, b = {EACH} R", "ranks", "s an epoch",
-             (weak([r for r in far if r["kind"] == "weak"], "", dash="--"),
-              weak(measured, f"b = {EACH} R, measured", marker="o", dash="")), True, True),
+             both(seconds, f"b = {EACH} R, measured", "0.35", grows, "weak"), True, True),
         Plot("in the all-reduce, measured with the waiting", "ranks", "share",
-             both(lambda r: r["all_reduce"] / r["seconds"]), True, False, (-0.02, 1.02)),
+             strong(lambda r: r["all_reduce"] / r["seconds"]), True, False, (-0.02, 1.02)),
         Plot("seconds to 97 % of the test images", "ranks", "s",
-             both(lambda r: r["seconds"] * epochs_to[r["batch_size"]], reached), True, True),
+             strong(lambda r: r["seconds"] * epochs_to[r["batch_size"]], reached), True, True),
     )  # fmt: skip
     grey = (Curve("projection by the model", (), (), color="0.35", dash="--"),)  # for the legend
     return tuple(
@@ -309,11 +314,6 @@ def describe(model, N, epochs_to):
         f"Projected time to 97 %, with the batch that is best for each: {', '.join(said)}. "
         f"The soonest is {fastest} ranks: {best[1][0] / best[fastest][0]:.3g} times as fast as one."
     )
-
-
-def as_json(model):
-    """The model's numbers, in seconds, for the file beside the figure."""
-    return asdict(model)
 
 
 if __name__ == "__main__":

@@ -60,11 +60,12 @@ def test_the_fit_finds_the_model_that_the_times_come_from(ranks):
 
 
 def test_what_cannot_be_fitted_is_refused():
-    one, two = job(TRUE, 1, [64, 512]), job(TRUE, 2, [64])
-    with pytest.raises(SettingError, match="no all-reduce was measured"):
-        fitted_to(one, one, N)
+    scaling.check([1, 2], [512], cores=2)
+    for ranks in ([1], [1, 4]):
+        with pytest.raises(SettingError, match="2 ranks or more, and no more than the 2 cores"):
+            scaling.check(ranks, [64, 512], cores=2)
     with pytest.raises(SettingError, match="two batch sizes"):
-        fitted_to(job(TRUE, 1, [64]), two, N)
+        scaling.check([1, 2], [64], cores=2)
 
 
 def test_no_part_of_the_model_is_negative():

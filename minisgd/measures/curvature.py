@@ -47,6 +47,7 @@ ALIKE = 1e-3  # spread below which all images have the same logits
 EVENTS = 2  # in a run, that are looked at from just before
 CLIP = 0.5  # the length of a step, in the runs where it is held down
 CLIPPED = (4096, 8192)
+NAMES = {"none": "no warmup", "gradual": "gradual warmup", "constant": "constant warmup"}
 APART = 5  # updates that two events of one run are apart
 
 
@@ -83,9 +84,6 @@ def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual")
 
 def _name(warmup, clip):
     return f"{NAMES[warmup]}{f', steps of {clip:g} at most' if clip else ''}"
-
-
-NAMES = {"none": "no warmup", "gradual": "gradual warmup", "constant": "constant warmup"}
 
 
 class Walk:
