@@ -21,7 +21,8 @@ class Estimate:
     error: float
 
     def __str__(self):
-        return f"{self.value:.4g} ± {self.error:.2g}"
+        error = float(f"{self.error:.2g}")  # 100, and not 1e+02
+        return f"{self.value:.4g} ± {error:g}"
 
 
 def mean(values):

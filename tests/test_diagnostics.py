@@ -24,6 +24,7 @@ def test_the_mean_has_its_standard_error():
     assert found.value == 2 and found.error == pytest.approx(1 / sqrt(3))
     assert d.mean([5]).error == inf
     assert str(d.Estimate(123.456, 0.789)) == "123.5 ± 0.79"
+    assert str(d.Estimate(295.2, 101.3)) == "295.2 ± 100"  # and not 1e+02
 
 
 def test_a_vector_without_direction_is_refused():

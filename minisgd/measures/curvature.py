@@ -46,7 +46,7 @@ LEARNT = 0.5  # train loss below which a network has learnt
 ALIKE = 1e-3  # spread below which all images have the same logits
 EVENTS = 2  # in a run, that are looked at from just before
 CLIP = 0.5  # the length of a step, in the runs where it is held down
-CLIPPED = (4096, 8192)
+CLIPPED = (8192,)
 NAMES = {"none": "no warmup", "gradual": "gradual warmup", "constant": "constant warmup"}
 APART = 5  # updates that two events of one run are apart
 
