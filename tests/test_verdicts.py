@@ -57,7 +57,7 @@ def verdict_on(kept, beginning):
 
 def test_without_results_nothing_is_tested(kept):
     found = verdicts.verdicts(kept)
-    assert len(found) == len(verdicts.CLAIMS) == 23
+    assert len(found) == len(verdicts.CLAIMS) == 31
     assert {verdict.verdict for verdict in found} == {MISSING}
 
 
