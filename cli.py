@@ -246,7 +246,7 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
     other ranks; elsewhere: by other machines), then show it.
     """
     from minisgd import sweep as sweeps
-    from minisgd.backend import resolve_device
+    from minisgd.backend import device_name, resolve_device
     from minisgd.data import load_dataset
     from minisgd.files import locked, make_folder
 
@@ -269,9 +269,10 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
             sweeps.fresh(out, _say)
         command = shlex.join(["python", *sys.argv])
         everything = sweeps.open_folder(out, question, data, command, _say, device)
+        where = f"the workers, device {device}" if elsewhere else f"device {device_name(device)}"
         _say(
             f"{data.name}: {len(data.train.labels):,} + {len(data.test.labels):,} images "
-            f"({data.source}); device {device}; results in {out}"
+            f"({data.source}); {where}; results in {out}"
         )
         missing = sweeps.missing(out, question, data.digest)
         done = len(question.cells()) - len(missing)
@@ -771,11 +772,11 @@ def rates(batch_sizes, **rest):
 @options("seed", "device")
 def gradcheck(seed, device):
     """Check all gradients against central differences."""
-    from minisgd.backend import resolve_device
+    from minisgd.backend import device_name, resolve_device
     from minisgd.gradcheck import check_all
 
     failed, device = 0, resolve_device(device)
-    _say(f"device {device}")
+    _say(f"device {device_name(device)}")
     for check in check_all(seed, device):
         click.echo(str(check))
         failed += not check.passed
@@ -856,23 +857,26 @@ def doctor(data_dir):
     show_default=True,
     help="Epochs of each contender, in turns.",
 )
+@click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True,
+              help="Where: on cuda PyTorch runs eager, and as a CUDA graph.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Say where the time of an image goes, instead.")
 @click.option("--json", "path", type=click.Path(path_type=Path), default=None,
               help="Write every measurement to this file.")  # fmt: skip
 @click.pass_context
-def bench(ctx, batch_sizes, dataset, data_dir, rounds, profile, path):
+def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
     """Time an epoch beside PyTorch and JAX, in turns."""
     import json
 
     from minisgd import bench as benches
     from minisgd import profiling
+    from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
     from minisgd.files import write_aside
     from minisgd.train import Settings
 
     given = [
         f"--{name.replace('_', '-')}"
-        for name in ("batch_sizes", "rounds")
+        for name in ("batch_sizes", "rounds", "device")
         if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
     ] + (["--json"] if path else [])
     if profile and given:
@@ -881,6 +885,7 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, profile, path):
         raise click.UsageError(
             f"--json: {path} cannot be a file: give a name in a folder that is there"
         )
+    resolve_device(device)
     found = load_dataset(dataset, data_dir, log=_say)
     for batch_size in batch_sizes:
         Settings(batch_size=batch_size).check(len(found.train.labels))
@@ -888,7 +893,7 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, profile, path):
         for line in profiling.table(*profiling.profile(found)):
             click.echo(line)
         return
-    result = benches.bench(found, batch_sizes, rounds, log=_say)
+    result = benches.bench(found, batch_sizes, rounds, _say, device)
     for line in benches.table(result):
         click.echo(line)
     if path is not None:

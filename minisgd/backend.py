@@ -54,6 +54,15 @@ def resolve_device(device="auto"):
     return "cpu"
 
 
+def device_name(device):
+    """What a person calls the device: cpu, or cuda and which GPU that is."""
+    if device != "cuda":
+        return device
+    runtime = array_module(device).cuda.runtime
+    name = runtime.getDeviceProperties(runtime.getDevice())["name"]
+    return f"cuda ({name.decode()})"
+
+
 def array_module(device):
     """The module whose arrays live on the device: numpy or cupy."""
     if resolve_device(device) == "cpu":

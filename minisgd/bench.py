@@ -15,17 +15,26 @@ from statistics import median
 import numpy as np
 
 from . import runs
+from .backend import device_name, to_host
 from .data import epoch_order
 from .doctor import cores, processor
 from .errors import UserError
+from .rivals import LR
 
 BATCH_SIZES = (64, 512, 2048, 8192)
 MICRO_BATCH = 256  # PyTorch's best
 BASELINE = "PyTorch, whole batch"
 
 
-def contenders(threads):
+def contenders(threads, device="cpu"):
     """{name: (builder, arguments, processes)}: what is compared. Those of one thread first."""
+    if device == "cuda":
+        on_it = {"threads": threads, "device": "cuda"}
+        return {
+            "minisgd": ("ours", on_it | {"threads": 1}, 1),
+            BASELINE: ("torch_eager", on_it, 1),
+            "PyTorch, a CUDA graph": ("torch_graphed", {"threads": threads}, 1),
+        }
     several = {
         f"minisgd, {threads} threads": ("ours", {"threads": threads}, 1),
         f"minisgd, {threads} processes": ("ours", {"threads": 1}, threads),
@@ -41,7 +50,7 @@ def contenders(threads):
     }  # fmt: skip
 
 
-def ours(data, threads):
+def ours(data, threads, device="cpu"):
     """minisgd as `train` runs it: (train_epoch, forward), as in rivals.py."""
     from threadpoolctl import threadpool_limits
 
@@ -49,13 +58,14 @@ def ours(data, threads):
     from .train import one_epoch
 
     threadpool_limits(1, user_api="blas")
-    model = LeNet5(seed=0, threads=threads)
+    model = LeNet5(seed=0, device=device, threads=threads)
+    x, y, test_x = map(model.xp.asarray, (data.train.images, data.train.labels, data.test.images))
 
     def train_epoch(order, batch_size):
-        one_epoch(model, None, data.train.images, data.train.labels, order, batch_size, 0.01)
+        one_epoch(model, None, x, y, model.xp.asarray(order), batch_size, LR)
 
     def forward(batch_size):
-        return model.logits(data.test.images)
+        return to_host(model.logits(test_x))
 
     return train_epoch, forward
 
@@ -138,10 +148,11 @@ class Contender:
             process.join()
 
 
-def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print):
+def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
     """Measure every contender at every batch size; returns what `bench --json` writes.
 
-    Units:  seconds per epoch of training and per forward pass over the test set; bytes
+    Units:  seconds per epoch of training and per forward pass over the test set; bytes of the
+            host's memory
     """
     from .sweep import share
 
@@ -151,7 +162,7 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print):
     for batch_size in batch_sizes:
         alive = {}
         try:
-            for name, (builder, arguments, processes) in contenders(threads).items():
+            for name, (builder, arguments, processes) in contenders(threads, device).items():
                 if name in absent or (batch_size <= arguments.get("micro_batch", 0)):
                     continue
                 alive[name] = Contender(builder, arguments, processes, handle, batch_size)
@@ -188,6 +199,7 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print):
             "cores": cores(),
             "system": platform.platform(),
         },
+        "device": device_name(device),
         "threads": threads,
         "rounds": rounds,
         "images": len(dataset.train.labels),
@@ -211,7 +223,7 @@ def table(result):
         f"{result['images']:,} images an epoch, {result['rounds']} rounds, "
         f"{result['machine']['cores']} cores of {result['machine']['cpu']}, "
         f"NumPy {result['machine']['numpy']}, "
-        f"{result['machine']['blas']}",
+        f"{result['machine']['blas']}; device {result['device']}",
         "median of the seconds (least to greatest); ratio to " + BASELINE + ", round by round",
     ]
     for batch_size in dict.fromkeys(row["batch_size"] for row in result["measured"]):

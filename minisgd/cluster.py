@@ -143,7 +143,7 @@ def _handed(elsewhere, dataset):
     except Exception as error:
         raise UserError(
             f"the images cannot be given to the workers ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}): are any left? The same command goes on"
+            f"{' '.join(str(error).split())}): are any left? Start some; the same command goes on"
         ) from None
 
 

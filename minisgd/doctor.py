@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .backend import cuda_problem
+from .backend import cuda_problem, device_name
 from .data import data_folder, status
 from .errors import UserError
 from .runs import blas_built_with
@@ -87,8 +87,7 @@ def _cupy():
     if problem is None:
         import cupy
 
-        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        yield f"CuPy        {cupy.__version__}: a kernel ran on {name}", None
+        yield f"CuPy        {cupy.__version__}: a kernel ran on {device_name('cuda')}", None
     elif problem == "CuPy is not installed":
         yield f"CuPy        {problem}: training runs on the CPU", None
     else:

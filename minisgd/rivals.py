@@ -24,30 +24,46 @@ def _initial_views():
     return views(initial_weights(np.random.default_rng(0)))
 
 
-def torch_eager(data, threads, micro_batch=None):
-    """PyTorch, eager, channels_last; with `micro_batch`, a batch in pieces, accumulated."""
+def _torch(data, threads, device):
+    """What PyTorch's two share: net, optimizer, images, labels and the forward closure."""
     import torch
     from torch import nn
 
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ImportError(name="PyTorch for this GPU")
     torch.set_num_threads(threads)
     net = nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    ).to(memory_format=torch.channels_last)  # fmt: skip
+    ).to(device, memory_format=torch.channels_last)  # fmt: skip
     for theirs, ours in zip(net.parameters(), _initial_views().values(), strict=True):
         theirs.data.copy_(torch.from_numpy(ours))  # the same shapes, in the same order
     optimizer = torch.optim.SGD(net.parameters(), lr=LR)
 
     def images(split):
         x = torch.from_numpy(_normalised(split.images))
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.to(device, memory_format=torch.channels_last)
 
     x, test_x = images(data.train), images(data.test)
-    y = torch.from_numpy(data.train.labels.astype(np.int64))
+    y = torch.from_numpy(data.train.labels.astype(np.int64)).to(device)
+
+    def forward(batch_size):
+        with torch.no_grad():
+            return torch.cat([net(piece) for piece in test_x.split(batch_size)]).cpu().numpy()
+
+    return net, optimizer, x, y, forward
+
+
+def torch_eager(data, threads, micro_batch=None, device="cpu"):
+    """PyTorch, eager, channels_last; with `micro_batch`, a batch in pieces, accumulated."""
+    import torch
+    from torch import nn
+
+    net, optimizer, x, y, forward = _torch(data, threads, device)
 
     def train_epoch(order, batch_size):
-        order = torch.from_numpy(order)
+        order = torch.from_numpy(order).to(device)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             optimizer.zero_grad()
@@ -55,10 +71,57 @@ def torch_eager(data, threads, micro_batch=None):
                 loss = nn.functional.cross_entropy(net(x[piece]), y[piece])
                 (loss * (len(piece) / len(batch))).backward()
             optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
-    def forward(batch_size):
+    return train_epoch, forward
+
+
+def torch_graphed(data, threads):
+    """PyTorch on a GPU, the step of a whole batch a CUDA graph; a last smaller batch goes eager."""
+    import torch
+    from torch import nn
+
+    net, optimizer, x, y, forward = _torch(data, threads, "cuda")
+    graphs = {}
+
+    def step(batch):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x[batch]), y[batch]).backward()
+        optimizer.step()
+
+    def captured(batch_size):
+        """The graph, and the indices that it reads. The steps before a capture are undone."""
+        batch = torch.arange(batch_size, device="cuda")
+        before = [w.detach().clone() for w in net.parameters()]
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(3):
+                step(batch)
+        torch.cuda.current_stream().wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        optimizer.zero_grad()  # the gradients are to lie in the graph's own memory
+        with torch.cuda.graph(graph):
+            step(batch)
         with torch.no_grad():
-            return torch.cat([net(piece) for piece in test_x.split(batch_size)]).numpy()
+            for w, saved in zip(net.parameters(), before, strict=True):
+                w.copy_(saved)
+        return graph, batch
+
+    def train_epoch(order, batch_size):
+        order = torch.from_numpy(order).to("cuda")
+        if batch_size not in graphs and batch_size <= len(order):
+            graphs[batch_size] = captured(batch_size)
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            if len(batch) < batch_size:
+                step(batch)
+            else:
+                graph, index = graphs[batch_size]
+                index.copy_(batch)
+                graph.replay()
+        torch.cuda.synchronize()
 
     return train_epoch, forward
 

@@ -6,9 +6,9 @@ from time import perf_counter
 
 import numpy as np
 
-from .backend import to_host
+from .backend import out_of_memory, to_host
 from .data import epoch_order
-from .errors import SettingError
+from .errors import SettingError, UserError
 from .lenet import LeNet5
 from .loss import softmax_cross_entropy
 from .optim import momentum_step, sgd_step
@@ -99,7 +99,8 @@ def train(
 
     ranks    of an MPI job, all of which call this alike and are given the same records
 
-    Raises:  SettingError if the batch is larger than the training set
+    Raises:  SettingError if the batch is larger than the training set; UserError if a GPU has no
+             room
     """
     N, B = len(data.train.labels), settings.batch_size
     settings.check(N)
@@ -109,8 +110,13 @@ def train(
     if state is None:
         state = State(0, model.weights(), to_host(v))
     w[...], v[...] = xp.asarray(state.w), xp.asarray(state.v)
-    train_x, train_y = xp.asarray(data.train.images), xp.asarray(data.train.labels)
-    test_x, test_y = xp.asarray(data.test.images), xp.asarray(data.test.labels)
+    try:
+        train_x, train_y = xp.asarray(data.train.images), xp.asarray(data.train.labels)
+        test_x, test_y = xp.asarray(data.test.images), xp.asarray(data.test.labels)
+    except out_of_memory(w) as error:
+        raise UserError(
+            f"the GPU has no room for {N:,} images ({error}): use --device cpu"
+        ) from None
     updates = -(-N // B)  # an epoch
 
     for epoch in range(state.epoch + 1, settings.epochs + 1):

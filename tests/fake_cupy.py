@@ -211,14 +211,23 @@ def module():
     """A new cupy, with a GPU on which kernels run."""
     made = _Space("cupy", np)
     made.ndarray = ndarray
-    made.array = _upload
-    made.asarray = lambda x, dtype=None: (
-        x if isinstance(x, ndarray) and dtype in (None, x.dtype) else _upload(x, dtype)
-    )
     pool = _Pool()
+
+    def array(x, dtype=None):
+        made = _upload(x, dtype)
+        pool.check(made)
+        return made
+
+    made.array = array
+    made.asarray = lambda x, dtype=None: (
+        x if isinstance(x, ndarray) and dtype in (None, x.dtype) else array(x, dtype)
+    )
     made.get_default_memory_pool = lambda: pool
     made.cuda = types.SimpleNamespace(memory=types.SimpleNamespace())
     made.cuda.memory.OutOfMemoryError = OutOfMemoryError
+    made.cuda.runtime = types.SimpleNamespace(
+        getDevice=lambda: 0, getDeviceProperties=lambda number: {"name": b"stand-in"}
+    )
 
     def empty(shape, dtype=float):
         array = np.empty(shape, dtype)

@@ -34,6 +34,7 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
     result = {
         "images": 60_000,
         "rounds": 3,
+        "device": "cpu",
         "machine": {"cores": 2, "cpu": "a CPU", "numpy": "2.0", "blas": "openblas"},
         "absent": {"JAX, jitted": "jax is not installed"},
         "measured": [
@@ -56,7 +57,7 @@ def test_contenders_take_turns_and_are_measured(small_data, monkeypatch):
     monkeypatch.setattr(
         bench,
         "contenders",
-        lambda threads: {
+        lambda threads, device: {
             "one": ("ours", {"threads": 1}, 1),
             "two processes": ("ours", {"threads": 1}, 2),
         },

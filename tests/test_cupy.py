@@ -3,6 +3,7 @@ against the names and keywords that CuPy has.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import cupy_api
@@ -10,7 +11,7 @@ import fake_cupy
 import numpy as np
 import pytest
 
-from minisgd import backend, gradcheck
+from minisgd import backend, bench, gradcheck, rivals
 from minisgd.backend import to_host
 from minisgd.data import epoch_order
 from minisgd.errors import UserError
@@ -21,7 +22,7 @@ from minisgd.train import Settings, train
 
 PACKAGE = Path(backend.__file__).parent
 # What never meets an array of the device: these have no xp, and may call methods of NumPy's own.
-ON_DEVICE = ["layers", "fused", "lenet", "loss", "optim", "gradient", "gradcheck", "ranks", "train"]
+ON_DEVICE = """layers fused lenet loss optim gradient gradcheck ranks train bench""".split()
 
 
 @pytest.fixture
@@ -207,13 +208,47 @@ def test_no_room_on_the_device_makes_the_chunk_smaller_once(xp, small_data, caps
     assert found == pytest.approx(expected) and np.allclose(to_host(model.g), cpu.g)
     assert np.allclose(to_host(model.logits(x)), cpu.logits(x))
     assert capsys.readouterr().err == ""
+    some = xp.asarray(x[:50]), xp.asarray(y[:50])
     pool.limit = 1000
     with pytest.raises(UserError, match=r"no room for chunks of 37 images .* --device cpu"):
-        LeNet5.gradient(model, x[:50], y[:50])
+        model.gradient(*some)
+
+
+def test_no_room_for_the_images_is_said_in_a_sentence(xp, small_data):
+    xp.get_default_memory_pool().limit = small_data.train.images.nbytes - 1
+    with pytest.raises(UserError, match=r"no room for 640 images \(.*\): use --device cpu"):
+        next(train(Settings(64), small_data, "cuda"))
 
 
 def test_the_chunk_suits_the_device(xp):
     assert LeNet5(0, "cuda").lanes.chunk > 10 * LeNet5(0, "cpu").lanes.chunk
+
+
+def test_the_device_has_a_name(xp):
+    assert backend.device_name("cuda") == "cuda (stand-in)" and backend.device_name("cpu") == "cpu"
+
+
+def test_the_benchmark_times_the_epoch_that_training_runs(xp, small_data):
+    """What it times on a GPU waits twice, at the epoch's end, and trains as on the CPU."""
+    order, ends = epoch_order(640, 0, 1), []
+    for device in ("cpu", "cuda"):
+        train_epoch, forward = bench.ours(small_data, 1, device)
+        fake_cupy.waits = 0
+        train_epoch(order, 100)
+        assert fake_cupy.waits == (2 if device == "cuda" else 0)
+        ends.append(forward(100))
+    assert type(ends[1]) is np.ndarray and np.allclose(*ends, atol=1e-4)
+
+
+def test_the_benchmark_leaves_out_a_pytorch_without_a_gpu(xp, small_data):
+    torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
+    if torch.cuda.is_available():
+        pytest.skip("this PyTorch has a GPU")
+    assert set(bench.contenders(2, "cuda")) == {"minisgd", bench.BASELINE, "PyTorch, a CUDA graph"}
+    for builder in (rivals.torch_graphed, partial(rivals.torch_eager, device="cuda")):
+        with pytest.raises(ImportError) as refused:
+            builder(small_data, 1)
+        assert refused.value.name == "PyTorch for this GPU"
 
 
 # -- the sources ask CuPy only for what it has

@@ -6,8 +6,9 @@ import fake_cupy
 import numpy as np
 import pytest
 
-from minisgd import backend
+from minisgd import backend, bench, rivals
 from minisgd.backend import to_host
+from minisgd.data import epoch_order
 from minisgd.lenet import LeNet5
 from minisgd.optim import momentum_step
 from minisgd.train import Settings, train
@@ -71,6 +72,28 @@ def test_the_images_lie_on_the_device_as_bytes_and_are_read_from_there(gpu, smal
     assert isinstance(loss, gpu.ndarray) and isinstance(correct, gpu.ndarray)  # nobody has waited
     expected = LeNet5(0).gradient(small_data.train.images[:100], small_data.train.labels[:100])
     assert (float(loss), int(correct)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["PyTorch, whole batch", "PyTorch, a CUDA graph"])
+def test_what_the_benchmark_compares_computes_the_same(small_data, name):
+    """Before and after an epoch with a smaller last batch: the same logits."""
+    if problem := backend.cuda_problem():
+        pytest.skip(f"no GPU to test on: {problem}")
+    torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
+    if not torch.cuda.is_available():
+        pytest.skip("this PyTorch has no GPU")
+    order, found = epoch_order(640, 0, 1), []
+    for one in ("minisgd", name):
+        builder, arguments, _ = bench.contenders(1, "cuda")[one]
+        build = bench.ours if builder == "ours" else getattr(rivals, builder)
+        train_epoch, forward = build(small_data, **arguments)
+        before = np.array(forward(64))
+        train_epoch(order, 100)
+        found.append((before, np.array(forward(64))))
+    (before, after), (their_before, their_after) = found
+    assert np.abs(before - their_before).max() < 1e-4
+    assert np.abs(after - their_after).max() < 1e-3 < np.abs(after - before).max()
 
 
 @pytest.mark.gpu

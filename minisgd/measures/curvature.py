@@ -52,7 +52,7 @@ APART = 5  # updates that two events of one run are apart
 
 
 def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual"), epochs=10,
-              points=3, looks=120, subset=1_000, probe=256, clipped=CLIPPED):  # fmt: skip
+              points=3, looks=120, subset=800, probe=256, clipped=CLIPPED):  # fmt: skip
     x, y = data.train.images, data.train.labels
     chosen = generator(seed, 6).permutation(len(y))
     fixed, other = (
