@@ -706,7 +706,8 @@ def measure(workshop, what, seed, out):
     """Measure the formulas that the report argues with.
 
     WHAT are covariance, equivalence, effective-rate, curvature, noise-scale, sharpness or all. Each
-    leaves a table and a figure, and says in a paragraph what is seen.
+    leaves a table and a figure, and says in a paragraph what is seen. Only the runs of sharpness go
+    to a --scheduler; the others are one process with --threads times --jobs threads.
     """
     from threadpoolctl import threadpool_limits
 

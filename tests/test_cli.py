@@ -534,14 +534,20 @@ def test_a_measure_leaves_a_table_a_figure_and_a_paragraph(call, quick, small_mn
     assert f"{name}.json is the answer to another question (it differs in seed)" in other.stderr
 
 
+def test_a_measure_that_wants_larger_batches_than_there_are_images_says_so(call, small_mnist):
+    for name in ("covariance", "equivalence", "curvature", "noise-scale", "sharpness"):
+        done = call(*on_glyphs(small_mnist, "measure", name), code=2)
+        assert "is larger than the training set of 640 images" in done.stderr
+        assert "Traceback" not in done.stderr and not Path(f"figures/measure-{name}.csv").exists()
+
+
 def test_a_benchmark_prints_its_table_and_writes_what_it_measured(
     call, small_mnist, tmp_path, monkeypatch
 ):
     from minisgd import bench
 
-    monkeypatch.setattr(
-        bench, "contenders", lambda threads: {"minisgd, 1 thread": ("ours", {"threads": 1}, 1)}
-    )
+    ours = {"minisgd, 1 thread": ("ours", {"threads": 1}, 1)}
+    monkeypatch.setattr(bench, "contenders", lambda threads, device: ours)
     args = ("bench", "--batch-sizes", "64", "--rounds", "2", "--json", tmp_path / "b.json")
     done = call(*args, "--dataset", "glyphs", "--data-dir", small_mnist)
     assert "batch size 64: round 2 of 2" in done.stderr and "minisgd, 1 thread" in done.stdout

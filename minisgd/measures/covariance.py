@@ -29,6 +29,7 @@ def covariance(
 ):
     x, y = data.train.images, data.train.labels
     N, settings = len(y), Settings(seed=seed)
+    Settings(max(sizes)).check(N)
     model, rows, table = LeNet5(threads=threads), [], []
     for epoch, w in weights_after(settings, data, epochs, threads, say).items():
         say(f"epoch {epoch}: the gradients of {N:,} images one by one, three times")

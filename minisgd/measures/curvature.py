@@ -54,6 +54,7 @@ APART = 5  # updates that two events of one run are apart
 def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual"), epochs=10,
               points=3, looks=120, subset=800, probe=256, clipped=CLIPPED):  # fmt: skip
     x, y = data.train.images, data.train.labels
+    Settings(max(sizes)).check(len(y))
     chosen = generator(seed, 6).permutation(len(y))
     fixed, other = (
         Landscape(x[some], y[some], threads) for some in (chosen[:subset], chosen[-subset:])

@@ -38,6 +38,7 @@ def equivalence(
     settings = Settings(seed=seed)
     b0, lr0 = settings.batch_size, settings.lr
     x, y = data.train.images, data.train.labels
+    Settings(max(ks) * b0).check(len(y))
     loss = Landscape(data.test.images[:probe], data.test.labels[:probe], threads, np.float32).loss
     model, rows = LeNet5(threads=threads), []
     for epoch, w in weights_after(settings, data, epochs, threads, say).items():

@@ -42,6 +42,7 @@ def noise_scale(
 ):
     x, y = data.train.images, data.train.labels
     N, settings = len(y), Settings(seed=seed)
+    Settings(large).check(N)
     model, rows = LeNet5(threads=threads), []
     for t, w in weights_at(settings, data, updates, threads, say).items():
         say(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
