@@ -44,10 +44,10 @@ def sharpness(
     threads,
     say,
     run=None,
-    subset=2_000,
+    subset=1_500,
     epsilons=(1e-3, 5e-4),
     subspaces=3,
-    hessian=1_000,
+    hessian=800,
     **which,
 ):
     """run: whole runs [Settings] -> {settings: (w, records)}; see cli.py."""
