@@ -207,7 +207,9 @@ def _follow(ranks, threads):
     data = load_dataset(name, data_dir, log=lambda line: None)
     if data.digest != digest:
         raise UserError(f"{data.name} is not the same here as at rank 0: give --data-dir")
-    sweep.follow(ranks, data, resolve_device(device), threads)
+    device = resolve_device(device, ranks.place)
+    ranks.link(device)
+    sweep.follow(ranks, data, device, threads)
 
 
 @cli.command()
@@ -252,12 +254,15 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
 
     question = sweeps.Question(settings, batch_sizes, seeds)
     question.cells()  # a batch size or seed that makes no sense is refused before anything is done
-    device = device if elsewhere else resolve_device(device)
+    if not elsewhere:
+        device = resolve_device(device, ranks.place if ranks else None)
     data = load_dataset(dataset, data_dir, log=_say)
     for cell in question.cells():
         cell.check(len(data.train.labels))
     if ranks:
         ranks.tell((data.name, data.digest, data_dir, device))
+        if how := ranks.link(device):
+            _say(f"{ranks.size} ranks: {how}.")
     if out is None:
         name = sweeps.default_name(settings, data.name)
         alone = f"train-{name}-b{batch_sizes[0]}-seed{seeds[0]}"

@@ -3,8 +3,10 @@
 Everything else is written against `xp`, which is one of the two modules; nothing else imports cupy.
 """
 
+import importlib
 import os
 import sys
+import warnings
 
 import numpy as np
 
@@ -14,8 +16,11 @@ DEVICES = ("auto", "cpu", "cuda")
 POOL = 0.85  # of the GPU's memory, that CuPy may take; CUPY_GPU_MEMORY_LIMIT says otherwise
 
 
-def cuda_problem():
-    """Why a kernel cannot run on a GPU here, as one phrase; None where one really ran."""
+def cuda_problem(place=None):
+    """Why a kernel cannot run on a GPU here, as one phrase; None where one really ran.
+
+    place    which GPU this process takes, counted around those that CUDA_VISIBLE_DEVICES shows
+    """
     try:
         import cupy
     except ImportError:
@@ -23,6 +28,8 @@ def cuda_problem():
     except Exception as error:  # a wheel made for another CUDA, a broken driver: anything may come
         return f"CuPy does not import ({_one_line(error)})"
     try:
+        if place is not None:
+            cupy.cuda.Device(place % cupy.cuda.runtime.getDeviceCount()).use()
         if int((cupy.arange(3) + 1).sum()) != 6:
             return "a kernel ran on the GPU and gave a wrong sum"
     except Exception as error:
@@ -34,8 +41,10 @@ def _one_line(error):
     return f"{type(error).__name__}: {error}".split("\n")[0]
 
 
-def resolve_device(device="auto"):
+def resolve_device(device="auto", place=None):
     """The device to use: "cuda" where a kernel really runs, else "cpu".
+
+    place    which GPU a rank takes, from 0, among those of its machine; None leaves it to CuPy
 
     Raises:  SettingError if the device is unknown, or "cuda" is asked for and cannot be had
     """
@@ -43,7 +52,7 @@ def resolve_device(device="auto"):
         raise SettingError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
     if device == "cpu":
         return "cpu"
-    problem = cuda_problem()
+    problem = cuda_problem(place)
     if problem is None:
         return "cuda"
     if device == "cuda":
@@ -58,8 +67,8 @@ def device_name(device):
     """What a person calls the device: cpu, or cuda and which GPU that is."""
     if device != "cuda":
         return device
-    runtime = array_module(device).cuda.runtime
-    name = runtime.getDeviceProperties(runtime.getDevice())["name"]
+    xp = array_module(device)
+    name = xp.cuda.runtime.getDeviceProperties(xp.cuda.runtime.getDevice())["name"]
     return f"cuda ({name.decode()})"
 
 
@@ -72,6 +81,14 @@ def array_module(device):
     if "CUPY_GPU_MEMORY_LIMIT" not in os.environ:
         cupy.get_default_memory_pool().set_limit(fraction=POOL)
     return cupy
+
+
+def nccl():
+    """CuPy's module of NCCL, by which GPUs exchange; None where that library is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # many lines on a missing library: who calls has a sentence
+        module = importlib.import_module("cupy.cuda.nccl")
+    return module if module.available else None
 
 
 def out_of_memory(array):

@@ -8,10 +8,15 @@ rank 0 reads and writes results: it leads, the others follow.
 
 The sum is formed in float64. Up to LANES ranks the lanes are the same whoever works on them, and
 four float32 numbers add up exactly in float64 unless one is 2^27 times another: so 1, 2, 3 and 4
-ranks give the same bits. More ranks cut a batch into more lanes, and the last bits differ.
+ranks give the same bits. More ranks cut a batch into more lanes, and the last bits differ; so they
+do between numbers of GPUs, each of which has one lane.
+
+GPUs exchange among themselves, through NCCL, where every rank has one of its own, and otherwise
+through the host's memory.
 """
 
 import os
+import socket
 import sys
 import time
 from contextlib import contextmanager
@@ -19,7 +24,8 @@ from time import perf_counter
 
 import numpy as np
 
-from .backend import module_of, to_host
+from . import backend
+from .backend import array_module, module_of, to_host
 from .errors import SettingError, UserError
 
 # What MPI's starters tell a process: MPICH's and Intel's, Open MPI's, any other by PMIx.
@@ -31,7 +37,10 @@ PARTING = 0.5  # seconds between the last words and the end of all: mpiexec is s
 class Alone:
     """One process: it leads nobody, and its lanes are summed in order."""
 
-    rank, size, local, seconds = 0, 1, 1, 0.0
+    rank, size, local, place, seconds = 0, 1, 1, None, 0.0
+
+    def link(self, device):
+        """There is nobody to exchange with."""
 
     def add(self, gs, told):
         """Sum the gradients of all lanes of all ranks into gs[0].
@@ -60,41 +69,89 @@ class Alone:
 class Ranks:
     """The ranks of an MPI job; the same face as Alone.
 
-    Attributes:  local, how many of them are on this machine; seconds spent in all-reduces so far
+    Attributes:  local, how many of them are on this machine, and place, which of those this is;
+                 seconds spent in all-reduces so far (a GPU's own are not waited for, nor counted)
     """
 
     def __init__(self, mpi):
         self.mpi, self.comm = mpi, mpi.COMM_WORLD
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
-        self.local = self.comm.Split_type(mpi.COMM_TYPE_SHARED).Get_size()
+        here = self.comm.Split_type(mpi.COMM_TYPE_SHARED)
+        self.local, self.place = here.Get_size(), here.Get_rank()
         self.seconds, self.sum = 0.0, None
+        self.nccl = self.gpus = None  # CuPy's module, and the communicator of all ranks' GPUs
+
+    def link(self, device):
+        """Let the GPUs exchange among themselves where every rank has one of its own.
+
+        All ranks call this alike, each on the GPU that it uses.
+
+        Returns: how they exchange, in words; None where there are no GPUs
+        Raises:  UserError if NCCL is there and does not start
+        """
+        if device != "cuda":
+            return None
+        nccl, xp = backend.nccl(), array_module(device)
+        bus = xp.cuda.runtime.deviceGetPCIBusId(xp.cuda.runtime.getDevice())
+        gpu = socket.gethostname(), bus
+        found = self.comm.allgather((gpu, nccl is not None))
+        if len({gpu for gpu, _ in found}) < self.size:
+            return "ranks that share a GPU exchange through the host's memory"
+        if not all(able for _, able in found):
+            return (
+                "the GPUs exchange through the host's memory, for CuPy finds no NCCL "
+                "(python -m pip install nvidia-nccl-cu12, or -cu13)"
+            )
+        job = self.comm.bcast(None if self.rank else nccl.get_unique_id())
+        try:
+            self.gpus = nccl.NcclCommunicator(self.size, job, self.rank)
+        except Exception as error:  # no way between two GPUs, a driver too old: anything may come
+            raise UserError(
+                f"the GPUs cannot exchange through NCCL ({error}): NCCL_DEBUG=INFO says more; "
+                "where NCCL is not installed they exchange through the host's memory"
+            ) from None
+        self.nccl = nccl
+        return "the GPUs exchange through NCCL"
 
     def add(self, gs, told):
-        g, P = gs[0], len(gs[0])
+        g, P, xp = gs[0], len(gs[0]), module_of(gs[0])
         if self.sum is None:
-            self.sum = np.empty(P + 2)
-        self.sum[:P] = 0
+            self.sum = xp.empty(P + 2)
+        self.sum[...] = 0
         for lane in gs:
-            self.sum[:P] += to_host(lane)
-        self.sum[P:] = sum(float(loss) for loss, _ in told), sum(int(right) for _, right in told)
+            self.sum[:P] += lane
+        for loss, correct in told:
+            self.sum[P] += loss
+            self.sum[P + 1] += correct
         self.all_reduce(self.sum)
         with np.errstate(over="ignore"):  # what is too large for float32 is infinite there, too
-            g[...] = module_of(g).asarray(self.sum[:P].astype(g.dtype))
-        return module_of(g).asarray(self.sum[P]), int(self.sum[P + 1])
+            g[...] = self.sum[:P].astype(g.dtype)
+        return self.sum[P].copy(), self.sum[P + 1].copy()
 
     def join(self, z):
-        whole = np.ascontiguousarray(to_host(z))
+        whole = module_of(z).ascontiguousarray(z)
         self.all_reduce(whole)
-        z[...] = module_of(z).asarray(whole)
+        z[...] = whole
 
     def together(self):
         """Wait for all ranks."""
         self.comm.Barrier()
 
     def all_reduce(self, array):
-        """Put the sum over the ranks into the array of each."""
-        began = perf_counter()
-        self.comm.Allreduce(self.mpi.IN_PLACE, array)
+        """Put the sum over the ranks into the array of each.
+
+        Shapes:  any, contiguous; float32 or float64
+        """
+        began, xp, nccl = perf_counter(), module_of(array), self.nccl
+        if nccl:  # queued behind what fills the array: nobody waits
+            number = nccl.NCCL_FLOAT32 if array.itemsize == 4 else nccl.NCCL_FLOAT64
+            here, queue = array.data.ptr, xp.cuda.get_current_stream().ptr
+            self.gpus.allReduce(here, here, array.size, number, nccl.NCCL_SUM, queue)
+            return
+        whole = to_host(array)
+        self.comm.Allreduce(self.mpi.IN_PLACE, whole)
+        if xp is not np:
+            array[...] = xp.asarray(whole)
         self.seconds += perf_counter() - began
 
     def tell(self, what):

@@ -4,10 +4,13 @@
     python tests/cupy_api.py --check    says whether it is what the installed CuPy has
 
 The list holds every public name of NumPy's that CuPy has too, with the keywords that it takes (null
-where its signature tells nobody). The stand-in (fake_cupy.py) and `problems` go by it.
+where its signature tells nobody), and what is asked of CUDA. The stand-in (fake_cupy.py) and
+`problems` go by it. CuPy shows its names of NCCL where that library is installed beside it
+(python -m pip install nvidia-nccl-cu12); it must be for the list to be written.
 """
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -18,6 +21,13 @@ import numpy as np
 
 LIST = Path(__file__).with_name("cupy_api.json")
 SPACES = "", "linalg.", "lib.stride_tricks.", "ndarray."
+CUDA = """
+    get_array_module get_default_memory_pool cuda.Device cuda.Device.use cuda.get_current_stream
+    cuda.memory.OutOfMemoryError cuda.runtime.deviceGetPCIBusId cuda.runtime.getDevice
+    cuda.runtime.getDeviceCount cuda.runtime.getDeviceProperties cuda.nccl.available
+    cuda.nccl.get_unique_id cuda.nccl.NcclCommunicator cuda.nccl.NcclCommunicator.allReduce
+    cuda.nccl.NCCL_FLOAT32 cuda.nccl.NCCL_FLOAT64 cuda.nccl.NCCL_SUM
+""".split()
 
 
 def resolve(root, dotted):
@@ -55,14 +65,21 @@ def listed(cupy):
             thing = getattr(theirs, name) if thing is None else thing
             takes = callable(thing) or inspect.ismethoddescriptor(thing)
             found[space + name] = keywords(thing) if takes else None
+    importlib.import_module("cupy.cuda.nccl")  # nobody else does
+    for name in CUDA:
+        try:
+            thing = resolve(cupy, name)
+        except AttributeError:
+            continue
+        found[name] = keywords(thing) if callable(thing) else None
     return dict(sorted(found.items()))
 
 
 def problems(source, api):
     """[(line, what is wrong)] of a module's source: names and keywords that CuPy does not have.
 
-    Looked at are `xp.NAME`, `self.xp.NAME` and `module_of(...).NAME`, and the methods of an array
-    on whatever they are called. What is passed by position escapes this.
+    Looked at are `xp.NAME`, `self.xp.NAME`, `module_of(...).NAME`, `cupy.NAME` and `nccl.NAME`, and
+    the methods of an array on whatever they are called. What is passed by position escapes this.
     """
     found, seen = [], set()
     for node in ast.walk(ast.parse(source)):
@@ -75,7 +92,8 @@ def problems(source, api):
             parts.insert(0, root.attr)
             root = root.value
         name = ".".join(parts)
-        if _is_module(root):
+        if (space := _space(root)) is not None:
+            name = space + name
             if name not in api and not any(n.startswith(name + ".") for n in api):
                 found.append((node.lineno, f"CuPy has no {name}"))
                 continue
@@ -93,13 +111,12 @@ def problems(source, api):
     return sorted(set(found)), seen
 
 
-def _is_module(node):
-    """Whether an expression is the array module: xp, self.xp, module_of(...)."""
+def _space(node):
+    """What stands before the names of xp, self.xp, cupy, module_of(...) and nccl, or None."""
     if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and node.func.id == "module_of"
-    return (isinstance(node, ast.Name) and node.id == "xp") or (
-        isinstance(node, ast.Attribute) and node.attr == "xp"
-    )
+        return "" if isinstance(node.func, ast.Name) and node.func.id == "module_of" else None
+    name = getattr(node, "id", getattr(node, "attr", None))  # xp, self.xp
+    return {"xp": "", "cupy": "", "nccl": "cuda.nccl."}.get(name)
 
 
 def main(arguments):
@@ -108,12 +125,18 @@ def main(arguments):
     now = {"cupy": cupy.__version__, "names": listed(cupy)}
     if arguments == ["--check"]:
         kept = json.loads(LIST.read_text(encoding="utf-8"))
+        if not cupy.cuda.nccl.available:
+            print("There is no NCCL beside this CuPy: its names are not compared.")
+            kept["names"] = {k: v for k, v in kept["names"].items() if "nccl.N" not in k}
+            kept["names"].pop("cuda.nccl.get_unique_id")
         for name in sorted(kept["names"].keys() | now["names"].keys()):
             if kept["names"].get(name, "none") != now["names"].get(name, "none"):
                 print(f"{name}: {kept['names'].get(name, 'none')} in the list of {kept['cupy']}, "
                       f"{now['names'].get(name, 'none')} in {now['cupy']}")  # fmt: skip
         if kept["names"] != now["names"]:
             return f"the list is not what CuPy {now['cupy']} has: write it anew"
+    elif not cupy.cuda.nccl.available:
+        return "there is no NCCL beside this CuPy: python -m pip install nvidia-nccl-cu12"
     else:
         LIST.write_text(json.dumps(now, indent=0) + "\n", encoding="utf-8")
     print(f"CuPy {now['cupy']}: {len(now['names'])} names")

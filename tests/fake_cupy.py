@@ -3,9 +3,10 @@
 Its arrays live "on the device": they do not mix with NumPy's, are not converted by accident, and
 know only the names and keywords that the real CuPy has (cupy_api.json). Every way of bringing a
 number to the host is counted in `waits`. It computes with NumPy, so results are the CPU's to the
-bit. It has no streams and no random numbers: those are drawn on the host.
+bit. It has no streams and no random numbers: those are drawn on the host. NCCL goes over MPI.
 """
 
+import ctypes
 import json
 import types
 from pathlib import Path
@@ -126,6 +127,10 @@ class ndarray:
         _wait()
         return self._a.copy()
 
+    @property
+    def data(self):
+        return types.SimpleNamespace(ptr=self._a.ctypes.data)
+
     def item(self):
         _wait()
         return self._a.item()
@@ -207,8 +212,8 @@ def _upload(x, dtype=None):
     return ndarray(np.array(x, dtype))
 
 
-def module():
-    """A new cupy, with a GPU on which kernels run."""
+def module(gpus=1):
+    """A new cupy, with GPUs on which kernels run."""
     made = _Space("cupy", np)
     made.ndarray = ndarray
     pool = _Pool()
@@ -225,9 +230,13 @@ def module():
     made.get_default_memory_pool = lambda: pool
     made.cuda = types.SimpleNamespace(memory=types.SimpleNamespace())
     made.cuda.memory.OutOfMemoryError = OutOfMemoryError
+    used = [0]
+    made.cuda.Device = lambda number: types.SimpleNamespace(use=lambda: used.append(number))
+    made.cuda.get_current_stream = lambda: types.SimpleNamespace(ptr=STREAM)
     made.cuda.runtime = types.SimpleNamespace(
-        getDevice=lambda: 0, getDeviceProperties=lambda number: {"name": b"stand-in"}
-    )
+        getDevice=lambda: used[-1], getDeviceProperties=lambda number: {"name": b"stand-in"},
+        getDeviceCount=lambda: gpus, deviceGetPCIBusId=lambda number: f"0000:{number:02X}:00.0",
+    )  # fmt: skip
 
     def empty(shape, dtype=float):
         array = np.empty(shape, dtype)
@@ -239,4 +248,34 @@ def module():
     made.get_array_module = lambda *arrays: (
         made if any(isinstance(array, ndarray) for array in arrays) else np
     )
+    return made
+
+
+STREAM = 7  # what a null pointer is not
+
+
+def nccl(comm):
+    """A cupy.cuda.nccl whose communicators sum over the ranks of an MPI job."""
+    made = types.ModuleType("cupy.cuda.nccl")
+    made.available, made.NCCL_SUM, made.NCCL_FLOAT32, made.NCCL_FLOAT64 = True, 0, 7, 8
+    made.get_unique_id = lambda: bytes([comm.Get_rank(), *range(127)])
+
+    class NcclCommunicator:
+        def __init__(self, ndev, commId, rank):
+            if (ndev, rank) != (comm.Get_size(), comm.Get_rank()):
+                raise RuntimeError("NCCL_ERROR_INVALID_ARGUMENT")
+            if len(set(comm.allgather(commId))) > 1:
+                raise RuntimeError("this would wait for ever: the ids are not one and the same")
+
+        def allReduce(self, sendbuf, recvbuf, count, datatype, op, stream):
+            number = {7: ctypes.c_float, 8: ctypes.c_double}[datatype]
+            if op != made.NCCL_SUM or stream != STREAM:
+                raise RuntimeError("not a sum, or not in the queue of what fills the array")
+            given, place = (
+                np.ctypeslib.as_array((number * count).from_address(where))
+                for where in (sendbuf, recvbuf)
+            )
+            place[...] = comm.allreduce(given)
+
+    made.NcclCommunicator = NcclCommunicator
     return made

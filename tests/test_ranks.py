@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minisgd import backend
 from minisgd.gradient import cut
 from minisgd.lenet import LeNet5
 from minisgd.runs import read_checkpoint
@@ -184,6 +185,99 @@ def test_a_rank_that_is_killed_ends_the_job(small_mnist, tmp_path):
     code, _out, _err = finished(job)
     assert code != 0 and time.monotonic() - began < 60
     assert weights(tmp_path / "o")  # what rank 0 had kept can be read
+
+
+ON_STAND_INS = """
+import sys
+sys.path.insert(0, {tests!r})
+import fake_cupy
+from mpi4py import MPI
+from minisgd import train
+
+sys.modules["cupy"] = cupy = fake_cupy.module(gpus={gpus})
+sys.modules["cupy.cuda.nccl"] = nccl = fake_cupy.nccl(MPI.COMM_WORLD)
+nccl.available = {nccl}
+if {broken}:
+    nccl.NcclCommunicator = lambda *given: 1 / 0
+one_epoch, waits = train.one_epoch, []
+
+def counted(*given):
+    waits.clear()
+    result = one_epoch(*given[:8], lambda k, batch: waits.append(fake_cupy.waits))
+    used = MPI.COMM_WORLD.gather(cupy.cuda.runtime.getDevice())
+    if used:
+        print("GPUs", used, "waits", waits[-1] - waits[0], flush=True)
+    return result
+
+train.one_epoch = counted
+from cli import cli
+cli()
+"""
+GIVEN = "--batch-size", 213, "--epochs", 2, "--momentum", 0.9  # the last batch is one image
+
+
+def on_stand_ins(ranks, folder, out, gpus, nccl=True, broken=False):
+    program = out.with_suffix(".py")
+    tests = str(ROOT / "tests")
+    program.write_text(ON_STAND_INS.format(tests=tests, gpus=gpus, nccl=nccl, broken=broken))
+    return start(ranks, folder, *GIVEN, "--device", "cuda", "--out", out, program=program)
+
+
+def assert_alike(one, other):
+    """The same run, but for the order in which float32 sums were formed."""
+    (w, v, records), (w_there, v_there, there) = weights(one), weights(other)
+    for here, found in ((w, w_there), (v, v_there)):
+        assert np.allclose(*(np.frombuffer(a, np.float32) for a in (here, found)), atol=1e-3)
+    for record, told in zip(records, there, strict=True):
+        assert record["train_loss"] == pytest.approx(told["train_loss"], rel=1e-3)
+        assert record["test_accuracy"] == pytest.approx(told["test_accuracy"], abs=0.02)
+
+
+@needs_mpi
+def test_ranks_with_a_gpu_each_exchange_among_these_and_wait_for_nothing(small_mnist, tmp_path):
+    assert finished(start(1, small_mnist, *GIVEN, "--out", tmp_path / "cpu"))[0] == 0
+    jobs = {n: on_stand_ins(n, small_mnist, tmp_path / str(n), n) for n in (1, 2, 5)}
+    for n, job in jobs.items():
+        code, out, err = finished(job)
+        assert code == 0 and f"{n} ranks: the GPUs exchange through NCCL." in err, err
+        assert out.count(f"GPUs {list(range(n))} waits 0\n") == 2, out
+        assert_alike(tmp_path / "cpu", tmp_path / str(n))
+
+
+@needs_mpi
+@pytest.mark.parametrize(
+    ("gpus", "nccl", "said"),
+    [(1, True, "ranks that share a GPU"), (3, False, "pip install nvidia-nccl-cu12")],
+)
+def test_gpus_that_cannot_exchange_do_so_through_the_host(small_mnist, tmp_path, gpus, nccl, said):
+    job = on_stand_ins(3, small_mnist, tmp_path / "o", gpus, nccl)
+    assert finished(start(1, small_mnist, *GIVEN, "--out", tmp_path / "cpu"))[0] == 0
+    code, out, err = finished(job)
+    assert code == 0 and said in err and "host's memory" in err, err
+    assert out.count(f"GPUs {[k % gpus for k in range(3)]} waits 3\n") == 2, out  # 4 updates
+    assert_alike(tmp_path / "cpu", tmp_path / "o")
+
+
+@needs_mpi
+def test_an_nccl_that_does_not_start_ends_the_job_with_its_reason(small_mnist, tmp_path):
+    code, _out, err = finished(on_stand_ins(2, small_mnist, tmp_path / "o", 2, broken=True))
+    assert code == 1 and "cannot exchange through NCCL (division by zero)" in err, err
+    assert "Traceback" not in err
+
+
+@needs_mpi
+@pytest.mark.gpu
+def test_the_gpus_of_this_machine_exchange_among_themselves(small_mnist, tmp_path):
+    if problem := backend.cuda_problem():
+        pytest.skip(f"no GPU to test on: {problem}")
+    gpus = min(4, sys.modules["cupy"].cuda.runtime.getDeviceCount())
+    if gpus < 2 or backend.nccl() is None:
+        pytest.skip("this wants two GPUs and NCCL")
+    assert finished(start(1, small_mnist, *GIVEN, "--out", tmp_path / "cpu"))[0] == 0
+    job = start(gpus, small_mnist, *GIVEN, "--device", "cuda", "--out", tmp_path / "o")
+    code, _out, err = finished(job)
+    assert code == 0 and f"{gpus} ranks: the GPUs exchange through NCCL." in err, err
+    assert_alike(tmp_path / "cpu", tmp_path / "o")
 
 
 def children_of(pid):
