@@ -421,7 +421,7 @@ class _Workshop:
 
         self.work, self.dataset, self.data_dir = work, dataset, data_dir
         self.scheduler = scheduler
-        self.threads, self.found = threads or 1, None
+        self.threads, self.found, self.where = threads or 1, None, None
         self.device = device if scheduler else resolve_device(device)
         self.jobs = jobs or _side_by_side(self.threads, self.device)
 
@@ -448,6 +448,7 @@ class _Workshop:
         with locked(out):
             left = {c: c.epochs - len(f.records()) for c, f in folders.items() if not f.finished()}
             with cluster(self.scheduler) as elsewhere, _Progress(left) as progress:
+                self.where = elsewhere and elsewhere.where
                 failures = sweep.run_cells(
                     out, left, data, self.device, self.jobs, self.threads, progress, _say, elsewhere
                 )
@@ -459,7 +460,7 @@ class _Workshop:
     def making(self, cells):
         """How runs came about, for the file beside their results."""
         from minisgd import runs
-        from minisgd.doctor import commit, cores, processor
+        from minisgd.doctor import commit, machine
 
         return {
             "command": shlex.join(["python", *sys.argv]),
@@ -467,9 +468,9 @@ class _Workshop:
             "seeds": sorted({cell.seed for cell in cells}),
             "commit": commit(),
             "versions": runs.versions(),
-            "machine": f"{cores()} cores of {processor()}",
+            "machine": self.where or machine(),
             "device": self.device,
-            "jobs": self.jobs,
+            "jobs": None if self.where else self.jobs,
         }
 
 
@@ -924,7 +925,7 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
     from minisgd import charts, plots, runs
     from minisgd import scaling as scalings
     from minisgd.data import load_dataset
-    from minisgd.doctor import commit, cores, processor
+    from minisgd.doctor import commit, cores, machine
     from minisgd.experiments import Kept
     from minisgd.files import make_folder
     from minisgd.measures.noise_scale import steps_to_target
@@ -955,7 +956,7 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
     runs.write_table(out / "scaling.csv", scalings.COLUMNS, rows)
     made = {"title": title, "model": vars(model), "text": text, "jobs": jobs}
     made |= {"command": shlex.join(["python", *sys.argv]), "commit": commit()}
-    made |= {"machine": f"{here} cores of {processor()}", "versions": runs.versions()}
+    made |= {"machine": machine(), "versions": runs.versions()}
     runs.write_json(out / "scaling.json", made)
     panels = scalings.plots(rows, N, here, epochs_to)
     png, svg = plots.save(charts.chart(panels, title, note), out, "scaling")

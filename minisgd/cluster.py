@@ -6,11 +6,13 @@ along, and its records and weights travel back: the machines share no folder. Wh
 """
 
 import sys
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import ExitStack, contextmanager, nullcontext
 
 from . import runs
 from .backend import resolve_device
+from .doctor import machine
 from .errors import SettingError, UserError
 from .files import StorageError, locked, make_folder
 from .ranks import world
@@ -21,10 +23,12 @@ PATIENCE = 20  # seconds for a scheduler to answer, and for a worker to be there
 
 
 class Cluster:
-    """An executor, how a dataset gets there, how many runs to give it at once (None: all)."""
+    """An executor, how a dataset gets there, how many runs to give it at once (None: all), and what
+    it computes on, in words.
+    """
 
-    def __init__(self, executor, hand_over, jobs):
-        self.executor, self.hand_over, self.jobs = executor, hand_over, jobs
+    def __init__(self, executor, hand_over, jobs, where=None):
+        self.executor, self.hand_over, self.jobs, self.where = executor, hand_over, jobs, where
 
 
 @contextmanager
@@ -60,7 +64,12 @@ def cluster(scheduler=None):
             ) from None
         # Every worker is given the images once; the runs carry only their name.
         hand_over = lambda dataset: client.scatter(dataset, broadcast=True, hash=False)  # noqa: E731
-        yield Cluster(client.get_executor(pure=False), hand_over, None)
+        yield Cluster(client.get_executor(pure=False), hand_over, None, _where(client))
+
+
+def _where(client):
+    workers = Counter(client.run(machine).values())
+    return "; ".join(f"{n} workers of distributed on {what}" for what, n in workers.items())
 
 
 def _mpi():
@@ -79,7 +88,9 @@ def _mpi():
     @contextmanager
     def pool():
         with MPIPoolExecutor() as executor:
-            yield Cluster(executor, lambda dataset: dataset, MPI.COMM_WORLD.Get_size() - 1)
+            workers = MPI.COMM_WORLD.Get_size() - 1
+            where = f"{workers} workers of MPI, started from {machine()}"
+            yield Cluster(executor, lambda dataset: dataset, workers, where)
 
     return pool()
 

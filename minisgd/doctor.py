@@ -49,10 +49,15 @@ def commit():
     )
 
 
+def machine():
+    """What computes here, in words."""
+    return f"{cores()} cores of {processor()}"
+
+
 def examine(data_dir=None):
     """Yield (line, advice): advice is None where all is well, else a sentence on what to do."""
     yield f"Python      {platform.python_version()} at {sys.executable}", None
-    yield f"machine     {platform.system()}, {cores()} cores of {processor()}", None
+    yield f"machine     {platform.system()}, {machine()}", None
     yield f"NumPy       {np.__version__}", None
     yield from _blas()
     yield from _cupy()

@@ -1,5 +1,6 @@
 """Runs given to executors: to any, to distributed's with a worker killed, to MPI's."""
 
+import csv
 import os
 import re
 import signal
@@ -232,6 +233,51 @@ def test_a_sweep_through_distributed_with_a_worker_killed_in_the_middle(
         for o in ("there", "plain")
     ]
     assert tables[0] == tables[1] and len(tables[0]) == 1 + 4 * epochs
+
+
+SHORT = """
+from dataclasses import replace
+from minisgd.experiments import EXPERIMENTS
+
+some = [s for s in EXPERIMENTS["figure3"].settings if s.batch_size in (2048, 8192)]
+some = [replace(s, batch_size=s.batch_size // 16, epochs=1, warmup="none") for s in some]
+EXPERIMENTS["figure3"] = replace(EXPERIMENTS["figure3"], settings=tuple(some), lucky=(), apart=())
+if __name__ == "__main__":
+    from cli import cli
+    cli()
+"""
+ASKED = {
+    "figure3": "figures 3 --seeds 2",
+    "tune": "tune --lrs .01,.05 --epochs 1 --seeds 1 --held-out 100",
+    "grow": "grow --batch-size 20 --epochs 1 --largest 40 --seeds 1 --held-out 100",
+}
+
+
+def test_figures_tune_and_grow_through_distributed_are_those_of_processes_here(
+    small_mnist, tmp_path, scheduler
+):
+    address, worker = scheduler
+    worker(), worker()
+    (tmp_path / "short.py").write_text(SHORT)
+    ways = {"there": ("--scheduler", address), "here": ("--jobs", "2")}
+    for name, question in ASKED.items():
+        tables, machines = [], {}
+        for way, more in ways.items():
+            out = tmp_path / way
+            done = subprocess.run(
+                [sys.executable, tmp_path / "short.py", *question.split(), *more,
+                 "--dataset", "glyphs", "--data-dir", small_mnist, "--out", out,
+                 "--runs", tmp_path / f"runs-{way}"],
+                cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+                capture_output=True, text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            with open(out / f"{name}.csv", newline="") as file:
+                tables.append([{**row, "seconds": 0} for row in csv.DictReader(file)])
+            machines[way] = (out / f"{name}.json").read_text()
+        assert tables[0] == tables[1] and len(tables[0]) > 1
+        assert re.search(r'"machine": "[12] workers of distributed on \d+ cores', machines["there"])
+        assert "distributed" not in machines["here"]
 
 
 def test_a_scheduler_without_workers_and_one_that_is_not_there(scheduler, monkeypatch):
