@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import math
+import mmap
 import os
 import zlib
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ def map_idx(path):
             promised, there = _promised(shape, kind), os.path.getsize(path) - start
             if promised != there or not promised:
                 raise DataError(f"{path} holds {there:,} bytes where {shape} wants {promised:,}")
-            array = np.memmap(path, DTYPES[kind], "r", start, shape)
+            array = mapped(path, start, shape, DTYPES[kind])
         stream.seek(0)
         total = hashlib.sha256()
         while block := stream.read(BLOCK):
@@ -92,6 +93,18 @@ def map_idx(path):
     if kind == INT:
         array = _classes(array, path)
     return array, total.hexdigest()
+
+
+def mapped(path, start, shape, dtype=np.uint8):
+    """A file's numbers from byte `start` on, which stay on the disk.
+
+    A shuffled epoch asks for images from all over: the system is told to bring in the pages that
+    they lie in, and not, as it would, 128 KiB around each.
+    """
+    array = np.memmap(path, dtype, "r", start, shape)
+    if hasattr(mmap, "MADV_RANDOM"):  # not on Windows
+        array.base.madvise(mmap.MADV_RANDOM)
+    return array
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from . import runs
 from .data import Dataset, Split
 from .errors import SettingError, UserError
 from .files import LOCK, StorageError, locked, make_folder
+from .idx import mapped
 from .train import Settings, train
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "glyphs": "glyphs"}
@@ -374,7 +375,7 @@ def _places(handle):
     whole, start = np.frombuffer(block, np.uint8), 0
     for shape, kept in zip(shapes, on_disk, strict=True):
         if kept:
-            yield np.memmap(kept[0], np.uint8, "r", kept[1], shape)
+            yield mapped(*kept, shape)
             continue
         size = int(np.prod(shape))
         yield whole[start : start + size].reshape(shape)

@@ -2,6 +2,7 @@
 
 import gzip
 import multiprocessing
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,17 @@ def test_what_is_mapped_is_what_is_in_the_files(folder, small_data):
     assert described[1:-1] == describe(small_data)[1:-1]
     with pytest.raises(ValueError, match="read-only"):
         found.train.images[0] = 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how pages come in is read as Linux tells it")
+def test_pages_come_in_one_by_one_for_whoever_maps_them(folder):
+    """Else every image of a file that does not fit brings 128 KiB with it."""
+    found = load_dataset("idx", folder)
+    again = sweep.shared(sweep.share(found, multiprocessing.get_context("spawn")))
+    mappings = Path("/proc/self/smaps").read_text().split(str(folder))[1:]
+    flags = [re.search("VmFlags:(.*)", mapping)[1].split() for mapping in mappings]
+    assert len(flags) == 8 and all("rr" in some for some in flags)
+    assert all(map(np.array_equal, arrays_of(found), arrays_of(again)))
 
 
 def test_a_run_on_it_is_the_run_on_what_is_in_memory(folder, small_data):
