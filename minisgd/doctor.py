@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .backend import cuda_problem, device_name
+from .backend import cuda_problem, device_name, nccl
 from .data import data_folder, status
 from .errors import UserError
 from .runs import blas_built_with
@@ -92,7 +92,11 @@ def _cupy():
     if problem is None:
         import cupy
 
-        yield f"CuPy        {cupy.__version__}: a kernel ran on {device_name('cuda')}", None
+        many = ""
+        if (gpus := cupy.cuda.runtime.getDeviceCount()) > 1:
+            way = "NCCL" if nccl() else "the host's memory, without nvidia-nccl"
+            many = f", the first of {gpus}, which exchange through {way}"
+        yield f"CuPy        {cupy.__version__}: a kernel ran on {device_name('cuda')}{many}", None
     elif problem == "CuPy is not installed":
         yield f"CuPy        {problem}: training runs on the CPU", None
     else:

@@ -11,7 +11,7 @@ import fake_cupy
 import numpy as np
 import pytest
 
-from minisgd import backend, bench, gradcheck, rivals
+from minisgd import backend, bench, doctor, gradcheck, rivals
 from minisgd.backend import to_host
 from minisgd.data import epoch_order
 from minisgd.errors import UserError
@@ -226,6 +226,17 @@ def test_the_chunk_suits_the_device(xp):
 
 def test_the_device_has_a_name(xp):
     assert backend.device_name("cuda") == "cuda (stand-in)" and backend.device_name("cpu") == "cpu"
+
+
+@pytest.mark.parametrize(("gpus", "said"), [(1, "cuda (stand-in)"), (3, "the first of 3, which")])
+def test_doctor_says_how_many_gpus_there_are_and_how_they_exchange(monkeypatch, gpus, said):
+    monkeypatch.setitem(sys.modules, "cupy", cupy := fake_cupy.module(gpus))
+    monkeypatch.setitem(sys.modules, "cupy.cuda.nccl", nccl := fake_cupy.nccl(None))
+    cupy.__version__ = "14"
+    for nccl.available, way in ((True, "NCCL"), (False, "the host's memory")):
+        (line,) = (line for line, _ in doctor.examine() if line.startswith("CuPy"))
+        assert "14: a kernel ran" in line and said in line
+        assert (way in line) == (gpus > 1)
 
 
 def test_the_benchmark_times_the_epoch_that_training_runs(xp, small_data):
