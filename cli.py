@@ -222,13 +222,14 @@ def sweep(batch_sizes, seeds, jobs, scheduler, threads, device, dataset, data_di
     mpiexec -n 5 python -m mpi4py.futures cli.py sweep
     """
     from minisgd.backend import resolve_device
-    from minisgd.cluster import cluster
+    from minisgd.cluster import cluster, is_elsewhere
     from minisgd.train import Settings
 
     if scheduler and jobs:
         raise click.UsageError(OWN_WORKERS)
     settings, threads = Settings(**rest), threads or 1
-    device = device if scheduler else resolve_device(device)  # of the workers, where there are any
+    if not is_elsewhere(scheduler):
+        device = resolve_device(device)
     jobs = jobs or _side_by_side(threads, device)
     with cluster(scheduler) as elsewhere:
         _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_dir, out, fresh,
@@ -418,11 +419,12 @@ class _Workshop:
 
     def __init__(self, work, dataset, data_dir, jobs, scheduler, threads, device):
         from minisgd.backend import resolve_device
+        from minisgd.cluster import is_elsewhere
 
         self.work, self.dataset, self.data_dir = work, dataset, data_dir
         self.scheduler = scheduler
         self.threads, self.found, self.where = threads or 1, None, None
-        self.device = device if scheduler else resolve_device(device)
+        self.device = device if is_elsewhere(scheduler) else resolve_device(device)
         self.jobs = jobs or _side_by_side(self.threads, self.device)
 
     def data(self):
@@ -469,7 +471,7 @@ class _Workshop:
             "commit": commit(),
             "versions": runs.versions(),
             "machine": self.where or machine(),
-            "device": self.device,
+            "device": f"{self.device}, of the workers" if self.where else self.device,
             "jobs": None if self.where else self.jobs,
         }
 
@@ -744,6 +746,7 @@ def measure(workshop, what, seed, out):
         make_folder(out)
         runs.write_table(out / f"{into}.csv", found.columns, found.rows)
         making = {key: value for key, value in workshop.making(()).items() if key != "runs"}
+        making["device"] = "cpu"  # only the runs of sharpness go elsewhere
         made = {"title": found.title, "asked": asked, "text": found.text, "seconds": round(took)}
         runs.write_json(out / f"{into}.json", made | making)
         figure = charts.chart(found.plots, found.title, note, height=found.height)

@@ -13,6 +13,7 @@ import numpy as np
 from .errors import SettingError
 
 DEVICES = ("auto", "cpu", "cuda")
+MISSING = "CuPy is not installed"
 POOL = 0.85  # of the GPU's memory, that CuPy may take; CUPY_GPU_MEMORY_LIMIT says otherwise
 
 
@@ -24,14 +25,15 @@ def cuda_problem(place=None):
     try:
         import cupy
     except ImportError:
-        return "CuPy is not installed"
+        return MISSING
     except Exception as error:  # a wheel made for another CUDA, a broken driver: anything may come
         return f"CuPy does not import ({_one_line(error)})"
     try:
         if place is not None:
             cupy.cuda.Device(place % cupy.cuda.runtime.getDeviceCount()).use()
-        if int((cupy.arange(3) + 1).sum()) != 6:
-            return "a kernel ran on the GPU and gave a wrong sum"
+        ones = cupy.ones((2, 2))
+        if int((ones @ ones + 1).sum()) != 12:  # compiled here, and a product of cuBLAS
+            return "kernels ran on the GPU and gave a wrong sum"
     except Exception as error:
         return f"CuPy cannot run a kernel ({_one_line(error)})"
     return None
@@ -60,6 +62,8 @@ def resolve_device(device="auto", place=None):
             f"--device cuda cannot be used: {problem}; use --device cpu, "
             "or see what `python cli.py doctor` says"
         )
+    if problem != MISSING:
+        print(f"{problem}: the CPU is used.", file=sys.stderr)
     return "cpu"
 
 

@@ -64,12 +64,25 @@ def cluster(scheduler=None):
             ) from None
         # Every worker is given the images once; the runs carry only their name.
         hand_over = lambda dataset: client.scatter(dataset, broadcast=True, hash=False)  # noqa: E731
-        yield Cluster(client.get_executor(pure=False), hand_over, None, _where(client))
+        yield Cluster(client.get_executor(pure=False), hand_over, None, _where(client, scheduler))
 
 
-def _where(client):
-    workers = Counter(client.run(machine).values())
-    return "; ".join(f"{n} workers of distributed on {what}" for what, n in workers.items())
+def _where(client, scheduler):
+    try:
+        workers = Counter(client.run(machine).values())
+    except Exception as error:
+        raise UserError(
+            f"the workers of {scheduler} cannot run minisgd ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}): install it where they are"
+        ) from None
+    return "; ".join(
+        f"{n} worker{'s' * (n > 1)} of distributed on {what}" for what, n in workers.items()
+    )
+
+
+def is_elsewhere(scheduler=None):
+    """Whether runs go to workers, who know their own devices."""
+    return scheduler is not None or not isinstance(_mpi(), nullcontext)
 
 
 def _mpi():
@@ -169,7 +182,8 @@ def _kept(future, folder, records):
     except BaseException as error:  # CancelledError is no Exception
         if isinstance(error, KeyboardInterrupt):
             raise
-        return " ".join(f"{type(error).__name__}: {error}".split())[:200], True
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        return reason, type(error).__name__ != "KilledWorker"  # it took several workers with it
     if new:
         folder.save([*records, *new], state, len(new))
     return None, False

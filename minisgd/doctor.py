@@ -94,7 +94,7 @@ def _cupy():
 
         many = ""
         if (gpus := cupy.cuda.runtime.getDeviceCount()) > 1:
-            way = "NCCL" if nccl() else "the host's memory, without nvidia-nccl"
+            way = "NCCL" if nccl() else "the host's memory, for CuPy finds no NCCL"
             many = f", the first of {gpus}, which exchange through {way}"
         yield f"CuPy        {cupy.__version__}: a kernel ran on {device_name('cuda')}{many}", None
     elif problem == "CuPy is not installed":
@@ -102,8 +102,8 @@ def _cupy():
     else:
         yield (
             f"CuPy        {problem}",
-            "training runs on the CPU; for a GPU, install the driver, and the CuPy wheel of its "
-            "CUDA version (cupy-cuda12x or cupy-cuda13x)",
+            "training runs on the CPU; for a GPU, install its driver, and CuPy with the CUDA of "
+            'that driver: python -m pip install -e ".[cuda12]", or cuda13',
         )
 
 

@@ -16,7 +16,6 @@ through the host's memory.
 """
 
 import os
-import socket
 import sys
 import time
 from contextlib import contextmanager
@@ -69,15 +68,20 @@ class Alone:
 class Ranks:
     """The ranks of an MPI job; the same face as Alone.
 
-    Attributes:  local, how many of them are on this machine, and place, which of those this is;
-                 seconds spent in all-reduces so far (a GPU's own are not waited for, nor counted)
+    Attributes:  local, how many of them are on this machine, place, which of those this is, and
+                 machine, the rank of their first; seconds spent in all-reduces so far (a GPU's own
+                 are not waited for, nor counted)
     """
 
     def __init__(self, mpi):
         self.mpi, self.comm = mpi, mpi.COMM_WORLD
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
         here = self.comm.Split_type(mpi.COMM_TYPE_SHARED)
-        self.local, self.place = here.Get_size(), here.Get_rank()
+        self.local, self.place, self.machine = (
+            here.Get_size(),
+            here.Get_rank(),
+            here.bcast(self.rank),
+        )
         self.seconds, self.sum = 0.0, None
         self.nccl = self.gpus = None  # CuPy's module, and the communicator of all ranks' GPUs
 
@@ -86,15 +90,14 @@ class Ranks:
 
         All ranks call this alike, each on the GPU that it uses.
 
-        Returns: how they exchange, in words; None where there are no GPUs
+        Returns: how they exchange, in words; None where there are no GPUs, or is only one
         Raises:  UserError if NCCL is there and does not start
         """
-        if device != "cuda":
+        if device != "cuda" or self.size == 1:
             return None
         nccl, xp = backend.nccl(), array_module(device)
         bus = xp.cuda.runtime.deviceGetPCIBusId(xp.cuda.runtime.getDevice())
-        gpu = socket.gethostname(), bus
-        found = self.comm.allgather((gpu, nccl is not None))
+        found = self.comm.allgather(((self.machine, bus), nccl is not None))
         if len({gpu for gpu, _ in found}) < self.size:
             return "ranks that share a GPU exchange through the host's memory"
         if not all(able for _, able in found):
@@ -102,8 +105,8 @@ class Ranks:
                 "the GPUs exchange through the host's memory, for CuPy finds no NCCL "
                 "(python -m pip install nvidia-nccl-cu12, or -cu13)"
             )
-        job = self.comm.bcast(None if self.rank else nccl.get_unique_id())
         try:
+            job = self.comm.bcast(None if self.rank else nccl.get_unique_id())
             self.gpus = nccl.NcclCommunicator(self.size, job, self.rank)
         except Exception as error:  # no way between two GPUs, a driver too old: anything may come
             raise UserError(
@@ -142,17 +145,20 @@ class Ranks:
 
         Shapes:  any, contiguous; float32 or float64
         """
-        began, xp, nccl = perf_counter(), module_of(array), self.nccl
+        xp, nccl = module_of(array), self.nccl
+        if self.size == 1:
+            return
         if nccl:  # queued behind what fills the array: nobody waits
             number = nccl.NCCL_FLOAT32 if array.itemsize == 4 else nccl.NCCL_FLOAT64
             here, queue = array.data.ptr, xp.cuda.get_current_stream().ptr
             self.gpus.allReduce(here, here, array.size, number, nccl.NCCL_SUM, queue)
             return
         whole = to_host(array)
+        began = perf_counter()
         self.comm.Allreduce(self.mpi.IN_PLACE, whole)
+        self.seconds += perf_counter() - began
         if xp is not np:
             array[...] = xp.asarray(whole)
-        self.seconds += perf_counter() - began
 
     def tell(self, what):
         self.comm.bcast(what)

@@ -32,6 +32,7 @@ def _torch(data, threads, device):
     if device == "cuda" and not torch.cuda.is_available():
         raise ImportError(name="PyTorch for this GPU")
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False  # float32 as CuPy's: whole, not cut to 10 bits
     net = nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),

@@ -21,6 +21,7 @@ import numpy as np
 
 LIST = Path(__file__).with_name("cupy_api.json")
 SPACES = "", "linalg.", "lib.stride_tricks.", "ndarray."
+COMMUNICATOR = "cuda.nccl.NcclCommunicator."
 CUDA = """
     get_array_module get_default_memory_pool cuda.Device cuda.Device.use cuda.get_current_stream
     cuda.memory.OutOfMemoryError cuda.runtime.deviceGetPCIBusId cuda.runtime.getDevice
@@ -112,11 +113,11 @@ def problems(source, api):
 
 
 def _space(node):
-    """What stands before the names of xp, self.xp, cupy, module_of(...) and nccl, or None."""
+    """What stands before the names of xp, self.xp, cupy, module_of(...), nccl and gpus, or None."""
     if isinstance(node, ast.Call):
         return "" if isinstance(node.func, ast.Name) and node.func.id == "module_of" else None
     name = getattr(node, "id", getattr(node, "attr", None))  # xp, self.xp
-    return {"xp": "", "cupy": "", "nccl": "cuda.nccl."}.get(name)
+    return {"xp": "", "cupy": "", "nccl": "cuda.nccl.", "gpus": COMMUNICATOR}.get(name)
 
 
 def main(arguments):

@@ -19,6 +19,9 @@ class OnDevice:
     def __add__(self, other):
         return OnDevice(self.values + other)
 
+    def __matmul__(self, other):
+        return OnDevice(self.values @ other.values)
+
     def sum(self):
         return self.values.sum()
 
@@ -33,7 +36,7 @@ class OnDevice:
 def cupy(monkeypatch):
     """A CuPy whose kernels run."""
     module = types.ModuleType("cupy")
-    module.arange = lambda n: OnDevice(np.arange(n))
+    module.ones = lambda shape: OnDevice(np.ones(shape))
     module.get_default_memory_pool = lambda: types.SimpleNamespace(set_limit=lambda fraction: None)
     module.get_array_module = lambda array: module if isinstance(array, OnDevice) else np
     monkeypatch.setitem(sys.modules, "cupy", module)
@@ -45,11 +48,12 @@ def no_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)  # an import then raises ImportError
 
 
-def test_without_cupy_all_runs_on_the_cpu(no_cupy):
+def test_without_cupy_all_runs_on_the_cpu(no_cupy, capsys):
     assert backend.cuda_problem() == "CuPy is not installed"
     assert backend.resolve_device("auto") == "cpu"
     assert backend.resolve_device() == "cpu"
     assert backend.array_module("auto") is np
+    assert capsys.readouterr().err == ""
 
 
 def test_cuda_where_there_is_none_is_refused_with_the_reason_and_a_way_out(no_cupy):
@@ -84,20 +88,22 @@ def test_an_unknown_device_is_refused(device):
         (MemoryError(), "MemoryError"),
     ],
 )
-def test_a_kernel_that_does_not_run_is_a_problem_in_one_line(cupy, failure, said):
-    def broken(n):
+def test_a_kernel_that_does_not_run_is_a_problem_in_one_line(cupy, failure, said, capsys):
+    def broken(shape):
         raise failure
 
-    cupy.arange = broken
+    cupy.ones = broken
     problem = backend.cuda_problem()
     assert said in problem and "kernel" in problem and "\n" not in problem
     assert backend.resolve_device("auto") == "cpu"
+    err = capsys.readouterr().err  # whoever installed CuPy wants to know
+    assert err == f"{problem}: the CPU is used.\n"
     with pytest.raises(SettingError, match="kernel"):
         backend.resolve_device("cuda")
 
 
 def test_a_kernel_that_gives_a_wrong_sum_is_a_problem(cupy):
-    cupy.arange = lambda n: OnDevice(np.zeros(n))
+    cupy.ones = lambda shape: OnDevice(np.zeros(shape))
     assert "wrong sum" in backend.cuda_problem()
     assert backend.resolve_device("auto") == "cpu"
 

@@ -202,7 +202,8 @@ def scheduler(tmp_path):
 def command(small_mnist, out, *more, epochs=2):
     return [
         sys.executable, ROOT / "cli.py", "sweep", "--dataset", "glyphs", "--data-dir", small_mnist,
-        "--batch-sizes", "100,200", "--seeds", "2", "--epochs", str(epochs), "--out", out, *more,
+        "--batch-sizes", "100,200", "--seeds", "2", "--epochs", str(epochs), "--out", out,
+        "--device", "cpu", *more,
     ]  # fmt: skip
 
 
@@ -266,7 +267,7 @@ def test_figures_tune_and_grow_through_distributed_are_those_of_processes_here(
             out = tmp_path / way
             done = subprocess.run(
                 [sys.executable, tmp_path / "short.py", *question.split(), *more,
-                 "--dataset", "glyphs", "--data-dir", small_mnist, "--out", out,
+                 "--dataset", "glyphs", "--data-dir", small_mnist, "--out", out, "--device", "cpu",
                  "--runs", tmp_path / f"runs-{way}"],
                 cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
                 capture_output=True, text=True,
@@ -276,7 +277,9 @@ def test_figures_tune_and_grow_through_distributed_are_those_of_processes_here(
                 tables.append([{**row, "seconds": 0} for row in csv.DictReader(file)])
             machines[way] = (out / f"{name}.json").read_text()
         assert tables[0] == tables[1] and len(tables[0]) > 1
-        assert re.search(r'"machine": "[12] workers of distributed on \d+ cores', machines["there"])
+        assert re.search(
+            r'"machine": "[12] workers? of distributed on \d+ cores', machines["there"]
+        )
         assert "distributed" not in machines["here"]
 
 
@@ -289,6 +292,25 @@ def test_a_scheduler_without_workers_and_one_that_is_not_there(scheduler, monkey
 
 
 # -- MPI's executor
+
+
+def test_workers_without_minisgd_are_told():
+    class Client:
+        def run(self, function):
+            raise ModuleNotFoundError("No module named 'minisgd'")
+
+    with pytest.raises(UserError, match=r"workers of tcp://w cannot run minisgd .*: install it"):
+        cluster._where(Client(), "tcp://w")
+
+
+def test_a_run_that_killed_its_workers_is_not_tried_again(small_data, tmp_path):
+    class KilledWorker(Exception):
+        pass
+
+    executor = Unreliable(KilledWorker("whole_run marked as failed because 4 workers died"))
+    there = cluster.Cluster(executor, lambda dataset: dataset, 1)
+    failed = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
+    assert "4 workers died" in failed[CELLS[0]] and len(executor.calls) == len(CELLS)
 
 
 @needs_mpi

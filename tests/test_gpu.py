@@ -10,8 +10,8 @@ from minisgd import backend, bench, rivals
 from minisgd.backend import to_host
 from minisgd.data import epoch_order
 from minisgd.lenet import LeNet5
-from minisgd.optim import momentum_step
-from minisgd.train import Settings, train
+from minisgd.optim import momentum_step, sgd_step
+from minisgd.train import Settings, one_epoch, train
 
 
 @pytest.fixture(params=["stand-in", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -65,11 +65,19 @@ def test_an_epoch_starts_alike_sees_the_same_batches_and_ends_alike(gpu, small_d
 
 
 def test_the_images_lie_on_the_device_as_bytes_and_are_read_from_there(gpu, small_data):
-    x = gpu.asarray(small_data.train.images)
-    assert x.dtype == np.uint8 and x.nbytes == small_data.train.images.nbytes
+    taken = []
+
+    def seen(model, v, x, y, order, *more):
+        taken.append((x, y, order))
+        return one_epoch(model, v, x, y, order, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minisgd.train.one_epoch", seen)
+        next(train(Settings(100, epochs=1), small_data, "cuda"))
+    x, y, _ = taken[0]
+    assert all(isinstance(array, gpu.ndarray) for array in taken[0]) and x.dtype == np.uint8
     model = LeNet5(0, "cuda")
-    loss, correct = model.lanes.gradient(x, gpu.asarray(small_data.train.labels), gpu.arange(100))
-    assert isinstance(loss, gpu.ndarray) and isinstance(correct, gpu.ndarray)  # nobody has waited
+    loss, correct = model.lanes.gradient(x, y, gpu.arange(100))
     expected = LeNet5(0).gradient(small_data.train.images[:100], small_data.train.labels[:100])
     assert (float(loss), int(correct)) == pytest.approx(expected, rel=1e-5)
 
@@ -94,6 +102,25 @@ def test_what_the_benchmark_compares_computes_the_same(small_data, name):
     (before, after), (their_before, their_after) = found
     assert np.abs(before - their_before).max() < 1e-4
     assert np.abs(after - their_after).max() < 1e-3 < np.abs(after - before).max()
+
+
+@pytest.mark.gpu
+def test_the_host_runs_ahead_of_the_device_within_an_epoch(small_data):
+    """Updates are queued behind work that takes the device a while, and nobody waits for it."""
+    if problem := backend.cuda_problem():
+        pytest.skip(f"no GPU to test on: {problem}")
+    xp = backend.array_module("cuda")
+    model, large = LeNet5(0, "cuda"), xp.ones((4096, 4096), np.float32)
+    x, y = xp.asarray(small_data.train.images), xp.asarray(small_data.train.labels)
+    for busy in (0, 200):  # at first what is needed is compiled and allocated
+        for _ in range(busy):
+            large = large @ large * 0
+        for _ in range(3):
+            model.lanes.gradient(x, y, xp.arange(100))
+            sgd_step(model.w, model.g, 0.01)
+        ahead = not xp.cuda.get_current_stream().done
+        xp.cuda.get_current_stream().synchronize()
+    assert ahead
 
 
 @pytest.mark.gpu

@@ -40,7 +40,8 @@ needs_mpi = pytest.mark.skipif(why_no_mpi() is not None, reason=str(why_no_mpi()
 
 def start(ranks, folder, *more, runner=("-m", "mpi4py"), command="train", program=ROOT / "cli.py"):
     command = [starter(), "-n", str(ranks), sys.executable, *runner, program, command]
-    command += ["--dataset", "glyphs", "--data-dir", folder, "--threads", "1", *more]
+    command += ["--dataset", "glyphs", "--data-dir", folder, "--threads", "1", "--device", "cpu"]
+    command += more  # of an option given twice the last counts
     # Open MPI wants to be asked twice by root, and for more ranks than cores.
     more = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     more |= {"PYTHONPATH": str(ROOT)}
@@ -236,12 +237,19 @@ def assert_alike(one, other):
 @needs_mpi
 def test_ranks_with_a_gpu_each_exchange_among_these_and_wait_for_nothing(small_mnist, tmp_path):
     assert finished(start(1, small_mnist, *GIVEN, "--out", tmp_path / "cpu"))[0] == 0
-    jobs = {n: on_stand_ins(n, small_mnist, tmp_path / str(n), n) for n in (1, 2, 5)}
+    jobs = {n: on_stand_ins(n, small_mnist, tmp_path / str(n), n) for n in (2, 3, 5)}
     for n, job in jobs.items():
         code, out, err = finished(job)
         assert code == 0 and f"{n} ranks: the GPUs exchange through NCCL." in err, err
         assert out.count(f"GPUs {list(range(n))} waits 0\n") == 2, out
         assert_alike(tmp_path / "cpu", tmp_path / str(n))
+
+
+@needs_mpi
+def test_one_rank_has_nobody_to_exchange_with(small_mnist, tmp_path):
+    code, out, err = finished(on_stand_ins(1, small_mnist, tmp_path / "o", 2))
+    assert code == 0 and "exchange" not in err, err
+    assert out.count("GPUs [0] waits 0\n") == 2, out
 
 
 @needs_mpi
