@@ -720,6 +720,7 @@ def measure(workshop, what, seed, out):
     from threadpoolctl import threadpool_limits
 
     from minisgd import charts, plots, runs
+    from minisgd.doctor import machine
     from minisgd.experiments import Kept
     from minisgd.files import make_folder
     from minisgd.measures import MEASURES as measures
@@ -746,7 +747,8 @@ def measure(workshop, what, seed, out):
         make_folder(out)
         runs.write_table(out / f"{into}.csv", found.columns, found.rows)
         making = {key: value for key, value in workshop.making(()).items() if key != "runs"}
-        making["device"] = "cpu"  # only the runs of sharpness go elsewhere
+        if name != "sharpness":  # only its runs ask for a device, or go elsewhere
+            making |= {"device": "cpu", "machine": machine()}
         made = {"title": found.title, "asked": asked, "text": found.text, "seconds": round(took)}
         runs.write_json(out / f"{into}.json", made | making)
         figure = charts.chart(found.plots, found.title, note, height=found.height)

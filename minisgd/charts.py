@@ -122,7 +122,9 @@ def _draw(axes, plot, handles):
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
     if plot.xticks:
+        shown = axes.get_xlim()
         axes.set_xticks(plot.xticks, [f"{x:g}" for x in plot.xticks])
+        axes.set_xlim(shown)  # a tick beyond the data would be at the very edge
         axes.xaxis.set_minor_locator(NullLocator())
     for spine in axes.spines.values():
         spine.set_color(GREY)

@@ -38,8 +38,8 @@ def cluster(scheduler=None):
     Raises:  SettingError if distributed is not installed; UserError if nobody answers
     """
     if scheduler is None:
-        with _mpi() as executor:
-            yield executor
+        with _mpi() or nullcontext() as there:
+            yield there
         return
     try:
         from distributed import Client
@@ -82,21 +82,22 @@ def _where(client, scheduler):
 
 def is_elsewhere(scheduler=None):
     """Whether runs go to workers, who know their own devices."""
-    return scheduler is not None or not isinstance(_mpi(), nullcontext)
+    return scheduler is not None or _mpi() is not None
 
 
 def _mpi():
+    """A context of the Cluster of MPI's workers; None where mpi4py.futures did not start this."""
     if "mpi4py.futures" not in sys.modules:
         if world().size > 1:
             raise SettingError(
                 "many runs over MPI are started by mpiexec -n 4 python -m mpi4py.futures cli.py"
             )
-        return nullcontext()
+        return None
     from mpi4py import MPI
     from mpi4py.futures import MPIPoolExecutor
 
     if MPI.COMM_WORLD.Get_size() == 1:
-        return nullcontext()
+        return None
 
     @contextmanager
     def pool():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .backend import cuda_problem, device_name, nccl
+from .backend import MISSING, array_module, cuda_problem, device_name, nccl
 from .data import data_folder, status
 from .errors import UserError
 from .runs import blas_built_with
@@ -90,14 +90,13 @@ def _blas():
 def _cupy():
     problem = cuda_problem()
     if problem is None:
-        import cupy
-
+        xp = array_module("cuda")
         many = ""
-        if (gpus := cupy.cuda.runtime.getDeviceCount()) > 1:
+        if (gpus := xp.cuda.runtime.getDeviceCount()) > 1:
             way = "NCCL" if nccl() else "the host's memory, for CuPy finds no NCCL"
             many = f", the first of {gpus}, which exchange through {way}"
-        yield f"CuPy        {cupy.__version__}: a kernel ran on {device_name('cuda')}{many}", None
-    elif problem == "CuPy is not installed":
+        yield f"CuPy        {xp.__version__}: a kernel ran on {device_name('cuda')}{many}", None
+    elif problem == MISSING:
         yield f"CuPy        {problem}: training runs on the CPU", None
     else:
         yield (

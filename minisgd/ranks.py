@@ -77,11 +77,8 @@ class Ranks:
         self.mpi, self.comm = mpi, mpi.COMM_WORLD
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
         here = self.comm.Split_type(mpi.COMM_TYPE_SHARED)
-        self.local, self.place, self.machine = (
-            here.Get_size(),
-            here.Get_rank(),
-            here.bcast(self.rank),
-        )
+        self.local, self.place = here.Get_size(), here.Get_rank()
+        self.machine = here.bcast(self.rank)
         self.seconds, self.sum = 0.0, None
         self.nccl = self.gpus = None  # CuPy's module, and the communicator of all ranks' GPUs
 

@@ -27,7 +27,7 @@ CUDA = """
     cuda.memory.OutOfMemoryError cuda.runtime.deviceGetPCIBusId cuda.runtime.getDevice
     cuda.runtime.getDeviceCount cuda.runtime.getDeviceProperties cuda.nccl.available
     cuda.nccl.get_unique_id cuda.nccl.NcclCommunicator cuda.nccl.NcclCommunicator.allReduce
-    cuda.nccl.NCCL_FLOAT32 cuda.nccl.NCCL_FLOAT64 cuda.nccl.NCCL_SUM
+    cuda.nccl.NCCL_FLOAT32 cuda.nccl.NCCL_FLOAT64 cuda.nccl.NCCL_SUM __version__
 """.split()
 
 

@@ -291,9 +291,6 @@ def test_a_scheduler_without_workers_and_one_that_is_not_there(scheduler, monkey
         assert address in str(error.value) and "\n" not in str(error.value)
 
 
-# -- MPI's executor
-
-
 def test_workers_without_minisgd_are_told():
     class Client:
         def run(self, function):
@@ -311,6 +308,9 @@ def test_a_run_that_killed_its_workers_is_not_tried_again(small_data, tmp_path):
     there = cluster.Cluster(executor, lambda dataset: dataset, 1)
     failed = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
     assert "4 workers died" in failed[CELLS[0]] and len(executor.calls) == len(CELLS)
+
+
+# -- MPI's executor
 
 
 @needs_mpi

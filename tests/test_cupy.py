@@ -22,7 +22,9 @@ from minisgd.train import Settings, train
 
 PACKAGE = Path(backend.__file__).parent
 # What never meets an array of the device: these have no xp, and may call methods of NumPy's own.
-ON_DEVICE = "backend layers fused lenet loss optim gradient gradcheck ranks train bench".split()
+ON_DEVICE = (
+    "backend doctor layers fused lenet loss optim gradient gradcheck ranks train bench".split()
+)
 
 
 @pytest.fixture
