@@ -181,9 +181,9 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **re
 
     Over several processes, of several machines, too: mpiexec -n 4 python -m mpi4py cli.py train
     """
-    from minisgd.doctor import cores
-    from minisgd.ranks import world
-    from minisgd.train import Settings
+    from minisgd.lab.facts import cores
+    from minisgd.lab.ranks import world
+    from minisgd.settings import Settings
 
     ranks = world()
     with ranks.or_abort():
@@ -198,10 +198,10 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **re
 
 def _follow(ranks, threads):
     """What the ranks but the first do: their part of every batch, in silence."""
-    from minisgd import sweep
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
     from minisgd.errors import UserError
+    from minisgd.lab import sweep
 
     name, digest, data_dir, device = ranks.hear()
     data = load_dataset(name, data_dir, log=lambda line: None)
@@ -222,8 +222,8 @@ def sweep(batch_sizes, seeds, jobs, scheduler, threads, device, dataset, data_di
     mpiexec -n 5 python -m mpi4py.futures cli.py sweep
     """
     from minisgd.backend import resolve_device
-    from minisgd.cluster import cluster, is_elsewhere
-    from minisgd.train import Settings
+    from minisgd.lab.cluster import cluster, is_elsewhere
+    from minisgd.settings import Settings
 
     if scheduler and jobs:
         raise click.UsageError(OWN_WORKERS)
@@ -238,7 +238,7 @@ def sweep(batch_sizes, seeds, jobs, scheduler, threads, device, dataset, data_di
 
 def _side_by_side(threads, device):
     """How many runs of so many threads this machine takes at once."""
-    from minisgd.doctor import cores
+    from minisgd.lab.facts import cores
 
     return 1 if device == "cuda" else max(1, cores() // threads)
 
@@ -248,10 +248,10 @@ def _answer(settings, batch_sizes, seeds, jobs, threads, device, dataset, data_d
     """Run what is missing of a question (jobs None: its one run, in this process and those of the
     other ranks; elsewhere: by other machines), then show it.
     """
-    from minisgd import sweep as sweeps
     from minisgd.backend import device_name, resolve_device
     from minisgd.data import load_dataset
-    from minisgd.files import locked, make_folder
+    from minisgd.disk.files import locked, make_folder
+    from minisgd.lab import sweep as sweeps
 
     question = sweeps.Question(settings, batch_sizes, seeds)
     question.cells()  # a batch size or seed that makes no sense is refused before anything is done
@@ -336,7 +336,7 @@ class _Progress:
     """How far a sweep is: a bar on a terminal; elsewhere a line for every run and every minute."""
 
     def __init__(self, left):
-        from minisgd.runs import is_last
+        from minisgd.lab.runs import is_last
 
         self.is_last, self.left = is_last, left  # {settings: epochs to come}
         self.total, self.finished = sum(left.values()), 0
@@ -379,8 +379,10 @@ def _show(out, question, failures, into=None):
     """Write a folder's metrics.csv, table and figure, there or in another folder; print the table
     and where they lie.
     """
-    from minisgd import plots, runs, summary, sweep
-    from minisgd.files import make_folder, write_aside
+    from minisgd.disk.files import make_folder, write_aside
+    from minisgd.drawing import plots
+    from minisgd.lab import runs, sweep
+    from minisgd.report import summary
 
     title, note, digest = _title(out)
     into = into or out
@@ -399,7 +401,7 @@ def _show(out, question, failures, into=None):
 
 def _title(out):
     """(title, note, digest) of a folder's results; the note says so if it is not MNIST."""
-    from minisgd.sweep import load_folder, title_of
+    from minisgd.lab.sweep import load_folder, title_of
 
     question, known = load_folder(out)
     note = None
@@ -419,7 +421,7 @@ class _Workshop:
 
     def __init__(self, work, dataset, data_dir, jobs, scheduler, threads, device):
         from minisgd.backend import resolve_device
-        from minisgd.cluster import is_elsewhere
+        from minisgd.lab.cluster import is_elsewhere
 
         self.work, self.dataset, self.data_dir = work, dataset, data_dir
         self.scheduler = scheduler
@@ -438,9 +440,9 @@ class _Workshop:
 
         Returns: {settings: RunFolder} of the whole runs, a sentence on those that failed or None
         """
-        from minisgd import runs, sweep
-        from minisgd.cluster import cluster
-        from minisgd.files import locked, make_folder
+        from minisgd.disk.files import locked, make_folder
+        from minisgd.lab import runs, sweep
+        from minisgd.lab.cluster import cluster
 
         for cell in cells:  # before any of them is trained
             cell.check(len(data.train.labels))
@@ -461,15 +463,15 @@ class _Workshop:
 
     def making(self, cells):
         """How runs came about, for the file beside their results."""
-        from minisgd import runs
-        from minisgd.doctor import commit, machine
+        from minisgd.lab import facts
+        from minisgd.lab.facts import commit, machine
 
         return {
             "command": shlex.join(["python", *sys.argv]),
             "runs": len(cells),
             "seeds": sorted({cell.seed for cell in cells}),
             "commit": commit(),
-            "versions": runs.versions(),
+            "versions": facts.versions(),
             "machine": self.where or machine(),
             "device": f"{self.device}, of the workers" if self.where else self.device,
             "jobs": None if self.where else self.jobs,
@@ -478,8 +480,8 @@ class _Workshop:
 
 def _ask(out, name, asked):
     """Refuse to put the answer to a question where that to another one is."""
-    from minisgd import runs
     from minisgd.errors import SettingError
+    from minisgd.lab import runs
 
     path = out / f"{name}.json"
     known = runs.read_json(path)
@@ -524,8 +526,9 @@ def figures(workshop, which, seeds, reference, out):
     WHICH are 1 to 6, constant-warmup, effective-rate or all. What the folder of the figures holds
     already is not trained again.
     """
-    from minisgd import experiments, runs
-    from minisgd.files import make_folder
+    from minisgd.disk.files import make_folder
+    from minisgd.lab import runs
+    from minisgd.report import experiments
 
     make_folder(out)
     amiss = []
@@ -557,7 +560,8 @@ def _show_figure(out, experiment, rows, collected, note, theirs):
     """Draw an experiment's figure, beside it the one with the authors' lines, print its table."""
     from statistics import median
 
-    from minisgd import plots, summary
+    from minisgd.drawing import plots
+    from minisgd.report import summary
 
     figure = plots.report_figure(
         rows, experiment.title, experiment.losses, experiment.apart, theirs, note
@@ -592,9 +596,11 @@ def tune(workshop, lrs, seeds, size, out, **rest):
 
     What the test set would choose, as the report did, is shown beside it.
     """
-    from minisgd import plots, runs, selection
-    from minisgd.files import make_folder
-    from minisgd.train import Settings
+    from minisgd.disk.files import make_folder
+    from minisgd.drawing import plots
+    from minisgd.lab import runs
+    from minisgd.report import selection
+    from minisgd.settings import Settings
 
     cells = [Settings(lr=lr, seed=s, **rest) for lr in lrs or selection.RATES for s in seeds]
     data = workshop.data()
@@ -649,9 +655,11 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, size, out, **rest):
 
     First the rate grows with it, then 1/(1-m): the procedure of Sec. IV, on held-out images.
     """
-    from minisgd import plots, runs, selection
-    from minisgd.files import make_folder
-    from minisgd.train import Settings
+    from minisgd.disk.files import make_folder
+    from minisgd.drawing import plots
+    from minisgd.lab import runs
+    from minisgd.report import selection
+    from minisgd.settings import Settings
 
     start, data = Settings(**rest), workshop.data()
     held_out, folders = selection.hold_out(data, size), {}
@@ -691,9 +699,9 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, size, out, **rest):
 @click.option("--markdown", is_flag=True, help="As the table of the README.")
 def verdicts(out, markdown):
     """Hold every claim of the report against the figures' results."""
-    from minisgd.experiments import Kept
-    from minisgd.verdicts import markdown_table, table
-    from minisgd.verdicts import verdicts as judge
+    from minisgd.report.experiments import Kept
+    from minisgd.report.verdicts import markdown_table, table
+    from minisgd.report.verdicts import verdicts as judge
 
     kept = Kept(out)
     if not kept.made:
@@ -719,11 +727,13 @@ def measure(workshop, what, seed, out):
     """
     from threadpoolctl import threadpool_limits
 
-    from minisgd import charts, plots, runs
-    from minisgd.doctor import machine
-    from minisgd.experiments import Kept
-    from minisgd.files import make_folder
+    from minisgd.disk.files import make_folder
+    from minisgd.drawing import panels as charts
+    from minisgd.drawing import plots
+    from minisgd.lab import runs
+    from minisgd.lab.facts import machine
     from minisgd.measures import MEASURES as measures
+    from minisgd.report.experiments import Kept
 
     data, threads = workshop.data(), workshop.jobs * workshop.threads
 
@@ -767,7 +777,7 @@ def rates(batch_sizes, **rest):
     from dataclasses import replace
 
     from minisgd.rules import effective_lr
-    from minisgd.train import Settings
+    from minisgd.settings import Settings
 
     cells = [replace(Settings(**rest), batch_size=b) for b in batch_sizes]
     click.echo("learning rate by epoch and batch size")
@@ -819,7 +829,8 @@ def data(dataset, data_dir, source):
               help="Folder of the figure.  [default: the sweep's; of several: here]")  # fmt: skip
 def plot(results, out):
     """Draw a sweep's figure again, or several side by side."""
-    from minisgd import plots, sweep
+    from minisgd.drawing import plots
+    from minisgd.lab import sweep
 
     for folder in results:
         sweep.load_folder(folder)  # refuses what is not a sweep's
@@ -845,7 +856,7 @@ def plot(results, out):
 @options("data_dir")
 def doctor(data_dir):
     """Say what this machine has and what is amiss."""
-    from minisgd.doctor import examine
+    from minisgd.machine.doctor import examine
 
     for line, advice in examine(data_dir):
         click.echo(line)
@@ -879,12 +890,12 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
     """Time an epoch beside PyTorch and JAX, in turns."""
     import json
 
-    from minisgd import bench as benches
-    from minisgd import profiling
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
-    from minisgd.files import write_aside
-    from minisgd.train import Settings
+    from minisgd.disk.files import write_aside
+    from minisgd.machine import bench as benches
+    from minisgd.machine import profiling
+    from minisgd.settings import Settings
 
     given = [
         f"--{name.replace('_', '-')}"
@@ -927,14 +938,16 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
     An epoch in batches of several sizes on ranks of this machine, through MPI; a model is fitted
     to it, and says what up to 1,024 ranks would need.
     """
-    from minisgd import charts, plots, runs
-    from minisgd import scaling as scalings
     from minisgd.data import load_dataset
-    from minisgd.doctor import commit, cores, machine
-    from minisgd.experiments import Kept
-    from minisgd.files import make_folder
+    from minisgd.disk.files import make_folder
+    from minisgd.drawing import panels as charts
+    from minisgd.drawing import plots
+    from minisgd.lab import facts, runs
+    from minisgd.lab.facts import commit, cores, machine
+    from minisgd.machine import speedup as scalings
     from minisgd.measures.noise_scale import steps_to_target
-    from minisgd.train import Settings
+    from minisgd.report.experiments import Kept
+    from minisgd.settings import Settings
 
     here = cores()
     ranks = sorted({1, *(ranks or (2**k for k in range(here.bit_length())))})
@@ -961,7 +974,7 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
     runs.write_table(out / "scaling.csv", scalings.COLUMNS, rows)
     made = {"title": title, "model": vars(model), "text": text, "jobs": jobs}
     made |= {"command": shlex.join(["python", *sys.argv]), "commit": commit()}
-    made |= {"machine": machine(), "versions": runs.versions()}
+    made |= {"machine": machine(), "versions": facts.versions()}
     runs.write_json(out / "scaling.json", made)
     panels = scalings.plots(rows, N, here, epochs_to)
     png, svg = plots.save(charts.chart(panels, title, note), out, "scaling")

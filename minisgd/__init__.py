@@ -2,7 +2,7 @@
 
 from . import gradcheck, rules
 from .data import load_dataset
-from .lenet import LeNet5
+from .model import LeNet5
 
 __all__ = ["LeNet5", "gradcheck", "load_dataset", "rules"]
 __version__ = "0.1.0"

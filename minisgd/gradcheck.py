@@ -34,8 +34,9 @@ import numpy as np
 
 from .backend import array_module, module_of, to_host
 from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from .lenet import SHAPES, LeNet5
 from .loss import softmax_cross_entropy
+from .model import LeNet5
+from .networks import SHAPES
 
 STEP = 1e-6  # the step: in float64 cutting off and rounding then cost about 1e-10 each
 TOLERANCE = 1e-6

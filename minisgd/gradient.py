@@ -20,13 +20,13 @@ Only the mean in the loss divides by the batch size; it is passed down to every 
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 
 from .backend import give_back_memory, module_of, out_of_memory
 from .errors import UserError
 from .loss import softmax_cross_entropy
-from .ranks import Alone
 
 CHUNK = {"cpu": 128, "cuda": 4096}  # images: what fits a cache, what keeps a GPU busy
 SHRUNK = 8  # times smaller is the chunk that a GPU without room for the first one is given
@@ -56,6 +56,38 @@ def dealt(N, lanes, rank, ranks, most=LANES):
     lanes = ranks if ranks > most else min(most, lanes)
     first, last = rank * lanes // ranks, (rank + 1) * lanes // ranks
     return [(lo, hi) for lo, hi in cut(N, lanes)[first:last] if lo < hi]
+
+
+class Alone:
+    """One process: it leads nobody, and its lanes are summed in order."""
+
+    rank, size, local, place, seconds = 0, 1, 1, None, 0.0
+
+    def link(self, device):
+        """There is nobody to exchange with."""
+
+    def add(self, gs, told):
+        """Sum the gradients of all lanes of all ranks into gs[0].
+
+        Returns: the sum of what the lanes told, (loss, correct)
+        """
+        for g in gs[1:]:  # in this order, whoever finished first
+            gs[0] += g  # Report Sec. I, the sum over the batch
+        return sum(loss for loss, _ in told), sum(correct for _, correct in told)
+
+    def join(self, z):
+        """Fill z, of which every rank has filled its own columns, the rest being 0."""
+
+    def together(self):
+        """Wait for all ranks."""
+
+    def tell(self, what):
+        """As rank 0: say something to all others, who `hear` it."""
+
+    @contextmanager
+    def or_abort(self):
+        """What ends one rank ends all of them."""
+        yield
 
 
 class Lanes:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
-from minisgd import backend, glyphs, load_dataset
-from minisgd.data import MissingError
+from minisgd import backend, load_dataset
+from minisgd.data import MissingError, glyphs
 
 settings.register_profile(
     "minisgd", deadline=None, derandomize=True, database=None, max_examples=40

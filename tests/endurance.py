@@ -26,10 +26,10 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from minisgd import glyphs, runs, sweep  # noqa: E402
-from minisgd.data import load_dataset  # noqa: E402
+from minisgd.data import glyphs, load_dataset  # noqa: E402
+from minisgd.data.idx import read_idx, write_idx  # noqa: E402
 from minisgd.errors import UserError  # noqa: E402
-from minisgd.idx import read_idx, write_idx  # noqa: E402
+from minisgd.lab import runs, sweep  # noqa: E402
 
 SWEEP = ("--batch-sizes", "32,256", "--epochs", "40", "--momentum", "0.9", "--lr", "0.02")
 SWEEP += ("--rule", "sqrt", "--warmup", "gradual", "--warmup-epochs", "3", "--dataset", "glyphs")

@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 
 from ..gradient import cut
-from ..lenet import LeNet5
+from ..model import LeNet5
 from ..train import train
 
 PARTS = 4  # that a pass over the images is cut into, whatever the number of threads

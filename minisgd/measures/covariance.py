@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..charts import PALETTE, Curve, Plot
-from ..diagnostics import covariance_factor, mean, moments
-from ..experiments import SIZES
-from ..lenet import LeNet5, P
+from ..drawing.panels import PALETTE, Curve, Plot
+from ..model import LeNet5
+from ..networks import P
+from ..report.experiments import SIZES
 from ..rules import RULES
-from ..train import Settings
+from ..settings import Settings
 from .common import Measured, as_row, columned, generator, passes_over, weights_after, when
+from .estimators import covariance_factor, mean, moments
 
 # Of cov(Δw, Δw): the quantity is the trace, what is left of it outside of the leading eigenvectors,
 # or the k-th eigenvalue; the error of the exact one is that of the eigenvalues, 0 for a trace.

@@ -18,8 +18,15 @@ from math import ceil, isfinite
 
 import numpy as np
 
-from ..charts import Curve, Plot
-from ..diagnostics import (
+from ..drawing.panels import Curve, Plot
+from ..drawing.plots import batch_color
+from ..layers import ReLU
+from ..loss import softmax_cross_entropy
+from ..networks import P, PlainNetwork
+from ..settings import Settings
+from ..train import train
+from .common import Landscape, Measured, columned, generator, listed
+from .estimators import (
     critical_rate,
     hessian_product,
     largest_eigenvalue,
@@ -27,12 +34,6 @@ from ..diagnostics import (
     sharpness_along,
     unit,
 )
-from ..layers import ReLU
-from ..lenet import P, PlainNetwork
-from ..loss import softmax_cross_entropy
-from ..plots import batch_color
-from ..train import Settings, train
-from .common import Landscape, Measured, columned, generator, listed
 
 COLUMNS = (
     "warmup clip batch_size momentum update epoch lr rate_sum loss dead_conv dead_fc logits spread "

@@ -10,13 +10,13 @@ from math import sqrt
 
 import numpy as np
 
-from ..charts import PALETTE, Curve, Plot
 from ..data import epoch_order
-from ..diagnostics import mean, quadratic_path
-from ..lenet import LeNet5
+from ..drawing.panels import PALETTE, Curve, Plot
+from ..model import LeNet5
 from ..optim import momentum_step, sgd_step
-from ..train import Settings
+from ..settings import Settings
 from .common import Landscape, Measured, as_row, columned, listed, weights_after
+from .estimators import mean, quadratic_path
 
 COLUMNS = "epoch momentum lr update distance error loss loss_error".split()
 EFFECTIVE = 0.1  # η/(1-m), as in Fig. 5

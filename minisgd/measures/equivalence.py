@@ -11,12 +11,12 @@ from itertools import takewhile
 
 import numpy as np
 
-from ..charts import PALETTE, Curve, Plot
-from ..diagnostics import mean
-from ..lenet import LeNet5
+from ..drawing.panels import PALETTE, Curve, Plot
+from ..model import LeNet5
 from ..optim import sgd_step
-from ..train import Settings
+from ..settings import Settings
 from .common import Landscape, Measured, as_row, columned, generator, listed, weights_after, when
+from .estimators import mean
 
 COLUMNS = (
     "epoch k batch_size lr distance error length length_error loss_before loss_small loss_large "

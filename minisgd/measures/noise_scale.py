@@ -13,14 +13,14 @@ from math import ceil
 
 import numpy as np
 
-from ..charts import PALETTE, Curve, Plot
-from ..diagnostics import Estimate, noise_from_two_sizes
-from ..experiments import EXPERIMENTS, SIZES
-from ..lenet import LeNet5
-from ..summary import TARGET
-from ..train import Settings
-from ..verdicts import epochs_to
+from ..drawing.panels import PALETTE, Curve, Plot
+from ..model import LeNet5
+from ..report.experiments import EXPERIMENTS, SIZES
+from ..report.summary import TARGET
+from ..report.verdicts import epochs_to
+from ..settings import Settings
 from .common import Measured, as_row, columned, generator, listed, passes_over, weights_at
+from .estimators import Estimate, noise_from_two_sizes
 
 COLUMNS = (
     "update epoch loss trace trace_error squared squared_error noise noise_error exact_trace "

@@ -10,11 +10,11 @@ from math import sqrt
 
 import numpy as np
 
-from ..charts import PALETTE, Curve, Plot
-from ..diagnostics import hessian_product, keskar_sharpness, largest_eigenvalue, mean
-from ..lenet import P
-from ..train import Settings
+from ..drawing.panels import PALETTE, Curve, Plot
+from ..networks import P
+from ..settings import Settings
 from .common import Landscape, Measured, as_row, columned, generator, listed
+from .estimators import hessian_product, keskar_sharpness, largest_eigenvalue, mean
 
 COLUMNS = (
     "rule batch_size lr seed loss test_accuracy epsilon full full_error subspace subspace_error "

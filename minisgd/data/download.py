@@ -1,0 +1,178 @@
+"""One file, from the first of several mirrors that gives the right bytes.
+
+Nothing here knows what a dataset is: the caller passes addresses, a check for the finished file
+and how much patience there is. Only the check decides what is kept, never the mirror.
+"""
+
+import http.client
+import os
+import queue
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ..errors import UserError
+
+USER_AGENT = "minisgd/0.1 (urllib)"
+CHUNK = 1 << 16
+# What to ask once more: the rest (403, 404, wrong bytes, no such host) will be the same next time.
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+PASSING_ERRORS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+
+
+class DownloadError(UserError):
+    """No mirror gave the right bytes; the sentence says what each of them answered."""
+
+
+class MirrorError(Exception):
+    """One mirror failed; `again` says whether a second try could help."""
+
+    def __init__(self, why, again=False):
+        super().__init__(why)
+        self.again = again
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, how often to ask, how much to take.
+
+    Units:   seconds; bytes; slowest in bytes per second
+    """
+
+    answer: float = 8.0  # name, connection, TLS and headers together
+    silence: float = 10.0  # between two pieces of the body
+    slowest: float = 4096.0  # average rate below which a mirror counts as stalled
+    tries: int = 2  # rounds over the mirrors
+    pause: float = 1.0  # before the second round; doubled before each further one
+    most: int = 1 << 27  # more bytes than this are refused
+    quiet: float = 3.0  # between two lines on how far a download is
+
+
+def fetch(mirrors, name, path, check, log, patience=None):
+    """Download `name` from the first mirror whose bytes pass `check`, and return that mirror.
+
+    The bytes go to a `.part` file beside `path` and are renamed only when complete and checked;
+    the `.part` file is gone afterwards, whatever happens.
+
+    mirrors  base addresses ending in "/", in order of preference
+    check    called with the finished `.part` file; raises UserError if its bytes are wrong
+    log      called with one line for each download that starts
+    Raises:  DownloadError naming every mirror's answer; OSError if the folder cannot be written
+    """
+    patience = patience or Patience()
+    answers = {}
+    worth_asking = list(mirrors)
+    # The process number keeps two runs that start together out of each other's file.
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        for round_number in range(patience.tries):
+            if round_number and worth_asking:
+                time.sleep(patience.pause * 2 ** (round_number - 1))
+            for mirror in tuple(worth_asking):
+                try:
+                    _receive(mirror + name, part, log, patience)
+                    check(part)
+                except (MirrorError, UserError) as why:
+                    answers[mirror] = str(why)
+                    if not getattr(why, "again", False):
+                        worth_asking.remove(mirror)
+                else:
+                    os.replace(part, path)
+                    return mirror
+    finally:
+        part.unlink(missing_ok=True)
+    told = "; ".join(f"{_host(mirror)}: {why}" for mirror, why in answers.items())
+    raise DownloadError(f"{name} could not be downloaded ({told or 'no mirror is known'})")
+
+
+def _receive(url, part, log, patience):
+    """Write the answer's body to `part`, complete and on the disk, or raise MirrorError."""
+    with _ask(url, patience) as response:
+        promised = _length(response)
+        if promised is not None and promised > patience.most:
+            raise MirrorError(f"offers {promised:,} bytes, more than {patience.most:,}")
+        size = "size unknown" if promised is None else f"{promised / 1e6:.1f} MB"
+        log(f"downloading {url.rsplit('/', 1)[-1]} ({size}) from {_host(url)}")
+        received, start = 0, time.monotonic()
+        told = start
+        with open(part, "wb") as out:
+            while piece := _piece(response):
+                out.write(piece)
+                received += len(piece)
+                seconds = time.monotonic() - start
+                if received > patience.most:
+                    raise MirrorError(f"sends more than {patience.most:,} bytes")
+                if time.monotonic() - told > patience.quiet:
+                    told = time.monotonic()
+                    log(f"  {received / 1e6:.1f} MB are here")
+                if seconds > patience.silence and received < patience.slowest * seconds:
+                    raise MirrorError(f"stalled after {received:,} bytes", again=True)
+            if promised is not None and received != promised:
+                raise MirrorError(f"ended after {received:,} of {promised:,} bytes", again=True)
+            out.flush()
+            os.fsync(out.fileno())
+
+
+def _ask(url, patience):
+    """Open `url`; certificates are verified (urllib's default).
+
+    A thread asks, because a socket's time-out bounds neither the name look-up, nor a host with
+    many dead addresses, nor headers that arrive letter by letter.
+    """
+    answer = queue.SimpleQueue()
+
+    def ask():
+        try:
+            request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
+            opener = urllib.request.build_opener()  # urlopen keeps the proxies of its first call
+            answer.put(opener.open(request, timeout=patience.silence))
+        except Exception as failure:
+            answer.put(failure)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        response = answer.get(timeout=patience.answer)
+    except queue.Empty:
+        raise MirrorError(f"no answer within {patience.answer:g} s") from None
+    if isinstance(response, urllib.error.HTTPError):
+        response.close()
+        raise MirrorError(f"HTTP {response.code}", again=response.code in PASSING)
+    if isinstance(response, Exception):
+        # Hung up on: worth asking again. No name, no route, no answer: a network that is not there.
+        again = isinstance(getattr(response, "reason", response), PASSING_ERRORS)
+        raise MirrorError(_reason(response), again) from response
+    return response
+
+
+def _piece(response):
+    """What has arrived, without waiting for a full chunk, so that a trickle is noticed."""
+    try:
+        return response.read1(CHUNK)
+    except TimeoutError as failure:
+        raise MirrorError("stalled", again=True) from failure
+    except (OSError, http.client.HTTPException, ValueError) as failure:
+        raise MirrorError(_reason(failure), again=True) from failure
+
+
+def _length(response):
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _reason(failure):
+    reason = getattr(failure, "reason", failure)
+    if isinstance(reason, socket.gaierror):
+        return "host name not found"
+    if isinstance(reason, TimeoutError):
+        return "no answer in time"
+    text = getattr(reason, "strerror", None) or str(reason).strip() or type(reason).__name__
+    # Part of it may be the mirror's own words: no line breaks, no colours, no novels.
+    return "".join(c if c.isprintable() else "?" for c in text[:100])
+
+
+def _host(url):
+    return urlsplit(url).netloc

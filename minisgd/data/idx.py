@@ -1,0 +1,171 @@
+"""IDX files: LeCun's format of a header and numbers, read or mapped with suspicion, written whole.
+
+Whatever the bytes are, reading ends in an array or in a DataError, and in bounded memory. What is
+mapped stays on the disk: the system brings in what is asked for.
+"""
+
+import gzip
+import hashlib
+import io
+import math
+import mmap
+import os
+import zlib
+from contextlib import contextmanager
+
+import numpy as np
+
+from ..disk.files import write_aside
+from ..errors import UserError
+
+GZIP = b"\x1f\x8b"
+MOST_BYTES = 1 << 27  # that are read, unpacked; the largest published file is 47 MB
+BLOCK = 1 << 23  # bytes that a digest takes at a time
+BYTE, INT = 8, 12  # the format's words for uint8, and for int32 (QMNIST's labels)
+DTYPES = {BYTE: np.dtype(np.uint8), INT: np.dtype(">i4")}
+
+
+class DataError(UserError):
+    """A file or folder of a dataset is not what it should be; the sentence says what to do."""
+
+
+def read_idx(path):
+    """Read an IDX file of bytes, gzipped or not.
+
+    The header says how much there must be; that much is read and no more, whatever the packing.
+
+    Raises:  DataError naming the path, for any other content
+    """
+    return read_digested(path)[0]
+
+
+def write_idx(path, array):
+    """Write uint8 `array` as IDX, gzipped if the name ends in .gz: the same bytes every time.
+
+    Raises:  StorageError if it cannot be written; nothing is left behind
+    """
+    array = np.ascontiguousarray(array)
+    if array.dtype != np.uint8:
+        raise TypeError(f"write_idx expected uint8, got {array.dtype}")
+    packed = io.BytesIO()
+    if str(path).endswith(".gz"):
+        with gzip.GzipFile("", "wb", compresslevel=4, fileobj=packed, mtime=0) as out:
+            out.write(_header(array))
+            out.write(array.data)
+    else:
+        packed.write(_header(array))
+        packed.write(array.data)
+    write_aside(path, packed.getvalue())
+
+
+def read_digested(path):
+    """An IDX file as (read-only array, SHA-256 of its unpacked bytes)."""
+    with _opened(path) as (stream, _):
+        array = _read(stream, path, *_shape(stream, path, BYTE))
+    return array, digest_of(array)
+
+
+def map_idx(path):
+    """An IDX file as (read-only array, SHA-256 of its unpacked bytes): mapped if it is not packed.
+
+    Shapes:  int32 (N, 8) is QMNIST's labels, of which the first column is the class: uint8 (N,)
+    Raises:  DataError naming the path
+    """
+    with _opened(path) as (stream, packed):
+        shape, kind = _shape(stream, path, BYTE, INT)
+        if packed and _promised(shape, kind) > MOST_BYTES:
+            raise DataError(
+                f"{path} unpacks to {_promised(shape, kind):,} bytes, more than the {MOST_BYTES:,} "
+                f"that are read; unpacked it is mapped: gunzip {os.path.basename(path)}"
+            )
+        if packed:
+            array = _read(stream, path, shape, kind)
+        else:
+            start = stream.tell()
+            promised, there = _promised(shape, kind), os.path.getsize(path) - start
+            if promised != there or not promised:
+                raise DataError(f"{path} holds {there:,} bytes where {shape} wants {promised:,}")
+            array = mapped(path, start, shape, DTYPES[kind])
+        stream.seek(0)
+        total = hashlib.sha256()
+        while block := stream.read(BLOCK):
+            total.update(block)
+    if kind == INT:
+        array = _classes(array, path)
+    return array, total.hexdigest()
+
+
+def mapped(path, start, shape, dtype=np.uint8):
+    """A file's numbers from byte `start` on, which stay on the disk.
+
+    A shuffled epoch asks for images from all over: the system is told to bring in the pages that
+    they lie in, and not, as it would, 128 KiB around each.
+    """
+    array = np.memmap(path, dtype, "r", start, shape)
+    if hasattr(mmap, "MADV_RANDOM"):  # not on Windows
+        array.base.madvise(mmap.MADV_RANDOM)
+    return array
+
+
+@contextmanager
+def _opened(path):
+    """(stream of the unpacked bytes, whether they are packed); what goes wrong is a DataError."""
+    try:
+        if not os.path.isfile(path):
+            raise DataError(f"{path} is not a file")
+        with open(path, "rb") as raw:
+            packed = raw.read(2) == GZIP
+            raw.seek(0)
+            yield gzip.GzipFile(fileobj=raw) if packed else raw, packed
+    except EOFError:
+        raise DataError(f"{path} is truncated") from None
+    except (OSError, zlib.error, MemoryError, ValueError) as why:
+        raise DataError(f"{path} cannot be read ({why})") from why
+
+
+def _shape(stream, path, *kinds):
+    """(shape, kind of numbers) that a header claims."""
+    head = stream.read(4)
+    if len(head) != 4 or head[:2] != b"\0\0" or head[2] not in kinds or not 1 <= head[3] <= 4:
+        of_bytes = "" if INT in kinds else " of bytes"
+        raise DataError(f"{path} is no IDX file{of_bytes}: it begins {head.hex(' ') or 'nowhere'}")
+    sizes = stream.read(4 * head[3])
+    if len(sizes) != 4 * head[3]:
+        raise DataError(f"{path} is truncated: it ends in its header")
+    return tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4)), head[2]
+
+
+def _promised(shape, kind):
+    return DTYPES[kind].itemsize * math.prod(shape)
+
+
+def _read(stream, path, shape, kind):
+    promised = _promised(shape, kind)
+    if not 0 < promised <= MOST_BYTES:
+        raise DataError(f"{path} claims the dimensions {shape}; 1 to {MOST_BYTES:,} bytes are read")
+    body = stream.read(promised + 1)  # one more, to notice what is too long
+    if len(body) != promised:
+        what = "is truncated" if len(body) < promised else "is too long"
+        raise DataError(f"{path} {what}: {promised:,} bytes are promised for {shape}")
+    return np.frombuffer(body, DTYPES[kind]).reshape(shape)
+
+
+def _classes(array, path):
+    first = array[:, 0] if array.ndim == 2 else array
+    if first.ndim != 1 or first.min() < 0 or first.max() > 255:
+        raise DataError(f"{path} holds no classes: {array.shape}, {first.min()} to {first.max()}")
+    return first.astype(np.uint8)
+
+
+def _header(array):
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes
+
+
+def digest_of(*arrays):
+    """SHA-256 of the arrays' unpacked IDX files, one after the other."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(_header(array))
+        total.update(array.data)
+    return total.hexdigest()

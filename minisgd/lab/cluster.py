@@ -1,0 +1,202 @@
+"""Runs on other machines, through executors that others have written.
+
+A cell of a sweep goes to any executor with the face of `concurrent.futures`: `distributed`'s, where
+a scheduler is named, or MPI's, where mpi4py.futures started this program. What a run needs is sent
+along, and its records and weights travel back: the machines share no folder. Who asked keeps them.
+"""
+
+import sys
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import ExitStack, contextmanager, nullcontext
+
+from ..backend import resolve_device
+from ..disk.files import StorageError, locked, make_folder
+from ..errors import SettingError, UserError
+from ..train import train
+from . import runs
+from .facts import machine
+from .ranks import world
+from .sweep import TRIES
+
+PATIENCE = 20  # seconds for a scheduler to answer, and for a worker to be there
+
+
+class Cluster:
+    """An executor, how a dataset gets there, how many runs to give it at once (None: all), and what
+    it computes on, in words.
+    """
+
+    def __init__(self, executor, hand_over, jobs, where=None):
+        self.executor, self.hand_over, self.jobs, self.where = executor, hand_over, jobs, where
+
+
+@contextmanager
+def cluster(scheduler=None):
+    """The Cluster that there is, or None: that of the scheduler's workers, or of MPI's.
+
+    Raises:  SettingError if distributed is not installed; UserError if nobody answers
+    """
+    if scheduler is None:
+        with _mpi() or nullcontext() as there:
+            yield there
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SettingError(
+            '--scheduler needs distributed: python -m pip install -e ".[cluster]"'
+        ) from None
+    try:
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"no scheduler answers at {scheduler} ({' '.join(str(error).split())}): "
+            "start one with `dask scheduler`, and name it as it prints, tcp://HOST:8786"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise UserError(
+                f"the scheduler at {scheduler} has no workers: start some with "
+                f"`dask worker {scheduler} --nthreads 1`"
+            ) from None
+        # Every worker is given the images once; the runs carry only their name.
+        hand_over = lambda dataset: client.scatter(dataset, broadcast=True, hash=False)  # noqa: E731
+        yield Cluster(client.get_executor(pure=False), hand_over, None, _where(client, scheduler))
+
+
+def _where(client, scheduler):
+    try:
+        workers = Counter(client.run(machine).values())
+    except Exception as error:
+        raise UserError(
+            f"the workers of {scheduler} cannot run minisgd ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}): install it where they are"
+        ) from None
+    return "; ".join(
+        f"{n} worker{'s' * (n > 1)} of distributed on {what}" for what, n in workers.items()
+    )
+
+
+def is_elsewhere(scheduler=None):
+    """Whether runs go to workers, who know their own devices."""
+    return scheduler is not None or _mpi() is not None
+
+
+def _mpi():
+    """A context of the Cluster of MPI's workers; None where mpi4py.futures did not start this."""
+    if "mpi4py.futures" not in sys.modules:
+        if world().size > 1:
+            raise SettingError(
+                "many runs over MPI are started by mpiexec -n 4 python -m mpi4py.futures cli.py"
+            )
+        return None
+    from mpi4py import MPI
+    from mpi4py.futures import MPIPoolExecutor
+
+    if MPI.COMM_WORLD.Get_size() == 1:
+        return None
+
+    @contextmanager
+    def pool():
+        with MPIPoolExecutor() as executor:
+            workers = MPI.COMM_WORLD.Get_size() - 1
+            where = f"{workers} workers of MPI, started from {machine()}"
+            yield Cluster(executor, lambda dataset: dataset, workers, where)
+
+    return pool()
+
+
+def run_cells(elsewhere, out, cells, dataset, device, threads, on_epoch=None, log=print):
+    """As sweep.run_cells, by a Cluster: what is missing of many runs, kept when a run is over.
+
+    Returns: {settings: reason} of the runs that failed
+    Raises:  UserError at once where no run could go on
+    """
+    waiting, tries, failures, running = list(cells), {}, {}, {}
+    handle = _handed(elsewhere, dataset)
+    try:
+        while waiting or running:
+            while waiting and (elsewhere.jobs is None or len(running) < elsewhere.jobs):
+                settings, held = waiting.pop(0), ExitStack()
+                folder = runs.RunFolder(out, settings, dataset.digest)
+                make_folder(folder.path, parents=False)
+                try:
+                    held.enter_context(locked(folder.path, wait=10.0))
+                    records, state = folder.resume(log)
+                    if records and runs.is_last(records[-1], settings):
+                        held.close()
+                        continue
+                except StorageError:
+                    held.close()
+                    raise
+                except UserError as error:  # costs its own run
+                    held.close()
+                    failures[settings] = str(error)
+                    continue
+                tries[settings] = tries.get(settings, 0) + 1
+                given = settings, handle, device, threads, state
+                future = elsewhere.executor.submit(whole_run, *given)
+                running[future] = settings, folder, records, held
+            for future in running and wait(running, return_when=FIRST_COMPLETED).done:
+                settings, folder, records, held = running.pop(future)
+                with held:
+                    said, worth = _kept(future, folder, records)
+                if said is None:
+                    for record in folder.records()[len(records) :]:
+                        on_epoch and on_epoch(settings, record)
+                elif worth and tries[settings] < TRIES:
+                    log(f"{runs.run_name(settings)}: {said}; it is tried once more")
+                    handle = _handed(elsewhere, dataset)  # they may be lost with their worker
+                    waiting.insert(0, settings)
+                else:
+                    failures[settings] = said
+    finally:
+        for future, (_, folder, records, held) in running.items():
+            with held:
+                if future.done() and not future.cancelled():  # came back while all was ended
+                    _kept(future, folder, records)
+                future.cancel()
+    return failures
+
+
+def _handed(elsewhere, dataset):
+    try:
+        return elsewhere.hand_over(dataset)
+    except Exception as error:
+        raise UserError(
+            f"the images cannot be given to the workers ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}): are any left? Start some; the same command goes on"
+        ) from None
+
+
+def _kept(future, folder, records):
+    """Keep what came back. Returns (None, _), or what went wrong and whether a second try is worth
+    it.
+    """
+    try:
+        new, state = future.result()
+    except UserError as error:  # as wrong the second time
+        return str(error), False
+    except BaseException as error:  # CancelledError is no Exception
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        return reason, type(error).__name__ != "KilledWorker"  # it took several workers with it
+    if new:
+        folder.save([*records, *new], state, len(new))
+    return None, False
+
+
+def whole_run(settings, dataset, device, threads, state):
+    """A worker's part: (records, state at the end) of what is missing of one run."""
+    from threadpoolctl import threadpool_limits
+
+    records, device = [], resolve_device(device)  # the worker's, not the asker's
+    with threadpool_limits(1, user_api="blas"):
+        for record, after in train(settings, dataset, device, threads, state=state):
+            records.append(record)
+            state = after
+    return records, state

@@ -1,0 +1,179 @@
+"""Ranks: lanes in other processes, on other machines, through MPI.
+
+    mpiexec -n 4 python -m mpi4py cli.py train --batch-size 8192
+
+Every rank holds the whole of w and works through its own lanes of every batch; one all-reduce sums
+the gradient, the loss and the number of images told right; every rank makes the same update. Only
+rank 0 reads and writes results: it leads, the others follow.
+
+The sum is formed in float64. Up to LANES ranks the lanes are the same whoever works on them, and
+four float32 numbers add up exactly in float64 unless one is 2^27 times another: so 1, 2, 3 and 4
+ranks give the same bits. More ranks cut a batch into more lanes, and the last bits differ; so they
+do between numbers of GPUs, each of which has one lane.
+
+GPUs exchange among themselves, through NCCL, where every rank has one of its own, and otherwise
+through the host's memory.
+"""
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from time import perf_counter
+
+import numpy as np
+
+from .. import backend
+from ..backend import array_module, module_of, to_host
+from ..errors import SettingError, UserError
+from ..gradient import Alone
+
+# What MPI's starters tell a process: MPICH's and Intel's, Open MPI's, any other by PMIx.
+STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"
+
+PARTING = 0.5  # seconds between the last words and the end of all: mpiexec is still reading them
+
+
+class Ranks:
+    """The ranks of an MPI job; the same face as Alone.
+
+    Attributes:  local, how many of them are on this machine, place, which of those this is, and
+                 machine, the rank of their first; seconds spent in all-reduces so far (a GPU's own
+                 are not waited for, nor counted)
+    """
+
+    def __init__(self, mpi):
+        self.mpi, self.comm = mpi, mpi.COMM_WORLD
+        self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
+        here = self.comm.Split_type(mpi.COMM_TYPE_SHARED)
+        self.local, self.place = here.Get_size(), here.Get_rank()
+        self.machine = here.bcast(self.rank)
+        self.seconds, self.sum = 0.0, None
+        self.nccl = self.gpus = None  # CuPy's module, and the communicator of all ranks' GPUs
+
+    def link(self, device):
+        """Let the GPUs exchange among themselves where every rank has one of its own.
+
+        All ranks call this alike, each on the GPU that it uses.
+
+        Returns: how they exchange, in words; None where there are no GPUs, or is only one
+        Raises:  UserError if NCCL is there and does not start
+        """
+        if device != "cuda" or self.size == 1:
+            return None
+        nccl, xp = backend.nccl(), array_module(device)
+        bus = xp.cuda.runtime.deviceGetPCIBusId(xp.cuda.runtime.getDevice())
+        found = self.comm.allgather(((self.machine, bus), nccl is not None))
+        if len({gpu for gpu, _ in found}) < self.size:
+            return "ranks that share a GPU exchange through the host's memory"
+        if not all(able for _, able in found):
+            return (
+                "the GPUs exchange through the host's memory, for CuPy finds no NCCL "
+                "(python -m pip install nvidia-nccl-cu12, or -cu13)"
+            )
+        try:
+            job = self.comm.bcast(None if self.rank else nccl.get_unique_id())
+            self.gpus = nccl.NcclCommunicator(self.size, job, self.rank)
+        except Exception as error:  # no way between two GPUs, a driver too old: anything may come
+            raise UserError(
+                f"the GPUs cannot exchange through NCCL ({error}): NCCL_DEBUG=INFO says more; "
+                "where NCCL is not installed they exchange through the host's memory"
+            ) from None
+        self.nccl = nccl
+        return "the GPUs exchange through NCCL"
+
+    def add(self, gs, told):
+        g, P, xp = gs[0], len(gs[0]), module_of(gs[0])
+        if self.sum is None:
+            self.sum = xp.empty(P + 2)
+        self.sum[...] = 0
+        for lane in gs:
+            self.sum[:P] += lane
+        for loss, correct in told:
+            self.sum[P] += loss
+            self.sum[P + 1] += correct
+        self.all_reduce(self.sum)
+        with np.errstate(over="ignore"):  # what is too large for float32 is infinite there, too
+            g[...] = self.sum[:P].astype(g.dtype)
+        return self.sum[P].copy(), self.sum[P + 1].copy()
+
+    def join(self, z):
+        whole = module_of(z).ascontiguousarray(z)
+        self.all_reduce(whole)
+        z[...] = whole
+
+    def together(self):
+        """Wait for all ranks."""
+        self.comm.Barrier()
+
+    def all_reduce(self, array):
+        """Put the sum over the ranks into the array of each.
+
+        Shapes:  any, contiguous; float32 or float64
+        """
+        xp, nccl = module_of(array), self.nccl
+        if self.size == 1:
+            return
+        if nccl:  # queued behind what fills the array: nobody waits
+            number = nccl.NCCL_FLOAT32 if array.itemsize == 4 else nccl.NCCL_FLOAT64
+            here, queue = array.data.ptr, xp.cuda.get_current_stream().ptr
+            self.gpus.allReduce(here, here, array.size, number, nccl.NCCL_SUM, queue)
+            return
+        whole = to_host(array)
+        began = perf_counter()
+        self.comm.Allreduce(self.mpi.IN_PLACE, whole)
+        self.seconds += perf_counter() - began
+        if xp is not np:
+            array[...] = xp.asarray(whole)
+
+    def tell(self, what):
+        self.comm.bcast(what)
+
+    def hear(self):
+        """As another rank: what rank 0 tells."""
+        return self.comm.bcast(None)
+
+    @contextmanager
+    def or_abort(self):
+        try:
+            yield
+        except BaseException as error:
+            said = (
+                str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            )
+            code = 2 if isinstance(error, SettingError) else 1
+            if isinstance(error, SystemExit):  # what had to be said has been said
+                if not error.code:
+                    raise
+                code = error.code if isinstance(error.code, int) else 1
+            else:
+                print(f"Error: {said} (rank {self.rank} of {self.size})", file=sys.stderr)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            time.sleep(PARTING)
+            self.comm.Abort(code)
+
+
+def world():
+    """The ranks that this process is one of: Alone, unless MPI started it.
+
+    Raises:  SettingError if MPI did, and mpi4py is not there or finds no MPI
+    """
+    started = any(name in os.environ for name in STARTED)
+    if not started and "mpi4py" not in sys.modules:
+        return Alone()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # the latter: there is no MPI library
+        raise SettingError(
+            f"started by mpiexec, but mpi4py cannot be used ({' '.join(str(error).split())}): "
+            'python -m pip install -e ".[mpi]"'
+        ) from None
+    if not started and (not MPI.Is_initialized() or MPI.COMM_WORLD.Get_size() == 1):
+        return Alone()  # it was only imported
+    if "mpi4py.futures" in sys.modules:
+        raise SettingError(
+            "mpi4py.futures is for sweeps: one run over many ranks is started by "
+            "mpiexec -n 4 python -m mpi4py cli.py train"
+        )
+    return Ranks(MPI)

@@ -1,0 +1,116 @@
+"""What is this machine, is anything amiss, and what to do about it: lines for a person."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..backend import MISSING, array_module, cuda_problem, device_name, nccl
+from ..data import data_folder, status
+from ..errors import UserError
+from ..lab.facts import blas_built_with, machine
+
+
+def examine(data_dir=None):
+    """Yield (line, advice): advice is None where all is well, else a sentence on what to do."""
+    yield f"Python      {platform.python_version()} at {sys.executable}", None
+    yield f"machine     {platform.system()}, {machine()}", None
+    yield f"NumPy       {np.__version__}", None
+    yield from _blas()
+    yield from _cupy()
+    yield _mpi()
+    for package in ("matplotlib", "click"):
+        yield from _package(package)
+    yield f"data        in {data_folder(data_dir)}", None
+    for name in ("mnist", "fashion-mnist", "glyphs"):
+        yield _dataset(name, data_dir)
+    yield _writable(Path("runs"))
+
+
+def _blas():
+    from threadpoolctl import threadpool_info
+
+    found = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+    for lib in found:
+        kernel = lib.get("architecture") or "unknown kernel"
+        line = f"{lib['internal_api']} {lib['version']} ({kernel}), {lib['num_threads']} threads"
+        yield f"BLAS        {line} (training holds it at 1)", None
+    if not found and (name := blas_built_with()) == "accelerate":
+        yield f"BLAS        {name} (its threads are its own affair)", None
+    elif not found:
+        yield (
+            f"BLAS        {name}, which could not be asked",
+            "training may be slow: install NumPy from its own wheels (pip install numpy)",
+        )
+
+
+def _cupy():
+    problem = cuda_problem()
+    if problem is None:
+        xp = array_module("cuda")
+        many = ""
+        if (gpus := xp.cuda.runtime.getDeviceCount()) > 1:
+            way = "NCCL" if nccl() else "the host's memory, for CuPy finds no NCCL"
+            many = f", the first of {gpus}, which exchange through {way}"
+        yield f"CuPy        {xp.__version__}: a kernel ran on {device_name('cuda')}{many}", None
+    elif problem == MISSING:
+        yield f"CuPy        {problem}: training runs on the CPU", None
+    else:
+        yield (
+            f"CuPy        {problem}",
+            "training runs on the CPU; for a GPU, install its driver, and CuPy with the CUDA of "
+            'that driver: python -m pip install -e ".[cuda12]", or cuda13',
+        )
+
+
+def _mpi():
+    try:
+        import mpi4py
+
+        mpi4py.rc.initialize = False  # to look at it is not to start a job
+        from mpi4py import MPI
+    except ImportError:
+        return "MPI         mpi4py is not installed: a run is one process", None
+    except RuntimeError as error:
+        return (
+            f"MPI         mpi4py {mpi4py.__version__} finds no MPI ({str(error).splitlines()[0]})",
+            "install one: pip install mpich",
+        )
+    library = MPI.Get_library_version().splitlines()[0].strip(" \0").replace("\t", " ")
+    return f"MPI         mpi4py {mpi4py.__version__} on {' '.join(library.split())}", None
+
+
+def _package(name):
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        yield f"{name:<11} {version(name)}", None
+    except PackageNotFoundError:
+        yield f"{name:<11} not installed", "install this project again: pip install -e ."
+
+
+def _dataset(name, data_dir):
+    line = f"  {name:<13} "
+    try:
+        found = status(name, data_dir)
+    except UserError as error:
+        return line + "damaged", str(error)
+    if found:
+        return line + found, None
+    if name == "glyphs":
+        return line + "not here (made when asked for)", None
+    if name == "fashion-mnist":
+        return line + "not here (`python cli.py data --dataset fashion-mnist` fetches it)", None
+    return line + "not here", (
+        "`python cli.py data` fetches it; `python cli.py data --from DIR` takes files you have"
+    )
+
+
+def _writable(folder):
+    there = folder if folder.is_dir() else Path(".")
+    line = f"results     in {folder.absolute()}"
+    if os.access(there, os.W_OK):
+        return line, None
+    return line, "this folder cannot be written: give --out with one that can"

@@ -1,0 +1,228 @@
+"""The report's figures as data: the runs that each is made of, and the results that are kept.
+
+    figures/<name>.csv    every epoch of every run and seed, as in metrics.csv
+    figures/<name>.json   on what, with what and by which command they were made
+    figures/<name>.png    the picture, and .svg
+
+What is kept there need not be trained again, in whichever experiment it is asked for.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..disk.files import locked
+from ..errors import SettingError
+from ..lab import runs
+from ..rules import scaled_lr, scaled_momentum
+from ..settings import Settings
+
+SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+LUCKY = (2048, 4096, 8192)  # at a linearly scaled rate the outcome is luck of the seed
+# What tells the runs of the experiments from one another; all else is the report's protocol.
+KEY = ("rule", "warmup", "batch_size", "base_lr", "momentum", "seed")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The runs of one figure, and what its picture shows besides the accuracies.
+
+    lucky    batch sizes for which twice the seeds are trained
+    apart    batch sizes whose seeds are also drawn one by one
+    authors  the authors' file of the same runs, for --reference
+    """
+
+    name: str
+    title: str
+    settings: tuple  # of every run, with seed 0
+    losses: bool = False
+    lucky: tuple = ()
+    apart: tuple = ()
+    authors: str | None = None
+
+    def cells(self, seeds):
+        """The settings of every run, the longest first: the smaller the batch, the more updates."""
+        return [
+            replace(settings, seed=seed)
+            for settings in sorted(self.settings, key=lambda settings: settings.batch_size)
+            for seed in range(seeds * (2 if settings.batch_size in self.lucky else 1))
+        ]
+
+
+def _every_size(**settings):
+    return tuple(Settings(batch_size=b, **settings) for b in SIZES)
+
+
+def _growth():
+    """The runs of Fig. 6: from (2048, .01, .9) the rate grows by the sqrt rule, then 1/(1-m)."""
+    lr = {b: scaled_lr("sqrt", 0.01, b, 2048) for b in (2048, 4096, 8192)}
+    m = scaled_momentum("sqrt", 0.9, 8192, 4096)
+    steps = (2048, lr[2048], 0.9), (4096, lr[4096], 0.9), (8192, lr[8192], 0.9), (8192, lr[4096], m)
+    return tuple(Settings(batch_size=b, lr=eta, momentum=m) for b, eta, m in steps)
+
+
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment(
+            "figure1",
+            "Fig. 1: η = 0.01 at every batch size",
+            _every_size(),
+            losses=True,
+            authors="BasicLeNet5.csv",
+        ),
+        Experiment(
+            "figure2",
+            "Fig. 2: sqrt scaling, η = 0.01 √(b/64)",
+            _every_size(rule="sqrt"),
+            authors="sqrtLrLeNet5.csv",
+        ),
+        Experiment(
+            "figure3",
+            "Fig. 3: linear scaling, η = 0.01 b/64",
+            _every_size(rule="linear"),
+            lucky=LUCKY,
+            apart=(2048, 4096),
+            authors="linearLrLeNet5.csv",
+        ),
+        Experiment(
+            "figure4",
+            "Fig. 4: linear scaling with gradual warmup over 10 epochs",
+            _every_size(rule="linear", warmup="gradual"),
+            lucky=LUCKY,
+            apart=(2048, 4096),
+        ),
+        Experiment(
+            "figure5",
+            "Fig. 5: momentum, m = 0.9 and η = 0.01",
+            _every_size(momentum=0.9),
+        ),
+        Experiment(
+            "figure6",
+            "Fig. 6: from b = 2048 the rate grows by the sqrt rule, then 1/(1-m)",
+            _growth(),
+        ),
+        Experiment(
+            "constant-warmup",
+            "Linear scaling with constant warmup: η = 0.01 for 10 epochs, then 0.01 b/64",
+            _every_size(rule="linear", warmup="constant"),
+            lucky=LUCKY,
+        ),
+        Experiment(
+            "effective-rate",
+            "No momentum, η = 0.1: the effective rate of Fig. 5",
+            _every_size(lr=0.1),
+        ),
+    )
+}
+
+
+def named(words):
+    """The experiments that words such as 3, figure3, all or constant-warmup mean, in their order.
+
+    Raises:  SettingError for a word that means none
+    """
+    wanted = set()
+    for word in words:
+        name = f"figure{word}" if word.isdigit() else word
+        if name != "all" and name not in EXPERIMENTS:
+            raise SettingError(
+                f"there is no figure {word}: give 1 to 6, all, constant-warmup or effective-rate"
+            )
+        wanted |= set(EXPERIMENTS) if name == "all" else {name}
+    return [experiment for name, experiment in EXPERIMENTS.items() if name in wanted]
+
+
+class Kept:
+    """The results in a folder such as figures/: what is known of every run of the experiments."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self._read()
+
+    def _read(self):
+        self.made, self.rows = {}, {}
+        for name in EXPERIMENTS:
+            made = runs.read_json(self.folder / f"{name}.json")
+            if made is not None:
+                self.made[name] = made
+                for row in runs.read_metrics(self.folder / f"{name}.csv"):
+                    other = self.rows.setdefault(_key(row), {}).setdefault(row["epoch"], row)
+                    if row | {"seconds": 0} != other | {"seconds": 0}:
+                        raise runs.DamagedError(
+                            f"{self.folder / name}.csv has another epoch {row['epoch']} of batch "
+                            f"size {row['batch_size']}, seed {row['seed']} than is here already"
+                        )
+        digests = {made.get("digest") for made in self.made.values()}
+        if len(digests) > 1:
+            raise SettingError(
+                f"{self.folder} holds results of different datasets: give another --out"
+            )
+
+    @property
+    def digest(self):
+        """Of the dataset that all results here are of; None if there are none."""
+        return next((made.get("digest") for made in self.made.values()), None)
+
+    def records(self, settings):
+        """The records of a whole run; none if it is not here."""
+        s = settings
+        key = s.rule, s.warmup, s.batch_size, s.lr, s.momentum, s.seed  # as KEY
+        rows = self.rows.get(key, {})
+        records = [rows[epoch] for epoch in sorted(rows)]
+        whole = rows and sorted(rows) == list(range(1, len(rows) + 1))
+        return records if whole and runs.is_last(records[-1], settings) else []
+
+    def cells(self, experiment):
+        """The settings of all whole runs of an experiment that are here, of any seed."""
+        seeds = sorted({key[KEY.index("seed")] for key in self.rows})
+        settings = sorted(experiment.settings, key=lambda s: (s.batch_size, s.lr, s.momentum))
+        cells = (replace(cell, seed=seed) for cell in settings for seed in seeds)
+        return [cell for cell in cells if self.records(cell)]
+
+    def add(self, experiment, done, dataset, making):
+        """Put whole runs {settings: records} into the folder, and note how they were made.
+
+        making:  a dict; the file keeps one for every time that runs were added
+        Raises:  SettingError if they are of another dataset than what is here
+        """
+        with locked(self.folder, wait=60.0):
+            self._read()  # what somebody else may have added since
+            self.check(dataset)
+            for settings, records in done.items():
+                rows = [runs.tidy(settings, record) for record in records]
+                self.rows[_key(rows[0])] = {row["epoch"]: row for row in rows}
+            name = experiment.name
+            made = {"title": experiment.title, "dataset": dataset.name, "digest": dataset.digest}
+            made["makings"] = [*self.made.get(name, {"makings": []})["makings"], making]
+            everything = [row for cell in self.cells(experiment) for row in self.records(cell)]
+            runs.write_metrics(self.folder / f"{name}.csv", everything)
+            runs.write_json(self.folder / f"{name}.json", made)
+            self.made[name] = made
+
+    def check(self, dataset):
+        """Refuse to add results of another dataset to those that are here."""
+        if self.digest not in (None, dataset.digest):
+            raise SettingError(
+                f"{self.folder} holds results of another dataset than {dataset.name}: "
+                "give another --out"
+            )
+
+
+def read_reference(folder, experiment):
+    """The authors' own records of an experiment, as rows of metrics.csv; none if there are none.
+
+    Theirs are one run a batch size; their train loss is the last batch's alone, and is left out.
+    """
+    path = experiment.authors and Path(folder) / experiment.authors
+    if not path or not path.exists():
+        return []
+    cells = {settings.batch_size: settings for settings in experiment.settings}
+    return [
+        runs.tidy(cells[record["batch_size"]], record)
+        for record in runs.read_authors(path)
+        if record["batch_size"] in cells
+    ]
+
+
+def _key(row):
+    return tuple(row[column] for column in KEY)

@@ -1,0 +1,35 @@
+"""What the README says of this repository is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from minisgd.report.experiments import EXPERIMENTS, Kept
+from minisgd.report.verdicts import markdown_table, verdicts
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "figures/README.md"]
+
+
+def test_the_table_of_verdicts_is_that_of_the_results_that_are_kept():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    table = markdown_table(verdicts(Kept(ROOT / "figures")))
+    start = lines.index(table[0])
+    assert lines[start : start + len(table)] == table
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_links_to_is_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)", text)
+    assert links
+    for link in links:
+        assert link.startswith("https://") or (ROOT / page).parent.joinpath(link).exists(), link
+
+
+def test_every_experiment_that_is_kept_is_shown():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = [*EXPERIMENTS, "tune", "grow"]
+    missing = [n for n in names if (ROOT / f"figures/{n}.png").exists() and f"{n}.png" not in text]
+    assert not missing

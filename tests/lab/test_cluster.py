@@ -1,0 +1,327 @@
+"""Runs given to executors: to any, to distributed's with a worker killed, to MPI's."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mpi_jobs import finished, needs_mpi, starter
+
+from minisgd.errors import SettingError, UserError
+from minisgd.lab import cluster, runs, sweep
+from minisgd.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+CELLS = [Settings(b, epochs=2, seed=seed) for b in (100, 200) for seed in (0, 1)]
+
+
+def records(out, dataset):
+    """What the folder holds of every run, but for the time that it took."""
+    found = {}
+    for cell in CELLS:
+        folder = runs.RunFolder(out, cell, dataset.digest)
+        rows = [{**record, "seconds": 0} for record in folder.records()]
+        _, _, state = runs.read_checkpoint(folder.newest)
+        found[cell] = rows, state.w.tobytes()
+    return found
+
+
+@pytest.fixture(scope="module")
+def here(small_data, tmp_path_factory):
+    """The same runs by processes of this machine."""
+    out = tmp_path_factory.mktemp("here")
+    assert sweep.run_cells(out, CELLS, small_data) == {}
+    return records(out, small_data)
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+@pytest.mark.parametrize("jobs", [None, 1])
+def test_any_executor_leaves_what_processes_here_leave(small_data, tmp_path, here, kind, jobs):
+    told = []
+    with kind(2) as executor:
+        there = cluster.Cluster(executor, lambda dataset: dataset, jobs)
+        tell = lambda settings, record: told.append((settings, record["epoch"]))  # noqa: E731
+        assert sweep.run_cells(tmp_path, CELLS, small_data, on_epoch=tell, elsewhere=there) == {}
+    assert sorted(told, key=str) == sorted([(c, e) for c in CELLS for e in (1, 2)], key=str)
+    assert records(tmp_path, small_data) == here
+    assert all(runs.RunFolder(tmp_path, c, small_data.digest).finished() for c in CELLS)
+
+
+class Unreliable:
+    """An executor that computes at once, and loses the first futures it is asked for."""
+
+    def __init__(self, *errors):
+        self.errors, self.calls = list(errors), []
+
+    def submit(self, function, *given):
+        future = Future()
+        self.calls.append(given)
+        if self.errors:
+            future.set_exception(self.errors.pop(0))
+        else:
+            future.set_result(function(*given))
+        return future
+
+
+@pytest.mark.parametrize("error", [RuntimeError("killed"), CancelledError(), MemoryError()])
+def test_a_run_that_was_lost_is_tried_again_and_the_images_handed_over_anew(
+    small_data, tmp_path, here, error
+):
+    executor, handed, said = Unreliable(error), [], []
+    there = cluster.Cluster(executor, lambda dataset: handed.append(1) or dataset, 1)
+    assert sweep.run_cells(tmp_path, CELLS, small_data, log=said.append, elsewhere=there) == {}
+    assert len(executor.calls) == len(CELLS) + 1 and len(handed) == 2
+    assert len(said) == 1 and "b100-lr0.01-seed0" in said[0] and "tried once more" in said[0]
+    assert records(tmp_path, small_data) == here
+
+
+def test_what_fails_twice_or_is_refused_costs_its_own_run(small_data, tmp_path):
+    for errors, tries in (([RuntimeError("no"), RuntimeError("no")], 5), ([UserError("no")], 4)):
+        executor = Unreliable(*errors)
+        there, out = cluster.Cluster(executor, lambda dataset: dataset, 1), tmp_path / str(tries)
+        out.mkdir()
+        failed = sweep.run_cells(out, CELLS, small_data, log=lambda line: None, elsewhere=there)
+        assert list(failed) == CELLS[:1] and failed[CELLS[0]].endswith("no")
+        assert len(executor.calls) == tries
+        assert runs.RunFolder(out, CELLS[-1], small_data.digest).finished()
+
+
+def test_what_was_begun_here_goes_on_there(small_data, tmp_path, here):
+    folder = runs.RunFolder(tmp_path, CELLS[0], small_data.digest)
+    folder.path.mkdir()
+    folder.resume(len)  # notes whose folder it is
+    folder.save(*cluster.whole_run(replace(CELLS[0], epochs=1), small_data, "cpu", 1, None))
+    executor = Unreliable()
+    there = cluster.Cluster(executor, lambda dataset: dataset, None)
+    assert sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there) == {}
+    assert executor.calls[0][-1].epoch == 1  # its state went along
+    assert records(tmp_path, small_data) == here
+
+
+def test_a_run_whose_folder_is_anothers_costs_itself_alone(small_data, tmp_path):
+    folder = runs.RunFolder(tmp_path, CELLS[1], small_data.digest)
+    other = runs.RunFolder(tmp_path, CELLS[1], "another set of images")
+    folder.path.mkdir()
+    other.resume(len)
+    other.save(*cluster.whole_run(replace(CELLS[1], epochs=1), small_data, "cpu", 1, None))
+    there = cluster.Cluster(Unreliable(), lambda dataset: dataset, None)
+    failed = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
+    assert list(failed) == [CELLS[1]] and "belongs to another run" in failed[CELLS[1]]
+    assert runs.RunFolder(tmp_path, CELLS[2], small_data.digest).finished()
+    again = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
+    assert list(again) == [CELLS[1]]  # and its lock had been given back
+
+
+def test_a_run_that_diverged_is_over(small_data, tmp_path):
+    settings, executor = Settings(100, lr=1e9, epochs=5), Unreliable()
+    there = cluster.Cluster(executor, lambda dataset: dataset, None)
+    folder = runs.RunFolder(tmp_path, settings, small_data.digest)
+    for _ in range(2):
+        assert sweep.run_cells(tmp_path, [settings], small_data, log=len, elsewhere=there) == {}
+        assert [record["status"] for record in folder.records()] == ["diverged"]
+        folder.lines.write_bytes(b"")  # as if killed between the checkpoint and its line
+    assert len(executor.calls) == 1
+
+
+def test_images_that_reach_nobody_are_told(small_data, tmp_path):
+    def hand_over(dataset):
+        raise TimeoutError("No valid workers found")
+
+    there = cluster.Cluster(Unreliable(), hand_over, None)
+    with pytest.raises(UserError, match=r"cannot be given to the workers .*No valid workers"):
+        sweep.run_cells(tmp_path, CELLS, small_data, elsewhere=there)
+
+
+def test_a_folder_that_is_gone_ends_it_at_once(small_data, tmp_path):
+    executor = Unreliable()
+    there = cluster.Cluster(executor, lambda dataset: dataset, None)
+    with pytest.raises(UserError):
+        sweep.run_cells(tmp_path / "gone", CELLS, small_data, elsewhere=there)
+    assert not executor.calls
+
+
+def test_without_a_scheduler_and_without_mpi_there_is_no_cluster():
+    with cluster.cluster() as there:
+        assert there is None
+
+
+def test_distributed_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(SettingError, match=r'pip install -e ".\[cluster\]"'),
+        cluster.cluster("tcp://127.0.0.1:1"),
+    ):
+        pass
+
+
+# -- distributed
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """(address, start a worker) of a scheduler of its own."""
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    started = []
+
+    def start(*arguments):
+        log = open(tmp_path / f"log{len(started)}", "w")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
+            stdout=log, stderr=subprocess.STDOUT, start_new_session=True, cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    until, address = time.monotonic() + 60, None
+    while address is None:
+        assert time.monotonic() < until, (tmp_path / "log0").read_text()
+        address = re.search(r"tcp://127\.0\.0\.1:\d+", (tmp_path / "log0").read_text())
+        time.sleep(0.1)
+    address = address[0]
+
+    def worker():
+        given = "--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)
+        return start("dask_worker", address, *given)
+
+    yield address, worker
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def command(small_mnist, out, *more, epochs=2):
+    return [
+        sys.executable, ROOT / "cli.py", "sweep", "--dataset", "glyphs", "--data-dir", small_mnist,
+        "--batch-sizes", "100,200", "--seeds", "2", "--epochs", str(epochs), "--out", out,
+        "--device", "cpu", *more,
+    ]  # fmt: skip
+
+
+def test_a_sweep_through_distributed_with_a_worker_killed_in_the_middle(
+    small_mnist, small_data, tmp_path, scheduler
+):
+    address, worker = scheduler
+    workers, epochs = [worker(), worker()], 12
+    asked = command(small_mnist, tmp_path / "there", "--scheduler", address, epochs=epochs)
+    process = subprocess.Popen(
+        list(map(str, asked)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    first = ""
+    while "1 of 4 runs" not in first:  # the others are being trained
+        first = process.stderr.readline()
+        assert first or process.poll() is None
+    os.killpg(workers[0].pid, signal.SIGKILL)
+    code, out, err = finished(process)
+    assert code == 0, err
+    assert "failed" not in out and out.count("2 ok") == 2
+    plain = subprocess.run(
+        list(map(str, command(small_mnist, tmp_path / "plain", epochs=epochs))), check=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert plain.returncode == 0
+    tables = [
+        [line.split(",")[:13] for line in (tmp_path / o / "metrics.csv").read_text().splitlines()]
+        for o in ("there", "plain")
+    ]
+    assert tables[0] == tables[1] and len(tables[0]) == 1 + 4 * epochs
+
+
+SHORT = """
+from dataclasses import replace
+from minisgd.report.experiments import EXPERIMENTS
+
+some = [s for s in EXPERIMENTS["figure3"].settings if s.batch_size in (2048, 8192)]
+some = [replace(s, batch_size=s.batch_size // 16, epochs=1, warmup="none") for s in some]
+EXPERIMENTS["figure3"] = replace(EXPERIMENTS["figure3"], settings=tuple(some), lucky=(), apart=())
+if __name__ == "__main__":
+    from cli import cli
+    cli()
+"""
+ASKED = {
+    "figure3": "figures 3 --seeds 2",
+    "tune": "tune --lrs .01,.05 --epochs 1 --seeds 1 --held-out 100",
+    "grow": "grow --batch-size 20 --epochs 1 --largest 40 --seeds 1 --held-out 100",
+}
+
+
+def test_figures_tune_and_grow_through_distributed_are_those_of_processes_here(
+    small_mnist, tmp_path, scheduler
+):
+    address, worker = scheduler
+    worker(), worker()
+    (tmp_path / "short.py").write_text(SHORT)
+    ways = {"there": ("--scheduler", address), "here": ("--jobs", "2")}
+    for name, question in ASKED.items():
+        tables, machines = [], {}
+        for way, more in ways.items():
+            out = tmp_path / way
+            done = subprocess.run(
+                [sys.executable, tmp_path / "short.py", *question.split(), *more,
+                 "--dataset", "glyphs", "--data-dir", small_mnist, "--out", out, "--device", "cpu",
+                 "--runs", tmp_path / f"runs-{way}"],
+                cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+                capture_output=True, text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            with open(out / f"{name}.csv", newline="") as file:
+                tables.append([{**row, "seconds": 0} for row in csv.DictReader(file)])
+            machines[way] = (out / f"{name}.json").read_text()
+        assert tables[0] == tables[1] and len(tables[0]) > 1
+        assert re.search(
+            r'"machine": "[12] workers? of distributed on \d+ cores', machines["there"]
+        )
+        assert "distributed" not in machines["here"]
+
+
+def test_a_scheduler_without_workers_and_one_that_is_not_there(scheduler, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    for address, said in ((scheduler[0], "has no workers"), ("tcp://127.0.0.1:1", "no scheduler")):
+        with pytest.raises(UserError, match=said) as error, cluster.cluster(address):
+            pass
+        assert address in str(error.value) and "\n" not in str(error.value)
+
+
+def test_workers_without_minisgd_are_told():
+    class Client:
+        def run(self, function):
+            raise ModuleNotFoundError("No module named 'minisgd'")
+
+    with pytest.raises(UserError, match=r"workers of tcp://w cannot run minisgd .*: install it"):
+        cluster._where(Client(), "tcp://w")
+
+
+def test_a_run_that_killed_its_workers_is_not_tried_again(small_data, tmp_path):
+    class KilledWorker(Exception):
+        pass
+
+    executor = Unreliable(KilledWorker("whole_run marked as failed because 4 workers died"))
+    there = cluster.Cluster(executor, lambda dataset: dataset, 1)
+    failed = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
+    assert "4 workers died" in failed[CELLS[0]] and len(executor.calls) == len(CELLS)
+
+
+# -- MPI's executor
+
+
+@needs_mpi
+def test_a_sweep_through_mpis_executor(small_mnist, small_data, tmp_path, here):
+    asked = command(small_mnist, tmp_path / "there")
+    mpi = [starter(), "-n", "3", asked[0], "-m", "mpi4py.futures", *asked[1:]]
+    process = subprocess.Popen(
+        list(map(str, mpi)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    code, out, err = finished(process)
+    assert code == 0, err
+    assert out.count("2 ok") == 2
+    assert records(tmp_path / "there", small_data) == here
