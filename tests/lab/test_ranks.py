@@ -114,7 +114,8 @@ def test_a_run_and_a_sweep_are_not_taken_for_one_another(small_mnist, tmp_path):
 @needs_mpi
 def test_mpi_that_is_only_imported_starts_nothing():
     imported = ["import mpi4py.MPI", "from minisgd.machine import doctor; list(doctor.examine())"]
-    script = "from minisgd.gradient import Alone; from minisgd.lab.ranks import world; print(type(world()) is Alone)"
+    script = "from minisgd.gradient import Alone\nfrom minisgd.lab.ranks import world\n"
+    script += "print(type(world()) is Alone)"
     for first in imported:
         done = subprocess.run(
             [sys.executable, "-c", f"{first}\n{script}"], cwd=ROOT, capture_output=True, text=True
