@@ -1,8 +1,37 @@
-"""minisgd: how far can the batch of SGD grow, and what must the rate and the momentum do then?"""
+"""minisgd: how far can the batch of SGD grow, and what must the rate and the momentum do then?
 
-from . import gradcheck, rules
-from .data import load_dataset
-from .model import LeNet5
+What is used is loaded, and nothing else: each name of the public face comes from its room when it
+is first asked for.
+"""
 
-__all__ = ["LeNet5", "gradcheck", "load_dataset", "rules"]
+from importlib import import_module
+
 __version__ = "0.1.0"
+
+# The public face: names and the module that each is in; "" for a module itself.
+FACE = {
+    "LeNet5": ("minisgd.model", "LeNet5"),
+    "Model": ("minisgd.model", "Model"),
+    "Settings": ("minisgd.settings", "Settings"),
+    "load_dataset": ("minisgd.data", "load_dataset"),
+    "gradcheck": ("minisgd.gradcheck", ""),
+    "optim": ("minisgd.optim", ""),
+    "plots": ("minisgd.drawing", ""),
+    "rules": ("minisgd.rules", ""),
+    "schedules": ("minisgd.schedules", ""),
+    "sweep": ("minisgd.lab.sweep", ""),
+    "train": ("minisgd.train", ""),
+}
+__all__ = list(FACE)
+
+
+def __getattr__(name):
+    if name not in FACE:
+        raise AttributeError(f"module 'minisgd' has no attribute {name!r}")
+    module, inside = FACE[name]
+    found = import_module(module)
+    return getattr(found, inside) if inside else found
+
+
+def __dir__():
+    return [*globals(), *FACE]

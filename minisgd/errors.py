@@ -7,3 +7,10 @@ class UserError(Exception):
 
 class SettingError(UserError, ValueError):
     """The request itself makes no sense (batch size 0, momentum 1): exit code 2."""
+
+
+def one_of(what, table, name):
+    """The entry of a table.  Raises: SettingError naming what there is, for a name not in it"""
+    if name not in table:
+        raise SettingError(f"{what} must be one of {', '.join(table)}, got {name!r}")
+    return table[name]

@@ -1,7 +1,8 @@
 """Convolution, ReLU and pooling as one matrix product; the same mathematics as layers.py, fast.
 
 A chunk of images costs little arithmetic; what costs time is moving it. So three layers become one
-product, and every array they need is allocated once for each chunk size and written with out=.
+step with one product, and every array that it needs is allocated once for each chunk size and
+written with out=. `fuse` puts such steps in the place of the layers of a network.
 
 **One product for a pooling window.** The four outputs of a 2 x 2 window see almost the same pixels:
 with a kernel of 3 x 3 a patch of 4 x 4. Copy that patch into a column, and let four shifted copies
@@ -32,16 +33,67 @@ and what place (k, l) sees is a contiguous slab.
 Legend: as in layers.py; PH PW height and width after pooling, places 2 x 2 of a pooling window.
 """
 
-from math import prod
 from types import SimpleNamespace
 
-import numpy as np
-
 from .backend import module_of
+from .layers import Conv2d, Linear, MaxPool2d, ReLU
+from .workspaces import Cutter, add_product, kept
 
-KEPT = 4  # chunk sizes whose workspaces are kept: the usual one and a few last chunks
-BLOCK = 8 << 20  # bytes
-LINE = 64  # bytes of a line of the cache
+
+def fuse(layers, gradients, inputs):
+    """The steps of a network: fused where the layers allow it, else each layer as it is.
+
+    layers     [(name, layer)]; only the classes of layers.py themselves are replaced, for a class
+               derived from one of them may do something else
+    gradients  for every layer the list of its gradients
+    inputs     for every layer the shape of one image's input
+    """
+    steps, k = [], 0
+    while k < len(layers):
+        name, layer = layers[k]
+        kinds = [type(one) for _, one in layers[k : k + 3]]
+        if kinds == [Conv2d, ReLU, MaxPool2d] and _lines_up(layer, layers[k + 2][1], inputs[k]):
+            size, taken = inputs[k][1:], 3
+            step = ConvReLUPool(layer.W, layer.b, *gradients[k], size, layer.pad)
+        elif kinds[:1] == [Linear]:
+            taken = 2 if kinds[1:2] == [ReLU] else 1
+            step = LinearReLU(layer.W, layer.b, *gradients[k], relu=taken == 2)
+        else:
+            taken, step = 1, Plain(name, layer, gradients[k])
+        step.name = name or type(layer).__name__
+        steps.append(step)
+        k += taken
+    return steps
+
+
+def _lines_up(conv, pool, shape):
+    """Whether the parities of ConvReLUPool line up."""
+    (_, H, W), (_, _, KH, KW) = shape, conv.W.shape
+    return pool.size == 2 and KH % 2 and KW % 2 and not (conv.pad % 2 or H % 2 or W % 2)
+
+
+class Plain:
+    """One layer as it is, as a step: its backward adds to its gradients, which `begin` clears."""
+
+    def __init__(self, name, layer, gradients):
+        self.name, self.layer, self.gradients = name, layer, gradients
+        self.has_weights, self.spaces = bool(gradients), {}
+
+    def begin(self):
+        for dW in self.gradients:
+            dW[...] = 0
+
+    def forward(self, x):
+        return self.layer.forward(x)
+
+    def backward(self, dy, wants_dx=True):
+        return self.layer.backward(dy)
+
+    def finish(self):
+        """Its gradients are complete."""
+
+    def forget(self):
+        self.layer.cache = None
 
 
 class ConvReLUPool:
@@ -58,6 +110,8 @@ class ConvReLUPool:
              PH = (H + 2 pad - KH + 1) / 2, PW = (W + 2 pad - KW + 1) / 2
     Raises:  ValueError if KH or KW is even, or pad, H or W odd: parities would not line up
     """
+
+    has_weights = True
 
     def __init__(self, W, b, dW, db, size, pad=0):
         self.W, self.b, self.dW, self.db = W, b, dW, db
@@ -128,6 +182,11 @@ class ConvReLUPool:
         s.dx[...] = s.d_inside
         return s.dx.reshape(self.C, *self.size, -1)  # (C, H, W, N)
 
+    def forget(self):
+        """Give back the memory of the workspaces."""
+        self.spaces.clear()
+        self.cache = None
+
     def _unpool(self, s, d_pooled):
         """Give every gradient to the winner of its window, in place of y; the others get zero."""
         xp, y, of_rows = module_of(d_pooled), s.y, s.of_rows
@@ -191,6 +250,8 @@ class LinearReLU:
     Shapes:  x (D, N), W (M, D), b (M,) -> y (M, N)
     """
 
+    has_weights = True
+
     def __init__(self, W, b, dW, db, relu=True):
         self.W, self.b, self.dW, self.db, self.relu = W, b, dW, db, relu
         self.spaces = {}
@@ -207,7 +268,7 @@ class LinearReLU:
         self.cache = x, s
         return s.y  # (M, N)
 
-    def backward(self, dy):
+    def backward(self, dy, wants_dx=True):
         x, s = self.cache
         xp = module_of(dy)
         if self.relu:
@@ -216,7 +277,14 @@ class LinearReLU:
         add_product(dy, x.T, self.dW, self.first)  # (M, D)
         add_product(dy, s.ones, self.db, self.first)  # (M,)
         self.first = False
-        return xp.matmul(self.W.T, dy, out=s.dx)  # (D, N)
+        return xp.matmul(self.W.T, dy, out=s.dx) if wants_dx else None  # (D, N)
+
+    def finish(self):
+        """Its gradients are complete."""
+
+    def forget(self):
+        self.spaces.clear()
+        self.cache = None
 
     def _workspace(self, N):
         xp, dtype, (M, D) = module_of(self.W), self.W.dtype, self.W.shape
@@ -227,40 +295,3 @@ class LinearReLU:
             dx=xp.empty((D, N), dtype),
             ones=xp.ones(N, dtype),
         )
-
-
-def add_product(a, b, total, first):
-    """total = a @ b for the first chunk of a batch, total += a @ b for the others."""
-    if first:
-        module_of(total).matmul(a, b, out=total)
-    else:
-        total += a @ b
-
-
-def kept(spaces, N, make):
-    """The workspace for N images, made if need be; those of the last KEPT sizes are kept."""
-    if N not in spaces:
-        if len(spaces) == KEPT:
-            del spaces[next(iter(spaces))]  # the oldest
-        spaces[N] = make(N)
-    return spaces[N]
-
-
-class Cutter:
-    """Cuts arrays out of large blocks of memory, every array at the beginning of a cache line.
-
-    NumPy asks the system for huge pages for a block of this size, but not for the arrays singly.
-    """
-
-    def __init__(self, xp):
-        self.xp, self.rest = xp, xp.empty(0, xp.uint8)
-
-    def empty(self, shape, dtype):
-        size = prod(shape) * np.dtype(dtype).itemsize
-        lines = -(-size // LINE) * LINE
-        if len(self.rest) < lines:
-            block = self.xp.empty(max(BLOCK, lines + LINE), self.xp.uint8)
-            start = -block.ctypes.data % LINE if self.xp is np else 0  # CuPy's are aligned
-            self.rest = block[start:]
-        array, self.rest = self.rest[:size], self.rest[lines:]
-        return array.view(dtype).reshape(shape)

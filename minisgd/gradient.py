@@ -42,12 +42,12 @@ def lanes_for(B):
     return 1 if B < 64 else 2 if B < 192 else LANES
 
 
-def cut(N, parts):
+def even_bounds(N, parts):
     """Bounds of `parts` pieces of 0 ... N-1, in order, whose sizes differ by one at most."""
     return [(N * k // parts, N * (k + 1) // parts) for k in range(parts)]
 
 
-def dealt(N, lanes, rank, ranks, most=LANES):
+def lane_bounds(N, lanes, rank, ranks, most=LANES):
     """Bounds of the lanes of one of the ranks, none of them empty.
 
     Those of all ranks together depend on N alone, as long as there are no more ranks than a network
@@ -55,7 +55,7 @@ def dealt(N, lanes, rank, ranks, most=LANES):
     """
     lanes = ranks if ranks > most else min(most, lanes)
     first, last = rank * lanes // ranks, (rank + 1) * lanes // ranks
-    return [(lo, hi) for lo, hi in cut(N, lanes)[first:last] if lo < hi]
+    return [(lo, hi) for lo, hi in even_bounds(N, lanes)[first:last] if lo < hi]
 
 
 class Alone:
@@ -66,14 +66,14 @@ class Alone:
     def link(self, device):
         """There is nobody to exchange with."""
 
-    def add(self, gs, told):
+    def add(self, gs, results):
         """Sum the gradients of all lanes of all ranks into gs[0].
 
-        Returns: the sum of what the lanes told, (loss, correct)
+        Returns: the sums of the lanes' results, (loss, correct)
         """
         for g in gs[1:]:  # in this order, whoever finished first
             gs[0] += g  # Report Sec. I, the sum over the batch
-        return sum(loss for loss, _ in told), sum(correct for _, correct in told)
+        return sum(loss for loss, _ in results), sum(correct for _, correct in results)
 
     def join(self, z):
         """Fill z, of which every rank has filled its own columns, the rest being 0."""
@@ -155,7 +155,7 @@ class Lanes:
 
     def _mine(self, N, lanes):
         """Bounds of this rank's lanes."""
-        return dealt(N, lanes, self.ranks.rank, self.ranks.size, len(self.networks))
+        return lane_bounds(N, lanes, self.ranks.rank, self.ranks.size, len(self.networks))
 
     def forward(self, x, z):
         """Fill z with the logits of all the images of x.
@@ -185,7 +185,7 @@ class Lanes:
         """[work(0), ..., work(lanes - 1)]: thread t takes lanes t, t + threads, ..."""
 
         def one_thread(t):
-            # A run that diverges is told by its loss; threads do not inherit the caller's errstate.
+            # A run that diverges shows in its loss; threads do not inherit the caller's errstate.
             with np.errstate(all="ignore"):
                 return [work(k) for k in range(t, lanes, self.threads)]
 

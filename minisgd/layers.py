@@ -3,8 +3,10 @@
 Images stand in columns: inside, an array is (C, H, W, N), the batch innermost, so that a layer is
 y = W x + b as the mathematics writes it. A layer is made from its weights; `backward` takes dy, the
 derivative of the mean loss with respect to y, *adds* to dW and db, and returns dx. Adding is what
-lets a batch be the sum of its pieces (gradient.py). `each` gives what the single images would add.
-`forward` keeps one cache, which the other two read. None changes its input.
+lets a batch be the sum of its pieces (gradient.py). `per_example` gives what each image by itself
+would add. `forward` keeps one cache, which the other two read. None of them changes its input.
+
+These layers train, too: `--plain` takes them as they stand here.
 
 Legend:  N images, C channels in, F filters out, H W height and width, KH KW kernel,
          OH OW height and width out, D features in, M features out.
@@ -42,8 +44,8 @@ class Linear:
         self.db += dy.sum(axis=1)  # (M,)
         return self.W.T @ dy  # (D, N)
 
-    def each(self, dy):
-        """Every image's own part of dW and db.  -> (N, M, D), (N, M)"""
+    def per_example(self, dy):
+        """What each image by itself adds to dW and db.  -> (N, M, D), (N, M)"""
         x = self.cache
         return dy.T[:, :, None] * x.T[:, None, :], dy.T
 
@@ -88,13 +90,15 @@ class Conv2d:
         dcols = self.W.reshape(F, -1).T @ dy  # (C KH KW, OH OW N)
         return raise_back(dcols, x_shape, KH, KW, self.pad)  # (C, H, W, N)
 
-    def each(self, dy):
-        """Every image's own part of dW and db.  -> (N, F, C, KH, KW), (N, F)"""
+    def per_example(self, dy):
+        """What each image by itself adds to dW and db.  -> (N, F, C, KH, KW), (N, F)"""
         xp, (cols, _), (F, C, KH, KW) = module_of(dy), self.cache, self.W.shape
         N = dy.shape[-1]
         dy = dy.reshape(F, -1, N).transpose(2, 0, 1)  # (N, F, OH OW)
         cols = cols.reshape(C * KH * KW, -1, N).transpose(2, 1, 0)  # (N, OH OW, C KH KW)
-        dW = xp.ascontiguousarray(dy) @ xp.ascontiguousarray(cols)  # an image's patches together
+        dW = xp.ascontiguousarray(dy) @ xp.ascontiguousarray(
+            cols
+        )  # all patches of an image at once
         return dW.reshape(N, F, C, KH, KW), dy.sum(axis=2)
 
 

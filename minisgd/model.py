@@ -1,68 +1,121 @@
 """The model: a network's weights w, its gradient g, and the gradient of a batch of any size."""
 
+from functools import partialmethod
+
 import numpy as np
 
 from .backend import array_module, to_host
-from .errors import SettingError
+from .errors import SettingError, one_of
 from .gradient import CHUNK, LANES, Lanes
 from .loss import softmax_cross_entropy
-from .networks import K, Network, P, PlainNetwork, initial_weights, views
+from .networks import (
+    MNIST_PIXELS,
+    NETWORKS,
+    K,
+    Network,
+    initial_weights,
+    shapes_of,
+    views,
+)
 
 
-class LeNet5:
-    """The model: its weights w, its gradient g, and the gradient of a batch of any size.
+class Model:
+    """A network's weights w, its gradient g, and the gradient of a batch of any size.
 
-    Attributes:  w, g (61,706,) flat vectors; params, grads: their named views ("conv1.W", ...)
+    network  a name in networks.NETWORKS, or a list of its own of networks.Part
+    plain    work with the layers of layers.py as they stand
+    pixels   mean and deviation of the dataset's pixels, for images as stored
+
+    Attributes:  w, g (P,) flat vectors; shapes {"conv1.W": (6, 1, 5, 5), ...}; params, grads: the
+                 views of w and g by these names
     Units:       chunk in images, None for what suits the device; threads of this process
-    Raises:      SettingError (a ValueError) for an unknown device, or one that is not there
-    Source:      report Sec. I, the network of [2]
+    Raises:      SettingError (a ValueError) for an unknown network or device, or one not there
     """
 
-    def __init__(self, seed=0, device="cpu", dtype=np.float32, chunk=None, threads=1, ranks=None):
+    def __init__(
+        self,
+        network="lenet5",
+        seed=0,
+        device="cpu",
+        dtype=np.float32,
+        chunk=None,
+        threads=1,
+        ranks=None,
+        plain=False,
+        pixels=MNIST_PIXELS,
+    ):
+        self.parts = one_of("network", NETWORKS, network) if isinstance(network, str) else network
         self.xp = xp = array_module(device)
         chunk = CHUNK["cpu" if xp is np else "cuda"] if chunk is None else chunk
         if chunk < 1 or threads < 1:
             raise SettingError(f"chunk and threads must be at least 1, got {chunk} and {threads}")
-        self.w = xp.asarray(initial_weights(np.random.default_rng(seed), dtype))
+        self.pixels, self.shapes = pixels, shapes_of(self.parts)
+        self.w = xp.asarray(initial_weights(self.parts, np.random.default_rng(seed), dtype))
         self.g = xp.zeros_like(self.w)
-        self.params, self.grads = views(self.w), views(self.g)
+        self.params, self.grads = views(self.w, self.shapes), views(self.g, self.shapes)
         lanes = LANES if xp is np else 1  # a GPU is wide by itself
-        make = lambda g, host: Network(self.w, g, host)  # noqa: E731
-        self.lanes = Lanes(make, self.g, chunk, threads, lanes, ranks)
+
+        def copy(g, host):
+            return Network(self.parts, self.w, g, plain, host, pixels)
+
+        self.lanes = Lanes(copy, self.g, chunk, threads, lanes, ranks)
 
     def gradient(self, x, y):
-        """Mean loss over a batch and number of images told right; fills g with the gradient.
+        """Mean loss over a batch and number of images classified correctly; fills g.
 
-        Shapes:  x (N, 1, 28, 28) float as the network takes it, or uint8 (N, 28, 28) as stored;
-                 y (N,) integers 0 ... 9 -> loss (float), correct (int)
-        Raises:  ValueError if the shapes do not fit, N is 0 or a label is not 0 ... 9
+        Shapes:  x (n, 1, 28, 28) float as the network takes it, or uint8 (n, 28, 28) as stored;
+                 y (n,) integers 0 ... 9 -> loss (float), correct (int)
+        Raises:  ValueError if the shapes do not fit, n is 0 or a label is not 0 ... 9
         Source:  report Sec. I, (1/b) Σ ∇l(x, w)
         """
         x, y = self._images(x), self._labels(x, y)
-        loss, correct = self.lanes.gradient(x, y, self.xp.arange(len(y)))
+        loss, correct = self.gradient_at(x, y, self.xp.arange(len(y)))
         return float(loss), int(correct)
 
-    def per_example_gradients(self, x, y):
-        """The gradient of every image's own loss; their mean is what `gradient` puts into g.
+    def gradient_at(self, x, y, batch):
+        """The same of the images x[batch], without a check and without waiting for the device.
 
-        Shapes:  x, y as in `gradient` -> (N, 61,706): 247 kB an image; the next keeps few
+        Shapes:  batch (b,) -> loss, correct (numbers on the device)
+        """
+        return self.lanes.gradient(x, y, batch)
+
+    def per_example_gradients(self, x, y):
+        """The gradient of each image's own loss; their mean is what `gradient` puts into g.
+
+        Shapes:  x, y as in `gradient` -> (n, P): 247 kB per image for LeNet-5. `per_example_pieces`
+                 keeps few at a time
         Raises:  ValueError as `gradient`
         Source:  report Sec. I and II, g_i = ∇l(x_i, w)
         """
-        each, start = self.xp.empty((len(x), P), self.w.dtype), 0
+        found, start = self.xp.empty((len(x), len(self.w)), self.w.dtype), 0
         for piece in self.per_example_pieces(x, y):
-            each[start : start + len(piece)] = piece
+            found[start : start + len(piece)] = piece
             start += len(piece)
-        return each
+        return found
 
     def per_example_pieces(self, x, y, size=64):
-        """The same in pieces of so many images, one after the other: yields (n, 61,706)."""
+        """The same in pieces of so many images, one after the other: yields (n, P)."""
         x, y = self._images(x), self._labels(x, y)
-        network = PlainNetwork(self.w, self.xp.zeros_like(self.w))
+        g = self.xp.zeros_like(self.w)
+        network = Network(self.parts, self.w, g, plain=True, pixels=self.pixels)
         for start in range(0, len(y), size):
             z = network.forward(x[start : start + size])
-            _, _, dz = softmax_cross_entropy(z, y[start : start + size], 1)  # every image by itself
-            yield network.each(dz)
+            _, _, dz = softmax_cross_entropy(z, y[start : start + size], 1)  # each image by itself
+            yield network.per_example(dz)
+
+    def logits(self, x):
+        """The network's output before the softmax.
+
+        Shapes:  x as in `gradient` -> (n, 10)
+        """
+        x = self._images(x)
+        z = self.xp.empty((K, len(x)), self.w.dtype)
+        self.lanes.forward(x, z)
+        return z.T  # (n, 10)
+
+    def weights(self):
+        """A copy of w in the host's memory, (P,)."""
+        return np.array(to_host(self.w))
 
     def _labels(self, x, y):
         y = self.xp.asarray(y)
@@ -74,20 +127,6 @@ class LeNet5:
             raise ValueError(f"labels must be 0 ... {K - 1}, got {int(y.min())} ... {int(y.max())}")
         return y
 
-    def logits(self, x):
-        """The network's output before the softmax.
-
-        Shapes:  x as in `gradient` -> (N, 10)
-        """
-        x = self._images(x)
-        z = self.xp.empty((K, len(x)), self.w.dtype)
-        self.lanes.forward(x, z)
-        return z.T  # (N, 10)
-
-    def weights(self):
-        """A copy of w in the host's memory, (61,706,)."""
-        return np.array(to_host(self.w))
-
     def _images(self, x):
         x = self.xp.asarray(x)
         if x.shape[1:] not in ((1, 28, 28), (28, 28)):
@@ -95,3 +134,12 @@ class LeNet5:
         if x.dtype.kind != "f" and x.dtype != np.uint8:
             raise ValueError(f"images must be floats, or uint8 as stored, got {x.dtype}")
         return x
+
+
+class LeNet5(Model):
+    """The report's network: LeNet5(seed=0, device="cpu", ...) is Model("lenet5", ...); P = 61,706.
+
+    Source:  report Sec. I, the network of [2]
+    """
+
+    __init__ = partialmethod(Model.__init__, "lenet5")

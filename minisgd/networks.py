@@ -1,177 +1,226 @@
-"""LeNet-5: the report's network, its layers reading one vector w and adding into one vector g.
+"""The networks, each one list of layers, over one vector w of weights and one vector g.
 
-image   1 x 28 x 28
-conv1   6 kernels of 5 x 5, pad 2 -> 6 x 28 x 28, ReLU, max-pool 2 -> 6 x 14 x 14
-conv2   16 kernels of 5 x 5       -> 16 x 10 x 10, ReLU, max-pool 2 -> 16 x 5 x 5
-fc1     400 -> 120, ReLU
-fc2     120 -> 84, ReLU
-fc3     84 -> 10 logits
+A network of your own is one list and one entry in NETWORKS. What it is made of are the layers of
+layers.py, or your own with the same two passes; fused.py puts faster steps in the place of those
+that it knows.
+
+Legend:  as in layers.py; P weights of a network, K classes, n images.
 """
 
+from dataclasses import dataclass, field
 from functools import partial
 from math import prod, sqrt
 
 import numpy as np
 
 from .backend import module_of
-from .fused import ConvReLUPool, LinearReLU
+from .data.known import MNIST_PIXELS
+from .errors import SettingError
+from .fused import Plain, fuse
 from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 
-SHAPES = {  # PyTorch's shapes and order, so that weights can be exchanged; the order in w is this
-    "conv1.W": (6, 1, 5, 5),
-    "conv1.b": (6,),
-    "conv2.W": (16, 6, 5, 5),
-    "conv2.b": (16,),
-    "fc1.W": (120, 400),
-    "fc1.b": (120,),
-    "fc2.W": (84, 120),
-    "fc2.b": (84,),
-    "fc3.W": (10, 84),
-    "fc3.b": (10,),
-}
-P = sum(prod(shape) for shape in SHAPES.values())  # 61,706
 K = 10  # classes
-
-# Mean and standard deviation of MNIST's pixels: the input is (x/255 - mean) / std.
-PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+IMAGE = (1, 28, 28)
 
 
-def views(vector):
-    """Named views of a flat vector (61,706,), in the order and of the shapes of SHAPES."""
+@dataclass(frozen=True)
+class Part:
+    """A layer of a network that has no weights yet.
+
+    make    what makes the layer, called with its weights and then their gradients, views into w
+            and g: (W, b, dW, db). Its backward adds to the gradients
+    shapes  {"W": ..., "b": ...}, in the order of `make`; the first one's W.shape[1:] is the fan-in
+    """
+
+    make: object
+    name: str = ""
+    shapes: dict = field(default_factory=dict)
+
+
+def conv(name, C, F, size, pad=0):
+    """F kernels of size x size over C channels."""
+    return Part(partial(Conv2d, pad=pad), name, {"W": (F, C, size, size), "b": (F,)})
+
+
+def linear(name, D, M):
+    """A fully connected layer of D inputs and M outputs."""
+    return Part(Linear, name, {"W": (M, D), "b": (M,)})
+
+
+RELU, MAX_POOL, FLATTEN = Part(ReLU), Part(MaxPool2d), Part(Flatten)
+
+# ---- the networks: from images (1, 28, 28, n) to logits (10, n)
+
+LENET5 = (  # Report Sec. I, LeNet-5
+    conv("conv1", 1, 6, 5, pad=2), RELU, MAX_POOL,  # (6, 14, 14, n)
+    conv("conv2", 6, 16, 5), RELU, MAX_POOL,  # (16, 5, 5, n)
+    FLATTEN,  # (400, n)
+    linear("fc1", 400, 120), RELU,
+    linear("fc2", 120, 84), RELU,
+    linear("fc3", 84, 10),
+)  # fmt: skip
+
+NETWORKS = {"lenet5": LENET5}
+
+
+# ---- the weights
+
+
+def shapes_of(parts):
+    """{"conv1.W": (6, 1, 5, 5), ...}: the order of the weights in w. It and the shapes are those of
+    PyTorch, so that weights can be exchanged.
+    """
+    return {f"{part.name}.{kind}": shape for part in parts for kind, shape in part.shapes.items()}
+
+
+def size_of(parts):
+    """P, the number of weights."""
+    return sum(map(prod, shapes_of(parts).values()))
+
+
+def views(vector, shapes):
+    """Named views of a flat vector (P,), in the order and of the shapes of `shapes`."""
     named, start = {}, 0
-    for name, shape in SHAPES.items():
+    for name, shape in shapes.items():
         named[name] = vector[start : start + prod(shape)].reshape(shape)
         start += prod(shape)
     return named
 
 
-def initial_weights(rng, dtype=np.float32):
-    """Weights and biases of every layer ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as one vector.
+def initial_weights(parts, rng, dtype=np.float32):
+    """Weights and biases of every layer ~ U(-1/√fan_in, 1/√fan_in), as one vector.
 
     Drawn on the host and in float64, so that every device and dtype starts from the same numbers.
 
-    Shapes:  -> w (61,706,)
+    Shapes:  -> w (P,)
     Source:  the authors' code, which leaves PyTorch's default in place. The long flat start of the
              large batches depends on it.
     """
-    w = np.empty(P)
-    for name, view in views(w).items():
-        fan_in = prod(SHAPES[name.split(".")[0] + ".W"][1:])
-        bound = 1 / sqrt(fan_in)
-        view[...] = rng.uniform(-bound, bound, view.shape)
-    return w.astype(dtype)
+    drawn = []
+    for part in parts:
+        for shape in part.shapes.values():
+            bound = 1 / sqrt(prod(next(iter(part.shapes.values()))[1:]))
+            drawn.append(rng.uniform(-bound, bound, shape).ravel())
+    return np.concatenate(drawn).astype(dtype)
 
 
-def columns(images, dtype):
+# ---- the passes
+
+
+def columns(images, dtype, pixels=MNIST_PIXELS):
     """Images as the network takes them, in columns.
 
-    Shapes:  images (N, 1, 28, 28) float, or uint8 (N, 28, 28) as stored -> x (1, 28, 28, N)
+    Shapes:  images (n, 1, 28, 28) float, or uint8 (n, 28, 28) as stored -> x (1, 28, 28, n)
+    Units:   pixels: mean and deviation of the dataset's pixels, from 0 to 1: images as stored are
+             taken as (x/255 - mean) / deviation
     """
-    x = images.astype(dtype).reshape(-1, 1, 28, 28)
+    mean, deviation = pixels
+    x = images.astype(dtype).reshape(-1, *IMAGE)
     if images.dtype == np.uint8:
-        x *= 1 / (255 * PIXEL_STD)
-        x -= PIXEL_MEAN / PIXEL_STD
+        x *= 1 / (255 * deviation)
+        x -= mean / deviation
     return x.transpose(1, 2, 3, 0)
 
 
-def layer_of(params, grads, layer):
-    """W, b, dW, db of a layer."""
-    return [named[f"{layer}.{kind}"] for named in (params, grads) for kind in "Wb"]
-
-
-class PlainNetwork:
-    """LeNet-5 of the layers of layers.py, over the vectors w and g: the version to read, and the
-    one that tells the images of a batch apart.
-
-    Shapes:  w, g (61,706,)
-    """
-
-    def __init__(self, w, g):
-        of = partial(layer_of, views(w), views(g))
-        self.layers = [
-            Conv2d(*of("conv1"), pad=2), ReLU(), MaxPool2d(2),
-            Conv2d(*of("conv2")), ReLU(), MaxPool2d(2), Flatten(),
-            Linear(*of("fc1")), ReLU(), Linear(*of("fc2")), ReLU(), Linear(*of("fc3")),
-        ]  # fmt: skip
-        self.dtype = w.dtype
-
-    def forward(self, images):
-        """The logits.  Shapes: images as in `columns` -> z (10, N)"""
-        y = columns(images, self.dtype)
-        for layer in self.layers:
-            y = layer.forward(y)
-        return y
-
-    def backward(self, dz):
-        """Add to g.  Shapes: dz (10, N), of the images that went forward last"""
-        for layer in reversed(self.layers):
-            dz = layer.backward(dz)
-
-    def each(self, dz):
-        """The gradient of every image, in the order of w. What is in g after it means nothing.
-
-        Shapes:  dz (10, N), of the images that went forward last -> (N, 61,706)
-        """
-        parts = []
-        for layer in reversed(self.layers):
-            if hasattr(layer, "each"):
-                dW, db = layer.each(dz)
-                parts += [db, dW.reshape(len(db), -1)]
-            if layer is not self.layers[0]:  # the images' own derivative is nobody's
-                dz = layer.backward(dz)
-        return module_of(parts[0]).concatenate(parts[::-1], axis=1)
-
-
-class Network:  # Report Sec. I, LeNet-5
+class Network:
     """The layers over the vectors w and g: for a batch `begin`, then forward to the logits and
-    backward for every chunk, then `finish`, after which g holds the sum over the chunks. Networks
-    that take turns may share the workspaces of one of them, `host`.
+    backward for every chunk, then `finish`, after which g holds the sum over the chunks.
 
-    Shapes:  w, g (61,706,)
+    plain   the layers as they stand in layers.py, one by one; else fused.py's steps where they fit
+    host    another network like this one whose workspaces it may share, if the two take turns
+
+    Attributes:  steps, one after the other; layers, which they are made of: (name, layer)
+    Shapes:      w, g (P,)
+    Raises:      SettingError if a layer does not fit the one before it
     """
 
-    def __init__(self, w, g, host=None):
-        of = partial(layer_of, views(w), views(g))
-        self.conv1 = ConvReLUPool(*of("conv1"), size=(28, 28), pad=2)
-        self.conv2 = ConvReLUPool(*of("conv2"), size=(14, 14))
-        self.fc1, self.fc2 = LinearReLU(*of("fc1")), LinearReLU(*of("fc2"))
-        self.fc3 = LinearReLU(*of("fc3"), relu=False)
-        self.layers = self.conv1, self.conv2, self.fc1, self.fc2, self.fc3
+    def __init__(self, parts, w, g, plain=False, host=None, pixels=MNIST_PIXELS):
+        shapes = shapes_of(parts)
+        weights, gradients = views(w, shapes), views(g, shapes)
+        self.layers, self.dtype, self.pixels = [], w.dtype, pixels
+        for part in parts:
+            names = [f"{part.name}.{kind}" for kind in part.shapes]
+            given = [named[name] for named in (weights, gradients) for name in names]
+            self.layers.append((part.name, part.make(*given)))
+        own = [[gradients[f"{part.name}.{kind}"] for kind in part.shapes] for part in parts]
+        if plain:
+            self.steps = [Plain(*one, dWs) for one, dWs in zip(self.layers, own, strict=True)]
+        else:
+            self.steps = fuse(self.layers, own, inputs_of(parts))
+        with_weights = (k for k, step in enumerate(self.steps) if step.has_weights)
+        self.lowest = next(with_weights)  # below it nobody needs a derivative
         if host:
-            for layer, theirs in zip(self.layers, host.layers, strict=True):
-                layer.spaces = theirs.spaces
-        self.dtype = w.dtype
+            for step, other in zip(self.steps, host.steps, strict=True):
+                step.spaces = other.spaces
 
     def begin(self):
-        """Read w, and forget the last batch's gradient."""
-        for layer in self.layers:
-            layer.begin()
+        """Read w, and forget the gradient of the last batch."""
+        for step in self.steps:
+            step.begin()
 
     def forward(self, images):
-        """The logits of a chunk; they are overwritten by the next chunk of the same size.
+        """The logits of a chunk; they may be overwritten by the next chunk of the same size.
 
-        Shapes:  images as in `columns` -> z (10, N)
+        Shapes:  images as in `columns` -> z (10, n)
         """
-        y = self.conv1.forward(columns(images, self.dtype))  # (6, 14, 14, N)
-        y = self.conv2.forward(y).reshape(400, -1)  # (400, N)
-        return self.fc3.forward(self.fc2.forward(self.fc1.forward(y)))  # (10, N)
+        y = columns(images, self.dtype, self.pixels)
+        for step in self.steps:
+            y = step.forward(y)
+        return y
 
     def backward(self, dz):
         """Add the chunk's part of the gradient.
 
-        Shapes:  dz (10, N), of the chunk that went forward last
+        Shapes:  dz (10, n), of the chunk that went forward last
         """
-        dy = self.fc1.backward(self.fc2.backward(self.fc3.backward(dz)))  # (400, N)
-        dy = self.conv2.backward(dy)  # (6, 14, 14, N)
-        self.conv1.backward(dy, wants_dx=False)
+        for k in range(len(self.steps) - 1, self.lowest - 1, -1):
+            dz = self.steps[k].backward(dz, wants_dx=k > self.lowest)
+
+    def finish(self):
+        """Complete g with what some steps keep in another form."""
+        for step in self.steps:
+            step.finish()
 
     def forget(self):
         """Give back the memory of the workspaces."""
-        for layer in self.layers:
-            layer.spaces.clear()
-            layer.cache = None
+        for step in self.steps:
+            step.forget()
 
-    def finish(self):
-        """Complete g with what the convolutions keep in another form."""
-        self.conv1.finish()
-        self.conv2.finish()
+    def per_example(self, dz):
+        """The gradient of each image by itself, in the order of w; of a plain network. What is in g
+        afterwards means nothing.
+
+        Shapes:  dz (10, n), of the images that went forward last -> (n, P)
+        """
+        parts = []
+        for k in range(len(self.layers) - 1, self.lowest - 1, -1):
+            _, layer = self.layers[k]
+            if self.steps[k].has_weights:
+                gradients = layer.per_example(dz)
+                parts += [dW.reshape(len(dW), -1) for dW in gradients[::-1]]
+            if k > self.lowest:
+                dz = layer.backward(dz)
+        return module_of(parts[0]).concatenate(parts[::-1], axis=1)
+
+
+def inputs_of(parts):
+    """The shape of one image's input to every part, found out by sending one through.
+
+    Raises:  SettingError naming the part that does not take what the one before it gives
+    """
+    x, found = np.zeros((*IMAGE, 1)), []
+    for k, part in enumerate(parts, 1):
+        weights = [np.zeros(shape) for shape in (*part.shapes.values(),) * 2]
+        found.append(x.shape[:-1])
+        try:
+            x = part.make(*weights).forward(x)
+        except ValueError as error:
+            raise SettingError(
+                f"layer {k} of the network, {part.name or 'which has no weights'}, does not take "
+                f"what the one before it gives: {error}"
+            ) from None
+    if x.shape != (K, 1):
+        raise SettingError(
+            f"a network must end in {K} logits per image, this one in {x.shape[:-1]}"
+        )
+    return found

@@ -1,17 +1,27 @@
-"""The update equations, on the whole vector of weights. Both change w (and v) in place."""
+"""The update equations, on the whole vector of weights.
+
+An optimizer is a function that changes w in place, an entry in OPTIMIZERS, and the names of the
+vectors that it remembers from update to update. All are as long as w and zero at the start; they
+are kept in the checkpoint by name.
+
+Letters:  w weights, g gradient of the mean loss of the batch, v velocity, η the rate, m momentum,
+          all vectors of the P numbers of the network.
+"""
+
+from typing import NamedTuple
 
 
 def sgd_step(w, g, lr):
-    """w <- w - lr g.
+    """w <- w - η g.
 
-    Shapes:  w, g (P,), g the gradient of the mean loss of the batch
+    Shapes:  w, g (P,)
     Source:  report Sec. I: w_{t+1} = w_t - η (1/b) Σ ∇l(x, w_t)
     """
     w -= lr * g  # Report Sec. I, SGD
 
 
 def momentum_step(w, v, g, lr, m):
-    """v <- m v + g, then w <- w - lr v: the rate stands outside v.
+    """v <- m v + g, then w <- w - η v: the rate stands outside v.
 
     With the rate inside v the two differ as soon as the rate changes, as it does in a warmup.
 
@@ -21,3 +31,35 @@ def momentum_step(w, v, g, lr, m):
     v *= m  # Report Sec. III, momentum
     v += g
     w -= lr * v
+
+
+# ---- the table of optimizers
+
+
+class Optimizer(NamedTuple):
+    """How an update is made.
+
+    step    (w, g, memory, lr, t, settings, shapes): changes w, and the vectors in `memory`, in
+            place. t counts the updates from 0; shapes {"conv1.W": (6, 1, 5, 5), ...} are those of
+            the layers, in their order in w: `networks.views(w, shapes)` gives them by name
+    memory  the names of its vectors
+    check   (settings): raises SettingError for settings that do not go with it
+    """
+
+    step: object
+    memory: tuple = ()
+    check: object = None
+
+
+def _sgd(w, g, memory, lr, t, settings, shapes):
+    sgd_step(w, g, lr)
+
+
+def _momentum(w, g, memory, lr, t, settings, shapes):
+    momentum_step(w, memory["v"], g, lr, settings.momentum)
+
+
+OPTIMIZERS = {
+    "sgd": Optimizer(_sgd),
+    "momentum": Optimizer(_momentum, ("v",)),
+}

@@ -1,16 +1,36 @@
 """How the learning rate and the momentum follow the batch size: functions of numbers.
 
-Letters:  b batch size, b0 base batch size, η0 the rate that belongs to b0, m momentum,
-          i epoch from 1, k warmup epochs.
+A rule of your own is one function of b and b0 and one entry in RULES.
+
+Letters:  b batch size, b0 base batch size, η0 the rate that belongs to b0, m momentum.
 """
 
-from math import sqrt
+from math import sqrt as square_root
 
-from .errors import SettingError
+from .errors import SettingError, one_of
+from .schedules import warmup_lr
 
-RULES = ("none", "sqrt", "linear")
-WARMUPS = ("none", "constant", "gradual")
+__all__ = ["RULES", "effective_lr", "scaled_lr", "scaled_momentum", "warmup_lr"]
+
 LARGEST = 10**9  # images in a batch
+
+
+def none(b, b0):
+    """The same rate at every batch size."""
+    return 1.0
+
+
+def sqrt(b, b0):
+    """√(b/b0)."""
+    return square_root(b / b0)  # Report Sec. II, sqrt rule
+
+
+def linear(b, b0):
+    """b/b0."""
+    return b / b0  # Report Sec. II, linear rule
+
+
+RULES = {"none": none, "sqrt": sqrt, "linear": linear}
 
 
 def _factor(rule, batch_size, base_batch_size):
@@ -19,13 +39,7 @@ def _factor(rule, batch_size, base_batch_size):
         if not 1 <= size <= LARGEST:
             bound = "at least 1" if size < 1 else f"at most {LARGEST:,}"
             raise SettingError(f"batch sizes must be {bound}, got {size}")
-    if rule == "none":
-        return 1.0
-    if rule == "sqrt":
-        return sqrt(batch_size / base_batch_size)  # Report Sec. II, sqrt rule
-    if rule == "linear":
-        return batch_size / base_batch_size  # Report Sec. II, linear rule
-    raise SettingError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+    return one_of("rule", RULES, rule)(batch_size, base_batch_size)
 
 
 def _check_lr(lr):
@@ -49,33 +63,6 @@ def scaled_lr(rule, lr, batch_size, base_batch_size=64):
     """
     _check_lr(lr)
     return lr * _factor(rule, batch_size, base_batch_size)
-
-
-def warmup_lr(kind, epoch, base_lr, lr, warmup_epochs=10):
-    """The learning rate of one epoch, on the way from base_lr (η0) to the scaled rate lr (η).
-
-        constant: η_i = η0                                 for i <= k, then η
-        gradual:  η_i = (k+1-i)/k η0 + (i-1)/k η           for i <= k, then η
-
-    The gradual one starts at η0 in epoch 1 and is still (k-1)/k of the way in epoch k.
-
-    Units:   epochs counted from 1; the rate stands for the whole epoch
-    Raises:  SettingError (a ValueError) for an unknown kind, epoch < 1, warmup_epochs < 1
-    Source:  report Sec. II, warmup. The authors' code is at the full rate in epoch k; we follow
-             the text.
-    """
-    if kind not in WARMUPS:
-        raise SettingError(f"warmup must be one of {', '.join(WARMUPS)}, got {kind!r}")
-    if epoch < 1 or warmup_epochs < 1:
-        raise SettingError(
-            f"epochs are counted from 1, got epoch {epoch} and {warmup_epochs} warmup epochs"
-        )
-    i, k = epoch, warmup_epochs
-    if kind == "none" or i > k:
-        return lr
-    if kind == "constant":
-        return base_lr  # Report Sec. II, constant warmup
-    return (k + 1 - i) / k * base_lr + (i - 1) / k * lr  # Report Sec. II, gradual warmup
 
 
 def effective_lr(lr, momentum):

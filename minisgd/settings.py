@@ -1,14 +1,30 @@
-"""What a run depends on: the one description of it."""
+"""Settings: the one description of a run.
 
-from dataclasses import dataclass
+What differs from the report's protocol, `Settings.differing`, makes the key under which results are
+kept, the name of the run's folder, the title and the legend of its figure and the columns of its
+tables. So no two different runs can be taken for each other, and a new setting is one field here.
+"""
 
-from .errors import SettingError
-from .rules import effective_lr, scaled_lr, warmup_lr
+from dataclasses import asdict, dataclass, fields
+
+from .errors import SettingError, one_of
+from .networks import NETWORKS
+from .optim import OPTIMIZERS
+from .rules import effective_lr, scaled_lr
+from .schedules import decay_factor, warmup_lr
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a run depends on, besides its dataset. The defaults are the report's baseline.
+
+    optimizer        a name in optim.OPTIMIZERS. "sgd" and "momentum" are the report's pair: which
+                     of the two it is follows from the momentum, whichever was given
+    warmup_updates   the warmup counted in updates; None: it is counted in warmup_epochs
+    network          a name in networks.NETWORKS
+    plain            train with the layers of layers.py as they stand, not with their fused form
+    own              the digest of the user's own file whose entries the run may use; "": there is
+                     none
 
     Units:   lr (η0, of the base batch size) per update; epochs and warmup_epochs in epochs
     Raises:  SettingError (a ValueError) in one sentence for a value that makes no sense
@@ -23,31 +39,162 @@ class Settings:
     momentum: float = 0.0
     epochs: int = 30
     seed: int = 0
+    # Not in the report:
+    optimizer: str = "sgd"
+    warmup_updates: int | None = None
+    decay: str = "none"
+    network: str = "lenet5"
+    plain: bool = False
+    own: str = ""
 
     def __post_init__(self):
-        effective_lr(self.lr_at(1), self.momentum)  # refuses what the rules refuse
+        if self.optimizer in ("sgd", "momentum"):
+            object.__setattr__(self, "optimizer", "momentum" if self.momentum else "sgd")
         if self.epochs < 1:
             raise SettingError(f"a run needs at least 1 epoch, got {self.epochs}")
         if self.seed < 0:
             raise SettingError(f"a seed must be at least 0, got {self.seed}")
-        if self.warmup != "none" and self.warmup_epochs > self.epochs:
+        if self.warmup_updates is not None and self.warmup_updates < 1:
+            raise SettingError(f"a warmup needs at least 1 update, got {self.warmup_updates}")
+        effective_lr(self.rate(0, 1), self.momentum)  # refuses what the rules refuse
+        if self.warmup != "none" and not self.warmup_updates and self.warmup_epochs > self.epochs:
             raise SettingError(
                 f"a warmup of {self.warmup_epochs} epochs is longer than the run of {self.epochs}: "
                 "give fewer --warmup-epochs or more --epochs"
             )
+        one_of("network", NETWORKS, self.network)
+        check = one_of("optimizer", OPTIMIZERS, self.optimizer).check
+        if check:
+            check(self)
 
     def check(self, N):
-        """Refuse a batch larger than the training set of N images."""
+        """Refuse what does not go with a training set of N images."""
         if self.batch_size > N:
             raise SettingError(
                 f"batch size {self.batch_size} is larger than the training set of {N} images"
             )
+        updates = self.epochs * self.updates_per_epoch(N)
+        if self.warmup != "none" and (self.warmup_updates or 0) > updates:
+            raise SettingError(
+                f"a warmup of {self.warmup_updates} updates is longer than the run of {updates} at "
+                f"batch size {self.batch_size}: give fewer --warmup-updates or more --epochs"
+            )
+
+    def updates_per_epoch(self, N):
+        """How many batches N images make; the last one is what is left."""
+        return -(-N // self.batch_size)
 
     @property
     def scaled_lr(self):
-        """The rate that the rule gives this batch size, in force outside the warmup."""
+        """The rate that the rule gives this batch size, before any warmup or decay."""
         return scaled_lr(self.rule, self.lr, self.batch_size, self.base_batch_size)
 
-    def lr_at(self, epoch):
-        """The rate in force in an epoch, counted from 1."""
-        return warmup_lr(self.warmup, epoch, self.lr, self.scaled_lr, self.warmup_epochs)
+    def rate(self, t, per_epoch):
+        """The learning rate of update t, counted from 0, with so many updates per epoch."""
+        place, k = t // per_epoch + 1, self.warmup_epochs
+        warm = 0 if self.warmup == "none" else k * per_epoch  # updates that the warmup lasts
+        if self.warmup_updates and warm:
+            place, warm = t + 1, self.warmup_updates
+            k = warm
+        lr = warmup_lr(self.warmup, place, self.lr, self.scaled_lr, k)
+        return lr * decay_factor(self.decay, t - warm, self.epochs * per_epoch - warm)
+
+    # ---- what tells this run from others
+
+    def what_matters(self):
+        """{field: value}, without the fields that others make idle."""
+        return what_matters(asdict(self))
+
+    def differing(self):
+        """{field: value} of what matters and is not as in the report's baseline."""
+        return {k: v for k, v in self.what_matters().items() if v != DEFAULTS[k]}
+
+    def key(self):
+        """What results are kept under: equal for two runs if and only if they are the same run."""
+        return tuple(self.differing().items())
+
+    def common(self):
+        """What all runs of a sweep share: what matters but for batch size and seed."""
+        shared = self.what_matters()
+        return {k: v for k, v in shared.items() if k not in ("batch_size", "seed")}
+
+
+DEFAULTS = {field.name: field.default for field in fields(Settings)}
+KINDS = {  # "int", also of `int | None`
+    f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type).split(" ")[0]
+    for f in fields(Settings)
+}
+
+
+def what_matters(values):
+    """{field: value} of settings as a file holds them: what an older file lacks has its default,
+    and what others make idle is left out. Nothing is looked up in the tables of entries.
+    """
+    values = DEFAULTS | values
+    idle = set()
+    if values["warmup"] == "none":
+        idle |= {"warmup_epochs", "warmup_updates"}
+    if values["warmup_updates"]:
+        idle |= {"warmup_epochs"}
+    if values["rule"] == "none":
+        idle |= {"base_batch_size"}
+    if values["optimizer"] in ("sgd", "momentum"):  # the momentum says which
+        idle |= {"optimizer"}
+    return {name: value for name, value in values.items() if name not in idle}
+
+
+# ---- how settings are written
+
+# In the names of folders; {} is the value. A field that is not here is written as its name and
+# value, so that a new one cannot be forgotten.
+IN_NAMES = {
+    "lr": "lr{}", "rule": "{}", "base_batch_size": "base{}", "warmup": "{}", "momentum": "m{}",
+    "optimizer": "{}", "decay": "{}", "network": "{}", "plain": "plain", "own": "own{}",
+}  # fmt: skip
+
+
+def written(value):
+    """A value as it stands in a name: 0.1, 1e-05 or sqrt. Two numbers that differ differ there."""
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
+def in_names(field, value):
+    """A setting as a part of a folder's name."""
+    return IN_NAMES.get(field, field.replace("_", "") + "{}").format(written(value))
+
+
+def _number(value):
+    return f"{value:.4g}"
+
+
+# How a title or a legend tells each setting, in the order of a label. Empty words are left out. A
+# field that is not here is told by its name and value, too.
+IN_WORDS = {
+    "batch_size": lambda value: f"b = {value}",
+    "rule": lambda value: "no scaling" if value == "none" else f"{value} scaling",
+    "base_batch_size": lambda value: f"b0 = {value}",
+    "warmup": lambda value: "no warmup" if value == "none" else f"{value} warmup",
+    "warmup_epochs": lambda value: f"over {value} epochs",
+    "warmup_updates": lambda value: f"over {value} updates" if value else "",
+    "optimizer": str,
+    "lr": lambda value: "no η0" if value is None else f"η0 = {_number(value)}",
+    "momentum": lambda value: "no m" if value is None else f"m = {_number(value)}",
+    "decay": lambda value: "no decay" if value == "none" else f"{value} decay",
+    "epochs": lambda value: f"{value} epochs",
+    "network": str,
+    "plain": lambda value: "plain layers" if value else "fused layers",
+    "own": lambda value: f"own file {value}" if value else "no own file",
+}
+
+
+def in_words(field, value):
+    """A setting as a title or a legend tells it."""
+    if field in IN_WORDS:
+        return IN_WORDS[field](value)
+    name = field.replace("_", " ")
+    if value is None:
+        return f"no {name}"
+    return f"{name} = {_number(value) if isinstance(value, float) else value}"

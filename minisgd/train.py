@@ -1,6 +1,6 @@
-"""One run: settings and a dataset in, one record an epoch out. There is no other training loop."""
+"""One run: settings and a dataset in, one record per epoch out. There is no other update."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from time import perf_counter
 
@@ -10,10 +10,31 @@ from .backend import out_of_memory, to_host
 from .data import epoch_order
 from .errors import UserError
 from .loss import softmax_cross_entropy
-from .model import LeNet5
-from .optim import momentum_step, sgd_step
+from .model import Model
+from .optim import OPTIMIZERS
 
 STUCK_AFTER = 3  # epochs in a row in which every test image was given one and the same class
+METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+def update(model, memory, x, y, batch, lr, t, settings):
+    """Make update t, counted from 0: the gradient of the batch x[batch], then the optimizer's step.
+
+    memory  {name: vector (P,)}: what the optimizer remembers, see `new_memory`
+
+    Shapes:  x, y all the images and labels, batch (b,), all on the model's device
+    Returns: the mean loss of the batch before the update, and how many of its images were
+             classified correctly: numbers on the device
+    """
+    loss, correct = model.gradient_at(x, y, batch)  # fills model.g
+    step = OPTIMIZERS[settings.optimizer].step
+    step(model.w, model.g, memory, lr, t, settings, model.shapes)
+    return loss, correct
+
+
+def new_memory(model, settings):
+    """What the optimizer remembers before the first update: zeros, by name."""
+    return {name: model.xp.zeros_like(model.w) for name in OPTIMIZERS[settings.optimizer].memory}
 
 
 @dataclass(frozen=True)
@@ -22,27 +43,95 @@ class State:
 
     No generator is in it: the order of an epoch is drawn anew from (seed, epoch).
 
-    Shapes:  w, v (61,706,) in the host's memory
+    Shapes:  w and every vector of the optimizer's memory (P,), in the host's memory
     """
 
     epoch: int
     w: np.ndarray
-    v: np.ndarray
-    told: int | None = None  # the class that every test image was given; None if there were several
+    memory: dict = field(default_factory=dict)
+    predicted_class: int | None = None  # the one given to every test image; None if several were
     frozen: int = 0  # epochs in a row, up to this one, with that class for every test image
 
 
-def train(
-    settings, data, device="cpu", threads=1, dtype=np.float32, state=None, watch=None, ranks=None
-):
-    """Train LeNet-5, yielding (record, state) after every epoch; from a State, go on after it.
+class Run:
+    """A run under way: its model, the optimizer's memory, and the images on the device.
 
-    `watch(t, lr, w, v, batch)` is called before every update t (from 0): it may look at the weights
-    and the velocity, and at the indices of the images of the batch that comes. What it writes into
-    w, to intervene, the run goes on with.
+    `train` drives it. Whoever wants to look between two updates drives it, too:
 
-    A record holds epoch, lr (the rate in force), train_loss and train_accuracy (running: every
-    batch is judged before its own update), test_loss, test_accuracy, seconds and status:
+        for t, lr, batch in run.batches(epoch):
+            ...                             # look at run.model.w
+            run.update(t, lr, batch)        # or make another step
+
+    Raises:  SettingError if the batch is larger than the training set; UserError if a GPU has no
+             room for the images
+    """
+
+    def __init__(
+        self, settings, data, device="cpu", threads=1, dtype=np.float32, state=None, ranks=None
+    ):
+        self.settings, self.N = settings, len(data.train.labels)
+        settings.check(self.N)
+        self.model = model = Model(
+            settings.network, settings.seed, device, dtype, threads=threads, ranks=ranks,
+            plain=settings.plain, pixels=data.pixels,
+        )  # fmt: skip
+        self.memory, xp = new_memory(model, settings), model.xp
+        if state is not None:
+            model.w[...] = xp.asarray(state.w)
+            for name, vector in self.memory.items():
+                vector[...] = xp.asarray(state.memory[name])
+        try:
+            self.x, self.y = xp.asarray(data.train.images), xp.asarray(data.train.labels)
+            self.test = xp.asarray(data.test.images), xp.asarray(data.test.labels)
+        except out_of_memory(model.w) as error:
+            raise UserError(
+                f"the GPU has no room for {self.N:,} images ({error}): use --device cpu"
+            ) from None
+        self.per_epoch = settings.updates_per_epoch(self.N)
+
+    def batches(self, epoch, order=None):
+        """Yield (t, lr, batch) for every update of an epoch: its number from 0, its rate and the
+        indices of its images. The last batch is what is left.
+
+        order   of the images, (N,); None: drawn from (seed, epoch)
+        """
+        if order is None:
+            order = epoch_order(self.N, self.settings.seed, epoch)
+        order, b = self.model.xp.asarray(order), self.settings.batch_size
+        first = (epoch - 1) * self.per_epoch
+        for k, start in enumerate(range(0, len(order), b)):
+            t = first + k
+            yield t, self.settings.rate(t, self.per_epoch), order[start : start + b]
+
+    def update(self, t, lr, batch):
+        """Make update t. Returns as `update`."""
+        return update(self.model, self.memory, self.x, self.y, batch, lr, t, self.settings)
+
+    def epoch(self, epoch, order=None):
+        """All the updates of an epoch.
+
+        Returns: the batches' mean losses (updates,) on the host, the number of images classified
+                 correctly
+        """
+        losses, correct = [], 0
+        for t, lr, batch in self.batches(epoch, order):
+            loss, right = self.update(t, lr, batch)
+            losses.append(loss)
+            correct = correct + right
+        return to_host(self.model.xp.stack(losses)).astype(np.float64), int(correct)
+
+    def state(self, epoch, predicted_class=None, frozen=0):
+        """The State after an epoch."""
+        memory = {name: np.array(to_host(vector)) for name, vector in self.memory.items()}
+        return State(epoch, self.model.weights(), memory, predicted_class, frozen)
+
+
+def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None, ranks=None):
+    """Train, yielding (record, state) after every epoch; from a State, go on after it.
+
+    A record holds epoch, lr (the rate of the epoch's last update), train_loss and train_accuracy
+    (running: every batch is judged before its own update), test_loss, test_accuracy, seconds and
+    status:
 
         ok         it trains
         stuck      every test image was given one class, the same in this epoch and the two before
@@ -51,91 +140,53 @@ def train(
 
     ranks    of an MPI job, all of which call this alike and are given the same records
 
-    Raises:  SettingError if the batch is larger than the training set; UserError if a GPU has no
-             room
+    Raises:  as Run
     """
-    N, B = len(data.train.labels), settings.batch_size
-    settings.check(N)
-    model = LeNet5(settings.seed, device, dtype, threads=threads, ranks=ranks)
-    xp, w = model.xp, model.w
-    v = xp.zeros_like(w)
-    if state is None:
-        state = State(0, model.weights(), to_host(v))
-    w[...], v[...] = xp.asarray(state.w), xp.asarray(state.v)
-    try:
-        train_x, train_y = xp.asarray(data.train.images), xp.asarray(data.train.labels)
-        test_x, test_y = xp.asarray(data.test.images), xp.asarray(data.test.labels)
-    except out_of_memory(w) as error:
-        raise UserError(
-            f"the GPU has no room for {N:,} images ({error}): use --device cpu"
-        ) from None
-    updates = -(-N // B)  # an epoch
+    run = Run(settings, data, device, threads, dtype, state, ranks)
+    N, b, updates = run.N, settings.batch_size, run.per_epoch
+    frozen, before, done = 0, None, 0
+    if state is not None:
+        frozen, before, done = state.frozen, state.predicted_class, state.epoch
 
-    for epoch in range(state.epoch + 1, settings.epochs + 1):
-        began, lr = perf_counter(), settings.lr_at(epoch)
-        order, first = xp.asarray(epoch_order(N, settings.seed, epoch)), (epoch - 1) * updates
-        with np.errstate(all="ignore"):  # a run that diverges is told by its loss, not by warnings
-            seen = watch and (lambda k, piece: watch(first + k, lr, w, v, piece))  # noqa: B023
-            losses, correct = one_epoch(
-                model, v, train_x, train_y, order, B, lr, settings.momentum, seen
-            )
-            test_loss, test_correct, told = evaluate(model, test_x, test_y)
+    for epoch in range(done + 1, settings.epochs + 1):
+        began, first = perf_counter(), (epoch - 1) * updates
+        with np.errstate(all="ignore"):  # a run that diverges shows in its loss, not in warnings
+            losses, correct = run.epoch(epoch)
+            test_loss, test_correct, predicted_class = evaluate(run.model, *run.test)
 
-        record = {"epoch": epoch, "lr": lr}
+        record = {"epoch": epoch, "lr": settings.rate(first + updates - 1, updates)}
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad) or not isfinite(test_loss):
             t = int(bad[0]) if len(bad) else updates
             record |= dict.fromkeys(METRICS)
             record |= {"status": "diverged", "update": first + t}
-            told, frozen = None, 0
+            predicted_class, frozen = None, 0
         else:
-            sizes = np.minimum(B, N - B * np.arange(updates))
-            frozen = 0 if told is None else state.frozen + 1 if told == state.told else 1
+            sizes = np.minimum(b, N - b * np.arange(updates))
+            same = predicted_class is not None and predicted_class == before
+            frozen = frozen + 1 if same else int(predicted_class is not None)
             record |= {
                 "train_loss": float(losses @ sizes / N),
                 "train_accuracy": correct / N,
                 "test_loss": test_loss,
-                "test_accuracy": test_correct / len(test_y),
+                "test_accuracy": test_correct / len(run.test[1]),
                 "status": "stuck" if frozen >= STUCK_AFTER else "ok",
             }
-        state = State(epoch, model.weights(), np.array(to_host(v)), told, frozen)
-        yield record | {"seconds": perf_counter() - began}, state
+        before = predicted_class
+        after = run.state(epoch, predicted_class, frozen)
+        yield record | {"seconds": perf_counter() - began}, after
         if record["status"] == "diverged":
             return
 
 
-def one_epoch(model, v, x, y, order, batch_size, lr, momentum=0.0, watch=None):
-    """All the updates of an epoch, on the model's w and the velocity v; `watch(k, batch)` before
-    the k-th.
-
-    Shapes:  x, y all the images and labels; order (N,), all three on the model's device
-    Returns: the batches' mean losses (updates,) on the host, the number of images told right
-    """
-    losses, correct = [], 0
-    for start in range(0, len(order), batch_size):  # the last batch is what is left
-        batch = order[start : start + batch_size]
-        if watch:
-            watch(start // batch_size, batch)
-        loss, right = model.lanes.gradient(x, y, batch)
-        if momentum:
-            momentum_step(model.w, v, model.g, lr, momentum)
-        else:
-            sgd_step(model.w, model.g, lr)
-        losses.append(loss)
-        correct = correct + right
-    return to_host(model.xp.stack(losses)).astype(np.float64), int(correct)
-
-
-METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-
-
 def evaluate(model, x, y):
-    """Mean loss, number correct, and the class given to every image (None if there are several).
+    """Mean loss, number of images classified correctly, and the class given to every image (None if
+    there are several).
 
-    Shapes:  x as in LeNet5.gradient, y (N,), both on the model's device
+    Shapes:  x as in Model.gradient, y (N,), both on the model's device
     """
     z = model.logits(x).T  # (10, N)
     loss, correct, _ = softmax_cross_entropy(z, y, len(y))
-    told = z.argmax(axis=0)  # (N,)
-    first, last = int(told.min()), int(told.max())
+    predicted = z.argmax(axis=0)  # (N,)
+    first, last = int(predicted.min()), int(predicted.max())
     return float(loss), int(correct), first if first == last else None

@@ -28,8 +28,12 @@ sys.path.insert(0, str(ROOT))
 
 from minisgd.data import glyphs, load_dataset  # noqa: E402
 from minisgd.data.idx import read_idx, write_idx  # noqa: E402
+from minisgd.disk.formats import read_json, read_records  # noqa: E402
 from minisgd.errors import UserError  # noqa: E402
-from minisgd.lab import runs, sweep  # noqa: E402
+from minisgd.lab import sweep  # noqa: E402
+from minisgd.lab.metrics import COLUMNS, read_metrics, tidy, write_metrics  # noqa: E402
+from minisgd.lab.run_folder import RunFolder, read_checkpoint  # noqa: E402
+from minisgd.train import State  # noqa: E402
 
 SWEEP = ("--batch-sizes", "32,256", "--epochs", "40", "--momentum", "0.9", "--lr", "0.02")
 SWEEP += ("--rule", "sqrt", "--warmup", "gradual", "--warmup-epochs", "3", "--dataset", "glyphs")
@@ -59,13 +63,13 @@ def fingerprint(out):
     """One digest of all weights, velocities and metrics (but the seconds) that a sweep left."""
     total = hashlib.sha256()
     for folder in sorted(path.parent for path in Path(out).glob("*/run.json")):
-        _, records, state = runs.read_checkpoint(folder / "checkpoint.npz")
-        if records != runs.read_records(folder / "epochs.jsonl"):
+        _, records, state = read_checkpoint(folder / "checkpoint.npz")
+        if records != read_records(folder / "epochs.jsonl"):
             return f"the lines of {folder.name} are not those of its checkpoint"
         without = [{k: v for k, v in record.items() if k != "seconds"} for record in records]
         total.update(json.dumps([folder.name, without, state.epoch]).encode())
-        total.update(state.w.tobytes() + state.v.tobytes())
-    rows = runs.read_metrics(Path(out) / "metrics.csv")
+        total.update(state.w.tobytes() + b"".join(v.tobytes() for v in state.memory.values()))
+    rows = read_metrics(Path(out) / "metrics.csv")
     for row in rows:
         total.update(json.dumps({k: v for k, v in row.items() if k != "seconds"}).encode())
     return f"{len(rows)} epochs, {total.hexdigest()[:16]}"
@@ -162,27 +166,27 @@ def good_files(folder):
     write_idx(folder / "images", images)
     write_idx(folder / "images.gz", images)
     cell = sweep.Settings(epochs=3)
-    run = runs.RunFolder(folder, cell, "digest")
+    run = RunFolder(folder, cell, "digest")
     run.path.mkdir(exist_ok=True)
     records, _ = run.resume(print)
     for epoch in (1, 2, 3):
         record = {"epoch": epoch, "lr": 0.01, "status": "ok", "seconds": 0.1}
-        records.append(record | dict.fromkeys(runs.COLUMNS[9:13], 0.5))
+        records.append(record | dict.fromkeys(COLUMNS[9:13], 0.5))
         w = rng.normal(size=61_706).astype(np.float32)
         run.save(records, sweep_state(epoch, w))
-    runs.write_metrics(folder / "metrics.csv", [runs.tidy(cell, record) for record in records])
+    write_metrics(folder / "metrics.csv", [tidy(cell, record) for record in records])
     return {
         folder / "images": read_idx,
         folder / "images.gz": read_idx,
-        run.lines: runs.read_records,
-        run.newest: runs.read_checkpoint,
-        folder / "metrics.csv": runs.read_metrics,
-        run.path / "run.json": runs.read_json,
+        run.lines: read_records,
+        run.newest: read_checkpoint,
+        folder / "metrics.csv": read_metrics,
+        run.path / "run.json": read_json,
     }
 
 
 def sweep_state(epoch, w):
-    return runs.State(epoch, w, w)
+    return State(epoch, w, {"v": w})
 
 
 def mutate(good, rng):
@@ -256,7 +260,7 @@ def flipped_bits(work, cases, seed=0):
     files = good_files(work / "flips")
     counts = {"flips": 0, "believed": 0}
     for path, reader in files.items():
-        if reader not in (runs.read_checkpoint, runs.read_records, runs.read_json):
+        if reader not in (read_checkpoint, read_records, read_json):
             continue
         good = path.read_bytes()
         truth = reader(path)
@@ -269,13 +273,15 @@ def flipped_bits(work, cases, seed=0):
                 found = reader(path)
             except UserError:
                 continue
-            if reader is runs.read_json:
+            if reader is read_json:
                 counts["believed"] += found != truth
-            elif reader is runs.read_records:
+            elif reader is read_records:
                 counts["believed"] += found != truth[: len(found)]
             else:
                 same = found[:2] == truth[:2] and (found[2].w == truth[2].w).all()
-                counts["believed"] += not (same and (found[2].v == truth[2].v).all())
+                counts["believed"] += not (
+                    same and (found[2].memory["v"] == truth[2].memory["v"]).all()
+                )
     return counts
 
 

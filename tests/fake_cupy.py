@@ -98,6 +98,7 @@ def _wait():
 class ndarray:
     """An array on the device."""
 
+    __module__ = "cupy"  # whoever has an array finds its module by this
     __slots__ = ("_a",)
     __hash__ = None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minisgd.lab.runs import read_checkpoint
+from minisgd.lab.run_folder import read_checkpoint
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,8 +61,9 @@ def finished(process, timeout=100):
 def weights(out):
     (run,) = (p for p in out.iterdir() if p.is_dir())
     _, records, state = read_checkpoint(run / "checkpoint.npz")
+    memory = {name: vector.tobytes() for name, vector in state.memory.items()}
     kept = [{k: v for k, v in record.items() if k != "seconds"} for record in records]
-    return state.w.tobytes(), state.v.tobytes(), kept
+    return state.w.tobytes(), memory, kept
 
 
 class Pretended:
@@ -71,9 +72,9 @@ class Pretended:
     def __init__(self, rank, size):
         self.rank, self.size, self.sent = rank, size, None
 
-    def add(self, gs, told):
-        self.sent = np.sum(gs, axis=0, dtype=float), told
-        return sum(loss for loss, _ in told), sum(right for _, right in told)
+    def add(self, gs, results):
+        self.sent = np.sum(gs, axis=0, dtype=float), results
+        return sum(loss for loss, _ in results), sum(right for _, right in results)
 
     def join(self, z):
         self.sent = z.copy()

@@ -1,7 +1,7 @@
-"""One file, from the first of several mirrors that gives the right bytes.
+"""Download one file from the first of several mirrors that sends the right bytes.
 
 Nothing here knows what a dataset is: the caller passes addresses, a check for the finished file
-and how much patience there is. Only the check decides what is kept, never the mirror.
+and how long to wait. The check alone decides whether a file is kept; no mirror is trusted.
 """
 
 import http.client
@@ -19,17 +19,17 @@ from ..errors import UserError
 
 USER_AGENT = "minisgd/0.1 (urllib)"
 CHUNK = 1 << 16
-# What to ask once more: the rest (403, 404, wrong bytes, no such host) will be the same next time.
-PASSING = {408, 425, 429, 500, 502, 503, 504}
-PASSING_ERRORS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+# Worth a second request: the rest (403, 404, wrong bytes, no such host) will not have changed.
+TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
+TRANSIENT_ERRORS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 class DownloadError(UserError):
-    """No mirror gave the right bytes; the sentence says what each of them answered."""
+    """No mirror sent the right bytes; the sentence says what each of them answered."""
 
 
 class MirrorError(Exception):
-    """One mirror failed; `again` says whether a second try could help."""
+    """One mirror failed; `again` says whether a second request could succeed."""
 
     def __init__(self, why, again=False):
         super().__init__(why)
@@ -38,25 +38,25 @@ class MirrorError(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait, how often to ask, how much to take.
+    """How long to wait, how often to ask and how much to accept.
 
     Units:   seconds; bytes; slowest in bytes per second
     """
 
-    answer: float = 8.0  # name, connection, TLS and headers together
+    answer: float = 8.0  # for the host's name, the connection, TLS and the headers together
     silence: float = 10.0  # between two pieces of the body
     slowest: float = 4096.0  # average rate below which a mirror counts as stalled
     tries: int = 2  # rounds over the mirrors
-    pause: float = 1.0  # before the second round; doubled before each further one
-    most: int = 1 << 27  # more bytes than this are refused
-    quiet: float = 3.0  # between two lines on how far a download is
+    pause: float = 1.0  # before the second round, and twice as long before each further one
+    most: int = 1 << 27  # a longer file is refused
+    quiet: float = 3.0  # between two lines of progress
 
 
 def fetch(mirrors, name, path, check, log, patience=None):
     """Download `name` from the first mirror whose bytes pass `check`, and return that mirror.
 
-    The bytes go to a `.part` file beside `path` and are renamed only when complete and checked;
-    the `.part` file is gone afterwards, whatever happens.
+    The bytes go to a `.part` file beside `path`, which gets its name only once it is complete and
+    checked. Whatever happens, no `.part` file is left behind.
 
     mirrors  base addresses ending in "/", in order of preference
     check    called with the finished `.part` file; raises UserError if its bytes are wrong
@@ -66,7 +66,7 @@ def fetch(mirrors, name, path, check, log, patience=None):
     patience = patience or Patience()
     answers = {}
     worth_asking = list(mirrors)
-    # The process number keeps two runs that start together out of each other's file.
+    # With the process's number in the name, two runs that start together do not share a file.
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         for round_number in range(patience.tries):
@@ -85,12 +85,15 @@ def fetch(mirrors, name, path, check, log, patience=None):
                     return mirror
     finally:
         part.unlink(missing_ok=True)
-    told = "; ".join(f"{_host(mirror)}: {why}" for mirror, why in answers.items())
-    raise DownloadError(f"{name} could not be downloaded ({told or 'no mirror is known'})")
+    reasons = "; ".join(f"{_host(mirror)}: {why}" for mirror, why in answers.items())
+    raise DownloadError(f"{name} could not be downloaded ({reasons or 'no mirror is known'})")
 
 
 def _receive(url, part, log, patience):
-    """Write the answer's body to `part`, complete and on the disk, or raise MirrorError."""
+    """Write the body of the answer to `part`, whole and flushed to the disk.
+
+    Raises:  MirrorError; OSError if the folder cannot be written
+    """
     with _ask(url, patience) as response:
         promised = _length(response)
         if promised is not None and promised > patience.most:
@@ -98,7 +101,7 @@ def _receive(url, part, log, patience):
         size = "size unknown" if promised is None else f"{promised / 1e6:.1f} MB"
         log(f"downloading {url.rsplit('/', 1)[-1]} ({size}) from {_host(url)}")
         received, start = 0, time.monotonic()
-        told = start
+        last_report = start
         with open(part, "wb") as out:
             while piece := _piece(response):
                 out.write(piece)
@@ -106,9 +109,9 @@ def _receive(url, part, log, patience):
                 seconds = time.monotonic() - start
                 if received > patience.most:
                     raise MirrorError(f"sends more than {patience.most:,} bytes")
-                if time.monotonic() - told > patience.quiet:
-                    told = time.monotonic()
-                    log(f"  {received / 1e6:.1f} MB are here")
+                if time.monotonic() - last_report > patience.quiet:
+                    last_report = time.monotonic()
+                    log(f"  {received / 1e6:.1f} MB received")
                 if seconds > patience.silence and received < patience.slowest * seconds:
                     raise MirrorError(f"stalled after {received:,} bytes", again=True)
             if promised is not None and received != promised:
@@ -118,10 +121,12 @@ def _receive(url, part, log, patience):
 
 
 def _ask(url, patience):
-    """Open `url`; certificates are verified (urllib's default).
+    """Open `url` and return the response. urllib verifies certificates by default.
 
-    A thread asks, because a socket's time-out bounds neither the name look-up, nor a host with
-    many dead addresses, nor headers that arrive letter by letter.
+    The request is made in a thread, because a socket's timeout limits neither the name look-up,
+    nor a host with many dead addresses, nor headers that arrive byte by byte.
+
+    Raises:  MirrorError
     """
     answer = queue.SimpleQueue()
 
@@ -140,16 +145,17 @@ def _ask(url, patience):
         raise MirrorError(f"no answer within {patience.answer:g} s") from None
     if isinstance(response, urllib.error.HTTPError):
         response.close()
-        raise MirrorError(f"HTTP {response.code}", again=response.code in PASSING)
+        raise MirrorError(f"HTTP {response.code}", again=response.code in TRANSIENT_STATUSES)
     if isinstance(response, Exception):
-        # Hung up on: worth asking again. No name, no route, no answer: a network that is not there.
-        again = isinstance(getattr(response, "reason", response), PASSING_ERRORS)
+        # A mirror that hung up may answer next time; a missing name, route or answer means that
+        # there is no network.
+        again = isinstance(getattr(response, "reason", response), TRANSIENT_ERRORS)
         raise MirrorError(_reason(response), again) from response
     return response
 
 
 def _piece(response):
-    """What has arrived, without waiting for a full chunk, so that a trickle is noticed."""
+    """The bytes that have arrived. It does not wait for a full chunk, so a trickle is noticed."""
     try:
         return response.read1(CHUNK)
     except TimeoutError as failure:
@@ -159,6 +165,7 @@ def _piece(response):
 
 
 def _length(response):
+    """The promised length in bytes, or None if the header is missing or absurd."""
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
@@ -170,7 +177,7 @@ def _reason(failure):
     if isinstance(reason, TimeoutError):
         return "no answer in time"
     text = getattr(reason, "strerror", None) or str(reason).strip() or type(reason).__name__
-    # Part of it may be the mirror's own words: no line breaks, no colours, no novels.
+    # Some of it may be the mirror's own words: no line breaks, no escape codes, no long texts.
     return "".join(c if c.isprintable() else "?" for c in text[:100])
 
 

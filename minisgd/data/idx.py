@@ -1,7 +1,8 @@
-"""IDX files: LeCun's format of a header and numbers, read or mapped with suspicion, written whole.
+"""IDX files, LeCun's format: a header with the dimensions, then the numbers.
 
-Whatever the bytes are, reading ends in an array or in a DataError, and in bounded memory. What is
-mapped stays on the disk: the system brings in what is asked for.
+Whatever the bytes are, reading ends in an array or in a DataError, and in bounded memory. A mapped
+file stays on the disk, and the system brings in the pages that are asked for. A file is written
+whole or not at all.
 """
 
 import gzip
@@ -16,23 +17,20 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..disk.files import write_aside
-from ..errors import UserError
+from .folder import DataError
 
 GZIP = b"\x1f\x8b"
-MOST_BYTES = 1 << 27  # that are read, unpacked; the largest published file is 47 MB
-BLOCK = 1 << 23  # bytes that a digest takes at a time
-BYTE, INT = 8, 12  # the format's words for uint8, and for int32 (QMNIST's labels)
+MOST_BYTES = 1 << 27  # read from one file, after unpacking; the largest published one has 47 MB
+BLOCK = 1 << 23  # bytes hashed at a time
+BYTE, INT = 8, 12  # the format's codes for uint8, and for int32 (QMNIST's labels)
 DTYPES = {BYTE: np.dtype(np.uint8), INT: np.dtype(">i4")}
-
-
-class DataError(UserError):
-    """A file or folder of a dataset is not what it should be; the sentence says what to do."""
 
 
 def read_idx(path):
     """Read an IDX file of bytes, gzipped or not.
 
-    The header says how much there must be; that much is read and no more, whatever the packing.
+    The header says how many bytes there must be. No more than that are read, however the file is
+    packed.
 
     Raises:  DataError naming the path, for any other content
     """
@@ -40,9 +38,10 @@ def read_idx(path):
 
 
 def write_idx(path, array):
-    """Write uint8 `array` as IDX, gzipped if the name ends in .gz: the same bytes every time.
+    """Write an array as IDX, gzipped if the name ends in .gz; the bytes are the same every time.
 
-    Raises:  StorageError if it cannot be written; nothing is left behind
+    Raises:  TypeError unless the array is uint8; StorageError if it cannot be written, and then
+             nothing is left behind
     """
     array = np.ascontiguousarray(array)
     if array.dtype != np.uint8:
@@ -66,25 +65,28 @@ def read_digested(path):
 
 
 def map_idx(path):
-    """An IDX file as (read-only array, SHA-256 of its unpacked bytes): mapped if it is not packed.
+    """An IDX file as (read-only array, SHA-256 of its unpacked bytes), mapped unless it is packed.
 
-    Shapes:  int32 (N, 8) is QMNIST's labels, of which the first column is the class: uint8 (N,)
+    Shapes:  QMNIST's labels are int32 (N, 8); their first column is the class -> uint8 (N,)
     Raises:  DataError naming the path
     """
     with _opened(path) as (stream, packed):
         shape, kind = _shape(stream, path, BYTE, INT)
-        if packed and _promised(shape, kind) > MOST_BYTES:
+        if packed and _byte_count(shape, kind) > MOST_BYTES:
             raise DataError(
-                f"{path} unpacks to {_promised(shape, kind):,} bytes, more than the {MOST_BYTES:,} "
-                f"that are read; unpacked it is mapped: gunzip {os.path.basename(path)}"
+                f"{path} unpacks to {_byte_count(shape, kind):,} bytes, and at most "
+                f"{MOST_BYTES:,} are read into memory; an unpacked file is mapped instead: "
+                f"gunzip {os.path.basename(path)}"
             )
         if packed:
             array = _read(stream, path, shape, kind)
         else:
             start = stream.tell()
-            promised, there = _promised(shape, kind), os.path.getsize(path) - start
-            if promised != there or not promised:
-                raise DataError(f"{path} holds {there:,} bytes where {shape} wants {promised:,}")
+            promised, actual = _byte_count(shape, kind), os.path.getsize(path) - start
+            if promised != actual or not promised:
+                raise DataError(
+                    f"{path} holds {actual:,} bytes of numbers, but {shape} needs {promised:,}"
+                )
             array = mapped(path, start, shape, DTYPES[kind])
         stream.seek(0)
         total = hashlib.sha256()
@@ -96,10 +98,10 @@ def map_idx(path):
 
 
 def mapped(path, start, shape, dtype=np.uint8):
-    """A file's numbers from byte `start` on, which stay on the disk.
+    """A file's numbers from byte `start` on, left on the disk.
 
-    A shuffled epoch asks for images from all over: the system is told to bring in the pages that
-    they lie in, and not, as it would, 128 KiB around each.
+    A shuffled epoch asks for images from all over the file, so the system is told to bring in only
+    the pages that they lie in. By default it would bring in 128 KiB around each.
     """
     array = np.memmap(path, dtype, "r", start, shape)
     if hasattr(mmap, "MADV_RANDOM"):  # not on Windows
@@ -109,7 +111,7 @@ def mapped(path, start, shape, dtype=np.uint8):
 
 @contextmanager
 def _opened(path):
-    """(stream of the unpacked bytes, whether they are packed); what goes wrong is a DataError."""
+    """(stream of the unpacked bytes, whether the file is packed); any failure is a DataError."""
     try:
         if not os.path.isfile(path):
             raise DataError(f"{path} is not a file")
@@ -124,36 +126,42 @@ def _opened(path):
 
 
 def _shape(stream, path, *kinds):
-    """(shape, kind of numbers) that a header claims."""
+    """(shape, code of the numbers' type) as the header gives them."""
     head = stream.read(4)
     if len(head) != 4 or head[:2] != b"\0\0" or head[2] not in kinds or not 1 <= head[3] <= 4:
         of_bytes = "" if INT in kinds else " of bytes"
-        raise DataError(f"{path} is no IDX file{of_bytes}: it begins {head.hex(' ') or 'nowhere'}")
+        begins = f"it begins with {head.hex(' ')}" if head else "it is empty"
+        raise DataError(f"{path} is not an IDX file{of_bytes}: {begins}")
     sizes = stream.read(4 * head[3])
     if len(sizes) != 4 * head[3]:
         raise DataError(f"{path} is truncated: it ends in its header")
     return tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4)), head[2]
 
 
-def _promised(shape, kind):
+def _byte_count(shape, kind):
     return DTYPES[kind].itemsize * math.prod(shape)
 
 
 def _read(stream, path, shape, kind):
-    promised = _promised(shape, kind)
+    promised = _byte_count(shape, kind)
     if not 0 < promised <= MOST_BYTES:
-        raise DataError(f"{path} claims the dimensions {shape}; 1 to {MOST_BYTES:,} bytes are read")
-    body = stream.read(promised + 1)  # one more, to notice what is too long
+        raise DataError(
+            f"{path} claims the dimensions {shape}; files of 1 to {MOST_BYTES:,} bytes are read"
+        )
+    body = stream.read(promised + 1)  # one more, to notice a file that is too long
     if len(body) != promised:
         what = "is truncated" if len(body) < promised else "is too long"
-        raise DataError(f"{path} {what}: {promised:,} bytes are promised for {shape}")
+        raise DataError(f"{path} {what}: its header, {shape}, promises {promised:,} bytes")
     return np.frombuffer(body, DTYPES[kind]).reshape(shape)
 
 
 def _classes(array, path):
+    """Labels of 32 bits as uint8 (N,); of QMNIST's eight columns, the first."""
     first = array[:, 0] if array.ndim == 2 else array
     if first.ndim != 1 or first.min() < 0 or first.max() > 255:
-        raise DataError(f"{path} holds no classes: {array.shape}, {first.min()} to {first.max()}")
+        raise DataError(
+            f"{path} does not hold classes: {array.shape}, from {first.min()} to {first.max()}"
+        )
     return first.astype(np.uint8)
 
 

@@ -1,11 +1,11 @@
-"""Which four files of a folder are somebody's own images: as EMNIST, QMNIST and MNIST name them."""
+"""Which four files of a folder are a person's own dataset, named as EMNIST, QMNIST or MNIST do."""
 
 import re
 from pathlib import Path
 
-from .idx import DataError
+from .folder import DataError
 
-PATTERNS = {  # train images, train labels, test images, test labels
+PATTERNS = {  # in this order: train images, train labels, test images, test labels
     f"{split} {kind}": re.compile(rf"{names}.*{kind}[.-]idx{dims}-(ubyte|int)(\.gz)?$", re.I)
     for split, names in (("train", "train"), ("test", "(t10k|test)"))
     for kind, dims in (("images", "3"), ("labels", "[12]"))
@@ -13,20 +13,20 @@ PATTERNS = {  # train images, train labels, test images, test labels
 
 
 def find_files(folder):
-    """The four files of a folder.
+    """The paths of the four files: train images, train labels, test images, test labels.
 
-    Raises:  DataError if one is not there, or if there are several to choose from
+    Raises:  DataError if one of them is not there, or if there are several to choose from
     """
     folder = Path(folder)
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     found = []
     for what, pattern in PATTERNS.items():
-        fitting = [name for name in names if pattern.search(name)]
-        if len(fitting) != 1:
-            there = f"{', '.join(fitting)} are all there" if fitting else "there is none"
+        matches = [name for name in names if pattern.search(name)]
+        if len(matches) != 1:
+            there = f"{', '.join(matches)} are all there" if matches else "there is none"
             raise DataError(
                 f"{folder} must hold one file of {what}, named as EMNIST's are "
                 f"(emnist-digits-train-images-idx3-ubyte): {there}; name another --data-dir"
             )
-        found.append(folder / fitting[0])
+        found.append(folder / matches[0])
     return found

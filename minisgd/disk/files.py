@@ -1,6 +1,5 @@
-"""Files that survive: written aside and renamed, appended and flushed, and one owner a folder."""
+"""Files that survive a crash: written aside and renamed, or appended; one owner per folder."""
 
-import errno
 import io
 import os
 import platform
@@ -11,26 +10,20 @@ from pathlib import Path
 
 from ..errors import UserError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-    import msvcrt
-
 LOCK = ".lock"
 
 
 class StorageError(UserError):
-    """A folder cannot be written: full, gone, read-only. What was whole in it still is."""
+    """A folder cannot be written: full, gone or read-only. Files that were whole still are."""
 
 
 class BusyError(UserError):
-    """Somebody else is at work in a folder."""
+    """Another process is at work in a folder."""
 
 
 @contextmanager
-def told(path):
-    """Turn what the system says of a path into one sentence."""
+def storage_errors(path):
+    """Turn the operating system's error about a path into a StorageError of one sentence."""
     try:
         yield
     except OSError as error:
@@ -41,22 +34,25 @@ def told(path):
 
 
 def make_folder(path, parents=True):
-    """Make a folder, and those above it; there already is fine. Raises: StorageError."""
-    with told(path):
+    """Make a folder, with those above it; it may be there already. Raises: StorageError."""
+    with storage_errors(path):
         Path(path).mkdir(parents=parents, exist_ok=True)
 
 
 def write_aside(path, source, keep=None):
-    """Put bytes, or the rest of an open file, beside `path`, on the disk, then give it the name.
+    """Write bytes, or the rest of an open file, to a file beside `path` and rename it to `path`.
 
-    A crash leaves the old file or the new one, never a torn one; with `keep`, the old file gets
-    that name. Raises: StorageError.
+    The bytes are flushed to the disk first, so a crash leaves the old file or the new one, never a
+    torn one.
+
+    keep     a name that the old file, if there is one, gets
+    Raises:  StorageError
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     if isinstance(source, bytes):
         source = io.BytesIO(source)
-    with told(path):
+    with storage_errors(path):
         try:
             with open(part, "wb") as out:
                 shutil.copyfileobj(source, out)
@@ -70,8 +66,11 @@ def write_aside(path, source, keep=None):
 
 
 def append(path, line):
-    """Put bytes at the end of a file, on the disk. A crash may leave a part of them."""
-    with told(path), open(path, "ab") as out:
+    """Put bytes at the end of a file and flush them to the disk. A crash may leave part of them.
+
+    Raises:  StorageError
+    """
+    with storage_errors(path), open(path, "ab") as out:
         out.write(line)
         out.flush()
         os.fsync(out.fileno())
@@ -79,47 +78,65 @@ def append(path, line):
 
 @contextmanager
 def locked(folder, wait=0.0):
-    """Be the only one at work in a folder that exists, for as long as the `with` lasts.
+    """Be the only process at work in an existing folder, for as long as the `with` block lasts.
 
-    The system lets go of the lock when the process ends, however it ends. The file that carries it
-    stays, and says who holds it. What an owner before wrote aside and did not live to rename is
-    deleted.
+    The operating system releases the lock when the process ends, however it ends. The lock file
+    stays, and says who holds the lock. Half-written files of an owner that was killed are deleted.
 
-    Units:   wait in seconds, for one who is about to leave
-    Raises:  BusyError naming the process that holds it; StorageError
+    wait     for an owner that is about to leave
+    Units:   seconds
+    Raises:  BusyError naming the process that holds the lock; StorageError
     """
+    from filelock import FileLock, Timeout  # imported here: --help must not wait for it
+
     path = Path(folder) / LOCK
-    with told(path):
-        file = open(path, "a+b", buffering=0)  # nothing is left to be written when it is closed
-    with file:
-        until = time.monotonic() + wait
-        while not _try_lock(file, folder):
-            if time.monotonic() >= until:
-                file.seek(0)
-                holder = file.read(200).decode("utf-8", "replace").strip() or "another process"
-                raise BusyError(f"{folder} is in use by {holder}: wait for it, or stop it")
-            time.sleep(0.05)
-        with told(path):
+
+    def clean_and_sign(descriptor):
+        with storage_errors(path):
             for part in Path(folder).glob(".*.part"):
                 part.unlink(missing_ok=True)  # first: on a full disk they may be what fills it
-            file.truncate(0)
-            said = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%F %T')}"
-            file.write(said.encode())
-        yield
+            since = time.strftime("%F %T")
+            holder = f" process {os.getpid()} on {platform.node()}, since {since}"
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, holder.encode())
 
-
-def _try_lock(file, folder):
-    """Whether nobody else holds it. Raises: StorageError where it cannot be known."""
+    lock = FileLock(
+        path,
+        thread_local=False,  # whichever thread ends the `with` block releases the lock
+        preserve_lock_file=True,
+        # Where the file system cannot lock, FileLock would otherwise fall back to a file whose
+        # existence is the lock. That outlives a process that is killed, and blocks all that follow.
+        fallback_to_soft=False,
+        on_acquired=clean_and_sign,
+    )
+    with storage_errors(path):
+        os.stat(folder)  # FileLock would make a folder that is gone
     try:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            file.seek(1 << 20)  # a byte that is never written: others can still read who we are
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        lock.acquire(timeout=wait, poll_interval=0.05)
+    except Timeout:
+        raise BusyError(f"{folder} is in use by {_holder(path)}: wait for it, or stop it") from None
     except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
-            return False
-        raise StorageError(
-            f"cannot lock {folder} ({error.strerror}): give --out a folder on a local disk"
-        ) from error
-    return True
+        if error.filename is None:  # the file could be opened, but the system cannot lock it
+            raise StorageError(
+                f"cannot lock {folder} ({error.strerror}): give --out a folder on a local disk"
+            ) from error
+        with storage_errors(path):
+            raise
+    try:
+        yield
+    finally:
+        with storage_errors(path):
+            lock.release()
+
+
+def _holder(path):
+    """Who signed a lock file, in words."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            # Windows lets nobody else read the first byte, which carries the lock: it is blank.
+            file.seek(1 if os.name == "nt" else 0)
+            signature = file.read(200)
+    except OSError:
+        signature = b""
+    return signature.decode("utf-8", "replace").strip() or "another process"

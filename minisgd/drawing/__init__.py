@@ -1,0 +1,37 @@
+"""Figures: records in, pictures out. From outside this package is known as `plots`.
+
+    style        how every figure looks, and how it is saved
+    groups       records to lines: the runs of one line, and the words that tell it from the others
+    lines        one line drawn: its median, band and marks, and its entry in the legend
+    accuracies   accuracy and loss by epoch, as in the report's figures
+    rates        final accuracy against the learning rate
+    panels       curves of any kind in panels: the figures of the measures
+
+Importing this package loads nothing: Matplotlib comes with the first name that is used.
+"""
+
+from importlib import import_module
+
+_ROOMS = {
+    "accuracy_figure": "accuracies",
+    "report_figure": "accuracies",
+    "comparison_figure": "accuracies",
+    "rate_figure": "rates",
+    "chart": "panels",
+    "Plot": "panels",
+    "Curve": "panels",
+    "save": "style",
+    "batch_color": "style",
+    "PALETTE": "style",
+}
+__all__ = list(_ROOMS)
+
+
+def __getattr__(name):
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

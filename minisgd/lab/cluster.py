@@ -14,21 +14,85 @@ from ..backend import resolve_device
 from ..disk.files import StorageError, locked, make_folder
 from ..errors import SettingError, UserError
 from ..train import train
-from . import runs
+from . import own
 from .facts import machine
+from .names import run_name
 from .ranks import world
-from .sweep import TRIES
+from .run_folder import RunFolder, is_last
+from .workers import TRIES, BrokenRun
 
 PATIENCE = 20  # seconds for a scheduler to answer, and for a worker to be there
 
 
 class Cluster:
-    """An executor, how a dataset gets there, how many runs to give it at once (None: all), and what
-    it computes on, in words.
+    """Other machines: an executor, how a dataset gets there, how many runs to give it at once
+    (None: all), and what it computes on, in words.
     """
 
     def __init__(self, executor, hand_over, jobs, where=None):
         self.executor, self.hand_over, self.jobs, self.where = executor, hand_over, jobs, where
+
+    def run_cells(self, out, cells, dataset, device, threads, on_epoch=None, log=print):
+        """As workers.run_cells: what is missing of many runs, kept when a run is over.
+
+        Returns: {settings: reason} of the runs that failed
+        Raises:  UserError at once where no run could go on
+        """
+        waiting, tries, failures, running = list(cells), {}, {}, {}
+        handle = self._handed(dataset)
+        try:
+            while waiting or running:
+                while waiting and (self.jobs is None or len(running) < self.jobs):
+                    settings, held = waiting.pop(0), ExitStack()
+                    folder = RunFolder(out, settings, dataset.identity)
+                    make_folder(folder.path, parents=False)
+                    try:
+                        held.enter_context(locked(folder.path, wait=10.0))
+                        records, state = folder.resume(log)
+                        if records and is_last(records[-1], settings):
+                            held.close()
+                            continue
+                    except StorageError:
+                        held.close()
+                        raise
+                    except UserError as error:  # costs its own run
+                        held.close()
+                        failures[settings] = str(error)
+                        continue
+                    tries[settings] = tries.get(settings, 0) + 1
+                    given = settings, handle, device, threads, state, own.loaded()
+                    future = self.executor.submit(whole_run, *given)
+                    running[future] = settings, folder, records, held
+                for future in running and wait(running, return_when=FIRST_COMPLETED).done:
+                    settings, folder, records, held = running.pop(future)
+                    with held:
+                        message, worth_a_try = _keep(future, folder, records)
+                    if message is None:
+                        for record in folder.records()[len(records) :]:
+                            on_epoch and on_epoch(settings, record)
+                    elif worth_a_try and tries[settings] < TRIES:
+                        log(f"{run_name(settings)}: {message}; it is tried once more")
+                        handle = self._handed(dataset)  # it may be lost with its worker
+                        waiting.insert(0, settings)
+                    else:
+                        failures[settings] = message
+        finally:
+            for future, (_, folder, records, held) in running.items():
+                with held:
+                    if future.done() and not future.cancelled():  # came back while all was ended
+                        _keep(future, folder, records)
+                    future.cancel()
+        return failures
+
+    def _handed(self, dataset):
+        try:
+            return self.hand_over(dataset)
+        except Exception as error:
+            raise UserError(
+                f"the images cannot be given to the workers ({type(error).__name__}: "
+                f"{' '.join(str(error).split())}): are any left? Start some; the same command "
+                "goes on"
+            ) from None
 
 
 @contextmanager
@@ -109,75 +173,15 @@ def _mpi():
     return pool()
 
 
-def run_cells(elsewhere, out, cells, dataset, device, threads, on_epoch=None, log=print):
-    """As sweep.run_cells, by a Cluster: what is missing of many runs, kept when a run is over.
+def _keep(future, folder, records):
+    """Keep what came back.
 
-    Returns: {settings: reason} of the runs that failed
-    Raises:  UserError at once where no run could go on
-    """
-    waiting, tries, failures, running = list(cells), {}, {}, {}
-    handle = _handed(elsewhere, dataset)
-    try:
-        while waiting or running:
-            while waiting and (elsewhere.jobs is None or len(running) < elsewhere.jobs):
-                settings, held = waiting.pop(0), ExitStack()
-                folder = runs.RunFolder(out, settings, dataset.digest)
-                make_folder(folder.path, parents=False)
-                try:
-                    held.enter_context(locked(folder.path, wait=10.0))
-                    records, state = folder.resume(log)
-                    if records and runs.is_last(records[-1], settings):
-                        held.close()
-                        continue
-                except StorageError:
-                    held.close()
-                    raise
-                except UserError as error:  # costs its own run
-                    held.close()
-                    failures[settings] = str(error)
-                    continue
-                tries[settings] = tries.get(settings, 0) + 1
-                given = settings, handle, device, threads, state
-                future = elsewhere.executor.submit(whole_run, *given)
-                running[future] = settings, folder, records, held
-            for future in running and wait(running, return_when=FIRST_COMPLETED).done:
-                settings, folder, records, held = running.pop(future)
-                with held:
-                    said, worth = _kept(future, folder, records)
-                if said is None:
-                    for record in folder.records()[len(records) :]:
-                        on_epoch and on_epoch(settings, record)
-                elif worth and tries[settings] < TRIES:
-                    log(f"{runs.run_name(settings)}: {said}; it is tried once more")
-                    handle = _handed(elsewhere, dataset)  # they may be lost with their worker
-                    waiting.insert(0, settings)
-                else:
-                    failures[settings] = said
-    finally:
-        for future, (_, folder, records, held) in running.items():
-            with held:
-                if future.done() and not future.cancelled():  # came back while all was ended
-                    _kept(future, folder, records)
-                future.cancel()
-    return failures
-
-
-def _handed(elsewhere, dataset):
-    try:
-        return elsewhere.hand_over(dataset)
-    except Exception as error:
-        raise UserError(
-            f"the images cannot be given to the workers ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}): are any left? Start some; the same command goes on"
-        ) from None
-
-
-def _kept(future, folder, records):
-    """Keep what came back. Returns (None, _), or what went wrong and whether a second try is worth
-    it.
+    Returns: (None, _), or what went wrong and whether a second try might go better
     """
     try:
         new, state = future.result()
+    except BrokenRun as error:
+        return str(error.kept(folder)), error.may_pass
     except UserError as error:  # as wrong the second time
         return str(error), False
     except BaseException as error:  # CancelledError is no Exception
@@ -190,13 +194,22 @@ def _kept(future, folder, records):
     return None, False
 
 
-def whole_run(settings, dataset, device, threads, state):
-    """A worker's part: (records, state at the end) of what is missing of one run."""
+def whole_run(settings, dataset, device, threads, state, own_file=None):
+    """A worker's part: (records, state at the end) of what is missing of one run.
+
+    Raises:  UserError; BrokenRun for any other error in what trains
+    """
     from threadpoolctl import threadpool_limits
 
+    own.add(own_file)
     records, device = [], resolve_device(device)  # the worker's, not the asker's
-    with threadpool_limits(1, user_api="blas"):
-        for record, after in train(settings, dataset, device, threads, state=state):
-            records.append(record)
-            state = after
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            for record, after in train(settings, dataset, device, threads, state=state):
+                records.append(record)
+                state = after
+    except UserError:
+        raise
+    except Exception as error:
+        raise BrokenRun.of(error) from None
     return records, state

@@ -1,4 +1,4 @@
-"""What a result depends on besides its settings: versions, commit, processor."""
+"""What a result depends on besides its settings: versions, commit and processor."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def versions():
-    """What else a result depends on, bit by bit: for the record."""
+    """The versions on which the bits of a result depend, for its record."""
     from threadpoolctl import threadpool_info
 
     blas = [
@@ -28,7 +28,7 @@ def versions():
 
 
 def blas_built_with():
-    """The BLAS that NumPy was built with, for those that cannot be asked (Accelerate)."""
+    """The name of the BLAS that NumPy was built with, for one that threadpoolctl does not know."""
     try:
         return np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
     except (KeyError, TypeError):
@@ -39,12 +39,12 @@ def cores():
     """How many processors this process may use."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every platform
+    except AttributeError:  # only some systems have it
         return os.cpu_count() or 1
 
 
 def processor():
-    """The processor's name, as far as the system tells."""
+    """The name of the processor, if the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -54,22 +54,23 @@ def processor():
 
 
 def commit():
-    """The commit of this code, "-dirty" if it was changed since; None outside of a checkout."""
-    here = Path(__file__).parents[1]
-    ask = lambda *words: subprocess.run(  # noqa: E731
-        ["git", *words], cwd=here, capture_output=True, text=True, check=False
-    )
+    """The commit of this code, with "-dirty" if it was changed since; None outside a checkout."""
+    package = Path(__file__).parents[1]
+
+    def git(*arguments):
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)
+
     try:
-        found = ask("rev-parse", "--short", "HEAD")
-    except OSError:  # no git
+        head = git("rev-parse", "--short", "HEAD")
+    except OSError:  # git is not installed
         return None
-    if found.returncode or ask("ls-files", "--error-unmatch", Path(__file__)).returncode:
-        return None  # of no repository, or of one that this code only lies in
-    return found.stdout.strip() + (
-        "-dirty" if ask("diff", "--quiet", "HEAD", ".").returncode else ""
-    )
+    if head.returncode or git("ls-files", "--error-unmatch", __file__).returncode:
+        return None  # in no repository, or in one that does not track this code
+    changed = git("diff", "--quiet", "HEAD", ".").returncode
+    return head.stdout.strip() + ("-dirty" if changed else "")
 
 
 def machine():
-    """What computes here, in words."""
+    """This machine in words: cores and processor."""
     return f"{cores()} cores of {processor()}"

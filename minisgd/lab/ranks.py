@@ -3,8 +3,8 @@
     mpiexec -n 4 python -m mpi4py cli.py train --batch-size 8192
 
 Every rank holds the whole of w and works through its own lanes of every batch; one all-reduce sums
-the gradient, the loss and the number of images told right; every rank makes the same update. Only
-rank 0 reads and writes results: it leads, the others follow.
+the gradient, the loss and the number of images classified correctly; every rank makes the same
+update. Only rank 0 reads and writes results: it leads, the others follow.
 
 The sum is formed in float64. Up to LANES ranks the lanes are the same whoever works on them, and
 four float32 numbers add up exactly in float64 unless one is 2^27 times another: so 1, 2, 3 and 4
@@ -27,6 +27,7 @@ from .. import backend
 from ..backend import array_module, module_of, to_host
 from ..errors import SettingError, UserError
 from ..gradient import Alone
+from . import own
 
 # What MPI's starters tell a process: MPICH's and Intel's, Open MPI's, any other by PMIx.
 STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"
@@ -82,14 +83,14 @@ class Ranks:
         self.nccl = nccl
         return "the GPUs exchange through NCCL"
 
-    def add(self, gs, told):
+    def add(self, gs, results):
         g, P, xp = gs[0], len(gs[0]), module_of(gs[0])
         if self.sum is None:
             self.sum = xp.empty(P + 2)
         self.sum[...] = 0
         for lane in gs:
             self.sum[:P] += lane
-        for loss, correct in told:
+        for loss, correct in results:
             self.sum[P] += loss
             self.sum[P + 1] += correct
         self.all_reduce(self.sum)
@@ -138,9 +139,7 @@ class Ranks:
         try:
             yield
         except BaseException as error:
-            said = (
-                str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            )
+            said = str(error) if isinstance(error, UserError) else own.sentence(error)
             code = 2 if isinstance(error, SettingError) else 1
             if isinstance(error, SystemExit):  # what had to be said has been said
                 if not error.code:

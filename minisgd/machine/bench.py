@@ -1,16 +1,17 @@
-"""How fast is it, beside the frameworks that people would use instead, in one run on one machine.
+"""How fast is an epoch, beside the frameworks that people would use instead, on one machine?
 
-Every contender lives in a process of its own. At each batch size all of them warm up, then take
-turns, one epoch each, several rounds; the others wait meanwhile. What is quoted is the median, its
-spread, and the median of the ratios round by round, which a machine that changes its speed cannot
-spoil.
+Every contender lives in a process of its own. At each batch size all of them warm up and then take
+turns, one epoch each, for several rounds; the others wait meanwhile. Reported are the median of the
+seconds, their range, and the median of the ratios round by round, which a machine that changes its
+speed cannot spoil.
 """
 
 import multiprocessing
 import platform
-import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 
 import numpy as np
 
@@ -18,85 +19,90 @@ from ..backend import device_name, to_host
 from ..data import epoch_order
 from ..errors import UserError
 from ..lab import facts
-from ..lab.facts import cores, processor
-from .rivals import LR
+from . import rivals
 
 BATCH_SIZES = (64, 512, 2048, 8192)
-MICRO_BATCH = 256  # PyTorch's best
+MICRO_BATCH = 256  # images; the size at which PyTorch is fastest
 BASELINE = "PyTorch, whole batch"
+REQUESTS = "epoch", "forward"
 
 
 def contenders(threads, device="cpu"):
-    """{name: (builder, arguments, processes)}: what is compared. Those of one thread first."""
+    """What is compared: {name: (builder, its arguments besides the data, processes)}.
+
+    A builder returns (train_epoch, forward), as described in rivals.py.
+    """
     if device == "cuda":
-        on_it = {"threads": threads, "device": "cuda"}
+        on_gpu = {"threads": threads, "device": "cuda"}
         return {
-            "minisgd": ("ours", on_it | {"threads": 1}, 1),
-            BASELINE: ("torch_eager", on_it, 1),
-            "PyTorch, a CUDA graph": ("torch_graphed", {"threads": threads}, 1),
+            "minisgd": (minisgd_fused, on_gpu | {"threads": 1}, 1),
+            BASELINE: (rivals.torch_eager, on_gpu, 1),
+            "PyTorch, a CUDA graph": (rivals.torch_graphed, {"threads": threads}, 1),
         }
     several = {
-        f"minisgd, {threads} threads": ("ours", {"threads": threads}, 1),
-        f"minisgd, {threads} processes": ("ours", {"threads": 1}, threads),
+        f"minisgd, {threads} threads": (minisgd_fused, {"threads": threads}, 1),
+        f"minisgd, {threads} processes": (minisgd_fused, {"threads": 1}, threads),
     }
     return {
-        "minisgd, 1 thread": ("ours", {"threads": 1}, 1),
+        "minisgd, 1 thread": (minisgd_fused, {"threads": 1}, 1),
         **(several if threads > 1 else {}),
-        BASELINE: ("torch_eager", {"threads": threads}, 1),
+        BASELINE: (rivals.torch_eager, {"threads": threads}, 1),
         f"PyTorch, micro-batches of {MICRO_BATCH}": (
-            "torch_eager", {"threads": threads, "micro_batch": MICRO_BATCH}, 1
+            rivals.torch_eager, {"threads": threads, "micro_batch": MICRO_BATCH}, 1
         ),
-        "JAX, jitted": ("jax_jitted", {"threads": threads}, 1),
+        "JAX, jitted": (rivals.jax_jitted, {"threads": threads}, 1),
     }  # fmt: skip
 
 
-def ours(data, threads, device="cpu"):
+def minisgd_fused(data, threads, device="cpu"):
     """minisgd as `train` runs it: (train_epoch, forward), as in rivals.py."""
     from threadpoolctl import threadpool_limits
 
-    from ..model import LeNet5
-    from ..train import one_epoch
+    from ..settings import Settings
+    from ..train import Run
 
     threadpool_limits(1, user_api="blas")
-    model = LeNet5(seed=0, device=device, threads=threads)
-    x, y, test_x = map(model.xp.asarray, (data.train.images, data.train.labels, data.test.images))
+    run = Run(Settings(lr=rivals.LR), data, device, threads)
 
     def train_epoch(order, batch_size):
-        one_epoch(model, None, x, y, model.xp.asarray(order), batch_size, LR)
+        run.settings = replace(run.settings, batch_size=batch_size)
+        run.epoch(1, order)
 
     def forward(batch_size):
-        return to_host(model.logits(test_x))
+        return to_host(run.model.logits(run.test[0]))
 
     return train_epoch, forward
 
 
-def _live(builder, arguments, handle, batch_size, pipe):
-    """A contender's process: says whether it is there, then answers "epoch" and "forward"."""
-    from ..lab.sweep import shared
-    from . import rivals
+def serve(builder, arguments, handle, batch_size, pipe):
+    """The work of a contender's process: build it, send None or the reason why that is impossible,
+    then answer each request from REQUESTS with (seconds, peak bytes), until the request is None.
+    """
+    from ..data.sharing import shared
 
     try:
-        build = ours if builder == "ours" else getattr(rivals, builder)
         data = shared(handle)
-        train_epoch, forward = build(data, **arguments)
+        train_epoch, forward = builder(data, **arguments)
     except ImportError as error:
         pipe.send(f"{error.name or error} is not installed")
         return
     pipe.send(None)
     epoch = 0
-    while (wish := pipe.recv()) is not None:
-        began = time.perf_counter()
-        if wish == "epoch":
+    while (request := pipe.recv()) is not None:
+        began = perf_counter()
+        if request == "epoch":
             epoch += 1
             train_epoch(epoch_order(len(data.train.labels), 0, epoch), batch_size)
         else:
             forward(batch_size)
-        pipe.send((time.perf_counter() - began, _peak_memory()))
+        pipe.send((perf_counter() - began, _peak_memory()))
 
 
 def _peak_memory():
-    """The most memory that this process has held, in bytes; None where that cannot be asked."""
-    try:  # Linux, whose getrusage would tell of the parent's too: it outlives fork and exec
+    """The most memory that this process has held so far, in bytes; None where the system does not
+    tell.
+    """
+    try:  # Linux, where getrusage would include the parent's peak: it survives fork and exec
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration):
@@ -110,39 +116,47 @@ def _peak_memory():
 
 
 class Contender:
-    """One or more equal processes that work at the same time; seconds are per epoch of one."""
+    """One process, or several equal ones that work at the same time.
+
+    Attributes:  absent, the reason why it cannot take part, or None
+    Raises:      UserError if a process dies
+    """
 
     def __init__(self, builder, arguments, processes, handle, batch_size):
         context = multiprocessing.get_context("spawn")
         self.pipes, self.processes = [], []
         for _ in range(processes):
-            pipe, theirs = context.Pipe()
+            ours, theirs = context.Pipe()
             process = context.Process(
-                target=_live, args=(builder, arguments, handle, batch_size, theirs), daemon=True
+                target=serve, args=(builder, arguments, handle, batch_size, theirs), daemon=True
             )
             process.start()
             theirs.close()
-            self.pipes.append(pipe)
+            self.pipes.append(ours)
             self.processes.append(process)
-        said = [self._hear(pipe) for pipe in self.pipes]
-        self.absent = said[0]  # why it cannot take part, or None
+        reasons = [self._receive(pipe) for pipe in self.pipes]
+        self.absent = reasons[0]
 
     @staticmethod
-    def _hear(pipe):
+    def _receive(pipe):
         try:
             return pipe.recv()
         except EOFError:
             raise UserError("a contender of the benchmark died; see what it printed") from None
 
-    def ask(self, wish):
-        """Do one epoch or forward pass each, at once: (seconds per epoch done, peak bytes)."""
-        for pipe in self.pipes:
-            pipe.send(wish)
-        answers = [self._hear(pipe) for pipe in self.pipes]
-        seconds = max(answer[0] for answer in answers) / len(answers)
-        return seconds, max((answer[1] or 0) for answer in answers) or None
+    def ask(self, request):
+        """Have every process answer this request at the same time.
 
-    def end(self):
+        Returns: seconds per answer: n processes give n answers in the time of the slowest; and the
+                 greatest peak memory of one process in bytes, or None
+        """
+        for pipe in self.pipes:
+            pipe.send(request)
+        answers = [self._receive(pipe) for pipe in self.pipes]
+        seconds = max(took for took, _ in answers) / len(answers)
+        return seconds, max(peak or 0 for _, peak in answers) or None
+
+    def stop(self):
         for process in self.processes:
             process.kill()
             process.join()
@@ -154,49 +168,30 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
     Units:  seconds per epoch of training and per forward pass over the test set; bytes of the
             host's memory
     """
-    from ..lab.sweep import share
+    from ..data.sharing import share
 
-    threads = cores()
+    threads = facts.cores()
     handle = share(dataset, multiprocessing.get_context("spawn"))
     measured, absent = [], {}
     for batch_size in batch_sizes:
-        alive = {}
+        running = {}
         try:
             for name, (builder, arguments, processes) in contenders(threads, device).items():
-                if name in absent or (batch_size <= arguments.get("micro_batch", 0)):
+                if name in absent or batch_size <= arguments.get("micro_batch", 0):
                     continue
-                alive[name] = Contender(builder, arguments, processes, handle, batch_size)
-                if alive[name].absent:
-                    absent[name] = alive[name].absent
-                    alive.pop(name).end()
-            for contender in alive.values():
-                contender.ask("epoch"), contender.ask("forward")  # warm up
-            took = {(name, wish): [] for name in alive for wish in ("epoch", "forward")}
-            for r in range(rounds):
-                for name, contender in alive.items():
-                    for wish in ("epoch", "forward"):
-                        seconds, peak = contender.ask(wish)
-                        took[name, wish].append(seconds)
-                    took[name, "peak"] = peak
-                log(f"batch size {batch_size}: round {r + 1} of {rounds}")
+                running[name] = Contender(builder, arguments, processes, handle, batch_size)
+                if running[name].absent:
+                    absent[name] = running[name].absent
+                    running.pop(name).stop()
+            measured += in_turns(running, batch_size, rounds, log)
         finally:
-            for contender in alive.values():
-                contender.end()
-        measured += [
-            {
-                "contender": name,
-                "batch_size": batch_size,
-                "epoch_seconds": took[name, "epoch"],
-                "forward_seconds": took[name, "forward"],
-                "peak_bytes": took[name, "peak"],
-            }
-            for name in alive
-        ]
+            for contender in running.values():
+                contender.stop()
     return {
         "machine": {
             **facts.versions(),
-            "cpu": processor(),
-            "cores": cores(),
+            "cpu": facts.processor(),
+            "cores": facts.cores(),
             "system": platform.platform(),
         },
         "device": device_name(device),
@@ -208,8 +203,32 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
     }
 
 
+def in_turns(running, batch_size, rounds, log):
+    """Measure these contenders, {name: Contender}, in turns.  -> [a row for each]"""
+    rows = {
+        name: {
+            "contender": name,
+            "batch_size": batch_size,
+            "epoch_seconds": [],
+            "forward_seconds": [],
+            "peak_bytes": None,
+        }
+        for name in running
+    }
+    for contender in running.values():  # warm up
+        for request in REQUESTS:
+            contender.ask(request)
+    for k in range(rounds):
+        for name, contender in running.items():
+            for request in REQUESTS:
+                seconds, rows[name]["peak_bytes"] = contender.ask(request)
+                rows[name][f"{request}_seconds"].append(seconds)
+        log(f"batch size {batch_size}: round {k + 1} of {rounds}")
+    return list(rows.values())
+
+
 def ratio(row, base, what):
-    """The median over rounds of row's seconds over base's, with the least and the greatest."""
+    """The seconds of a row over those of another, round by round: median, least and greatest."""
     ratios = np.array(row[what]) / np.array(base[what])
     return median(ratios), min(ratios), max(ratios)
 
@@ -218,7 +237,7 @@ HEAD = "{:<34}epoch, s                ratio                 test set, s   ratio 
 
 
 def table(result):
-    """The lines of the table: a block a batch size, ratios to PyTorch's whole batch."""
+    """The lines of the table: a block per batch size, with ratios to BASELINE."""
     lines = [
         f"{result['images']:,} images an epoch, {result['rounds']} rounds, "
         f"{result['machine']['cores']} cores of {result['machine']['cpu']}, "
@@ -231,8 +250,8 @@ def table(result):
         base = next((row for row in rows if row["contender"] == BASELINE), None)
         lines += ["", HEAD.format(f"batch size {batch_size}")]
         for row in rows:
-            took = row["epoch_seconds"]
-            cells = f"{median(took):.2f} ({min(took):.2f} to {max(took):.2f})".ljust(24)
+            seconds = row["epoch_seconds"]
+            cells = f"{median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})".ljust(24)
             ratios = ["-", "-"]
             if base:
                 ratios[0] = "{:.2f} ({:.2f} to {:.2f})".format(*ratio(row, base, "epoch_seconds"))
@@ -245,5 +264,5 @@ def table(result):
         if len(rows) > 2 and rows[2]["contender"].endswith("processes"):
             gain = 1 / ratio(rows[2], rows[0], "epoch_seconds")[0]
             lines.append(f"  {rows[2]['contender']} do {gain:.2f} times the epochs of 1 thread")
-    lines += [""] + [f"{name}: left out, {why}" for name, why in result["absent"].items()]
+    lines += [""] + [f"{name}: left out, {reason}" for name, reason in result["absent"].items()]
     return lines

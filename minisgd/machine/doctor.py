@@ -1,4 +1,4 @@
-"""What is this machine, is anything amiss, and what to do about it: lines for a person."""
+"""What this machine has, whether anything is amiss, and what to do about it: lines for a person."""
 
 import os
 import platform
@@ -8,23 +8,34 @@ from pathlib import Path
 import numpy as np
 
 from ..backend import MISSING, array_module, cuda_problem, device_name, nccl
-from ..data import data_folder, status
+from ..data import KNOWN, data_folder, status
 from ..errors import UserError
 from ..lab.facts import blas_built_with, machine
 
+REQUIRED = "matplotlib", "click"
+OPTIONAL = {  # and what needs them
+    "distributed": "--scheduler",
+    "line_profiler": "bench --profile",
+    "torch": "bench, and as an independent check of the gradients",
+    "jax": "bench",
+}
+
 
 def examine(data_dir=None):
-    """Yield (line, advice): advice is None where all is well, else a sentence on what to do."""
+    """Yield (line, advice): advice is a sentence on what to do, or None where all is well."""
     yield f"Python      {platform.python_version()} at {sys.executable}", None
     yield f"machine     {platform.system()}, {machine()}", None
     yield f"NumPy       {np.__version__}", None
     yield from _blas()
     yield from _cupy()
     yield _mpi()
-    for package in ("matplotlib", "click"):
-        yield from _package(package)
+    for package in REQUIRED:
+        yield _required(package)
+    yield "optional", None
+    for package, use in OPTIONAL.items():
+        yield f"  {package:<13} {_version(package) or 'not installed'} (for {use})", None
     yield f"data        in {data_folder(data_dir)}", None
-    for name in ("mnist", "fashion-mnist", "glyphs"):
+    for name in (*KNOWN, "glyphs"):
         yield _dataset(name, data_dir)
     yield _writable(Path("runs"))
 
@@ -38,10 +49,10 @@ def _blas():
         line = f"{lib['internal_api']} {lib['version']} ({kernel}), {lib['num_threads']} threads"
         yield f"BLAS        {line} (training holds it at 1)", None
     if not found and (name := blas_built_with()) == "accelerate":
-        yield f"BLAS        {name} (its threads are its own affair)", None
+        yield f"BLAS        {name} (which decides on its threads itself)", None
     elif not found:
         yield (
-            f"BLAS        {name}, which could not be asked",
+            f"BLAS        {name}, which does not tell its threads",
             "training may be slow: install NumPy from its own wheels (pip install numpy)",
         )
 
@@ -50,11 +61,11 @@ def _cupy():
     problem = cuda_problem()
     if problem is None:
         xp = array_module("cuda")
-        many = ""
+        others = ""
         if (gpus := xp.cuda.runtime.getDeviceCount()) > 1:
             way = "NCCL" if nccl() else "the host's memory, for CuPy finds no NCCL"
-            many = f", the first of {gpus}, which exchange through {way}"
-        yield f"CuPy        {xp.__version__}: a kernel ran on {device_name('cuda')}{many}", None
+            others = f", the first of {gpus}, which exchange through {way}"
+        yield f"CuPy        {xp.__version__}: a kernel ran on {device_name('cuda')}{others}", None
     elif problem == MISSING:
         yield f"CuPy        {problem}: training runs on the CPU", None
     else:
@@ -69,7 +80,7 @@ def _mpi():
     try:
         import mpi4py
 
-        mpi4py.rc.initialize = False  # to look at it is not to start a job
+        mpi4py.rc.initialize = False  # only look at it, without starting MPI
         from mpi4py import MPI
     except ImportError:
         return "MPI         mpi4py is not installed: a run is one process", None
@@ -82,13 +93,20 @@ def _mpi():
     return f"MPI         mpi4py {mpi4py.__version__} on {' '.join(library.split())}", None
 
 
-def _package(name):
+def _version(package):
+    """The version of an installed package, or None. The package is not imported."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        yield f"{name:<11} {version(name)}", None
+        return version(package)
     except PackageNotFoundError:
-        yield f"{name:<11} not installed", "install this project again: pip install -e ."
+        return None
+
+
+def _required(package):
+    if found := _version(package):
+        return f"{package:<11} {found}", None
+    return f"{package:<11} not installed", "install this project again: pip install -e ."
 
 
 def _dataset(name, data_dir):
@@ -109,8 +127,8 @@ def _dataset(name, data_dir):
 
 
 def _writable(folder):
-    there = folder if folder.is_dir() else Path(".")
+    existing = folder if folder.is_dir() else Path(".")
     line = f"results     in {folder.absolute()}"
-    if os.access(there, os.W_OK):
+    if os.access(existing, os.W_OK):
         return line, None
-    return line, "this folder cannot be written: give --out with one that can"
+    return line, "this folder cannot be written to: give one that can with --out"

@@ -1,164 +1,277 @@
-"""Where the microseconds of a training image go: by layer and kind of operation.
+"""Where the microseconds of a training image go: by layer and pass, and by line of source.
 
-In fused.py a line is an operation, so the time between one line and the next, asked of the
-interpreter's own trace, is the time of that operation. Each line is put down to the layer whose
-method it stands in, and to a kind by what is written on it.
+The passes are timed by wrapping them: for one epoch each call that `calls_of` lists is replaced by
+one that reads the clock before and after. None of them calls another, so their times add up, and
+what is missing to the whole epoch is a row of its own. The lines are timed by line_profiler, in the
+same functions; a line's time includes the helpers that it calls.
 """
 
 import linecache
-import re
-import sys
-import time
 from collections import defaultdict
-from math import prod
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
+from .. import gradient, networks, optim, train
 from ..data import epoch_order
-from ..model import LeNet5
-from ..networks import SHAPES
-from ..train import evaluate, one_epoch
+from ..settings import Settings
 
-# The first that fits says what a line does.
-KINDS = (
-    ("matrix product", r"matmul|@|add_product"),
-    ("maximum", r"maximum"),
-    ("compare", r"greater"),
-    ("multiply, subtract", r"multiply|subtract|\*="),
-    ("add", r"\+="),
-    ("copy, convert", r"\[\.\.\.\] = |astype|ascontiguous"),
+PASSES = "begin", "forward", "backward", "finish"
+FUNCTIONS = (  # the other work of an epoch: (row, module that looks the function up, its name)
+    ("input", networks, "columns"),
+    ("loss", gradient, "softmax_cross_entropy"),
+    ("update", optim, "sgd_step"),
 )
-ROOM = {
-    "loss.py": "loss",
-    "optim.py": "update",
-    "networks.py": "input",
-    "model.py": "input",
-    "gradient.py": "pieces",
-}
-PACKAGE = str(Path(__file__).parents[1])
+HOTTEST = 15  # lines shown
+NO_LINE_PROFILER = (
+    'The hottest lines need line_profiler: python -m pip install -e ".[bench]" installs it.'
+)
+
+
+# ---- what is timed: all that this room knows about the training code
+
+
+def layers_of(network):
+    """[(name, layer)] of a network, in the order of its forward pass."""
+    return [(step.name, step) for step in network.steps]
+
+
+def trainer(data, batch_size):
+    """A new model on one thread, and what trains it: train_epoch(order)."""
+    run = train.Run(Settings(batch_size), data)
+    return run.model, lambda order: run.epoch(1, order)
 
 
 def training_multiply_adds():
-    """Multiply-adds of one training image: forward, dW and dx, but no dx for the image itself."""
-    places = {"conv1": 28 * 28, "conv2": 10 * 10}
-    layers = {n: prod(SHAPES[n + ".W"]) * places.get(n, 1) for n in ("conv1", "conv2")}
-    layers |= {n: prod(SHAPES[n + ".W"]) for n in ("fc1", "fc2", "fc3")}
-    return 3 * sum(layers.values()) - layers["conv1"]
+    """Multiply-adds of one training image: forward, dW and dx, but no dx of the image itself.
+
+    An image's forward pass multiplies each weight of a layer once per place of its output.
+    """
+    parts = networks.LENET5
+    w = np.zeros(networks.size_of(parts))
+    network = networks.Network(parts, w, w, plain=True)
+    y, forward = networks.columns(np.zeros((1, 1, 28, 28)), w.dtype), []
+    for _, layer in network.layers:
+        y = layer.forward(y)  # (F, OH, OW, 1) or (M, 1)
+        if hasattr(layer, "W"):
+            forward.append(layer.W.size * y[0].size)
+    return 3 * sum(forward) - forward[0]
 
 
-def gemm_flops(size=1024, seconds=0.5):
-    """Floating-point operations a second of a large float32 matrix product, on this thread."""
-    a = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32)
-    out, best, until = np.empty_like(a), np.inf, time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        np.matmul(a, a, out=out)
-        best = min(best, time.perf_counter() - began)
-    return 2 * size**3 / best
+class Call(NamedTuple):
+    """A function that is called in an epoch, `owner.name`, and where its time goes in the table."""
+
+    row: str
+    column: str
+    owner: object
+    name: str
+
+    @property
+    def function(self):
+        return getattr(self.owner, self.name)
 
 
-class _Tracer:
-    """Adds up the time between trace events by (layer, kind) of the line that was running."""
+def calls_of(model):
+    """Every Call of an epoch that is timed. None of them calls another."""
+    passes = [
+        Call(row, name, layer, name)
+        for network in model.lanes.networks
+        for row, layer in layers_of(network)
+        for name in PASSES
+        if hasattr(layer, name)
+    ]
+    return passes + [Call(row, "", module, name) for row, module, name in FUNCTIONS]
 
-    def __init__(self, networks):
-        self.names = {
-            id(layer): name
-            for network in networks
-            for name, layer in vars(network).items()
-            if name in ("conv1", "conv2", "fc1", "fc2", "fc3")
-        }
-        self.spent = defaultdict(float)
-        self.current, self.last = None, 0.0
-        self.kinds = {}
 
-    def __call__(self, frame, event, arg):
-        now = time.perf_counter()
-        self.spent[self.current] += now - self.last
-        inside = frame.f_code.co_filename.startswith(PACKAGE)
-        at = frame.f_back if event == "return" else frame
-        self.current = self._place(at)
-        self.last = time.perf_counter()
-        return self if inside else None
+# ---- measured
 
-    def _place(self, frame):
-        if frame is None:
-            return None
-        file, line = frame.f_code.co_filename, frame.f_lineno
-        if (file, line) not in self.kinds:
-            text = linecache.getline(file, line)
-            found = (kind for kind, pattern in KINDS if re.search(pattern, text))
-            self.kinds[file, line] = next(found, "other")
-        while frame is not None:
-            layer = self.names.get(id(frame.f_locals.get("self")))
-            if layer:
-                return layer, self.kinds[file, line]
-            room = ROOM.get(Path(frame.f_code.co_filename).name)
-            if room:
-                return room, "all"
-            frame = frame.f_back
-        return "other", "all"
+
+@dataclass(frozen=True)
+class Profile:
+    """What `profile` measured, on one thread.
+
+    rows         {(row, column): microseconds per image}, see Call
+    whole        microseconds per image of the epoch that the rows were timed in
+    lines        [(file, line number, hits, microseconds per image)], the hottest first; None
+                 without line_profiler
+    flops        floating-point operations per second of a large float32 matrix product
+    epoch        {part: seconds} of a whole epoch, with nothing wrapped: training, shuffle, test set
+    batch_size   of the training
+    """
+
+    rows: dict
+    whole: float
+    lines: list | None
+    flops: float
+    epoch: dict
+    batch_size: int
+
+    @property
+    def floor(self):
+        """Microseconds that the multiply-adds of an image would take alone."""
+        return 1e6 * 2 * training_multiply_adds() / self.flops
 
 
 def profile(data, batch_size=512, images=6_000):
-    """Profile one thread: rows, floor, FLOP/s, epoch.
-
-    rows:   [(layer, kind, microseconds an image)], the largest first
-    floor:  the microseconds that the multiply-adds alone would take, at FLOP/s
-    epoch:  {part: seconds} of a whole epoch, without the trace: training, shuffle, test set
-    """
+    """Profile the training of so many images in batches of this size.  -> Profile"""
     from threadpoolctl import threadpool_limits
 
-    images = min(images, len(data.train.labels))
-    x, y, N = data.train.images, data.train.labels, len(data.train.labels)
-    epoch, began = {}, time.perf_counter()
-    order = epoch_order(N, 0, 1)[:images]
-    epoch["shuffle"] = time.perf_counter() - began
-    model = LeNet5(seed=0)
+    N, epoch = len(data.train.labels), {}
+    images = min(images, N)
     with threadpool_limits(1, user_api="blas"):
         flops = gemm_flops()
-        one_epoch(model, None, x, y, order, batch_size, 0.01)  # warm up
-        for part, work in (
-            ("training", lambda: one_epoch(model, None, x, y, order, batch_size, 0.01)),
-            ("test set", lambda: evaluate(model, data.test.images, data.test.labels)),
-        ):
-            began = time.perf_counter()
-            work()
-            epoch[part] = time.perf_counter() - began
+        epoch["shuffle"], order = seconds_of(lambda: epoch_order(N, 0, 1)[:images])
+        model, train_epoch = trainer(data, batch_size)
+        train_epoch(order)  # warms up
+        epoch["training"], _ = seconds_of(lambda: train_epoch(order))
         epoch["training"] *= N / images
-        tracer = _Tracer(model.lanes.networks)
-        tracer.last = time.perf_counter()
-        sys.settrace(tracer)
-        try:
-            one_epoch(model, None, x, y, order, batch_size, 0.01)
-        finally:
-            sys.settrace(None)
-    tracer.spent.pop(None, None)
-    rows = [(*place, 1e6 * spent / images) for place, spent in tracer.spent.items()]
-    floor = 1e6 * 2 * training_multiply_adds() / flops
-    return sorted(rows, key=lambda row: -row[2]), floor, flops, epoch
-
-
-def table(rows, floor, flops, epoch):
-    """The lines of the table: layers down, kinds across, the floor, and the parts of an epoch."""
-    layers = ["conv1", "conv2", "fc1", "fc2", "fc3", "input", "loss", "update", "pieces", "other"]
-    kinds = [kind for kind, _ in KINDS] + ["other"]
-    cells = defaultdict(float)
-    for layer, kind, spent in rows:
-        cells[layer, kind if kind in kinds else "other"] += spent
-    lines = ["microseconds of a training image, one thread"]
-    lines.append(" " * 8 + "".join(f"{kind:>20}" for kind in kinds) + f"{'all':>8}")
-    for layer in [*layers, "all"]:
-        row = [
-            sum(v for (at, k), v in cells.items() if k == kind and layer in (at, "all"))
-            for kind in kinds
-        ]
-        lines.append(f"{layer:<8}" + "".join(f"{v:>20.2f}" for v in row) + f"{sum(row):>8.2f}")
-    lines.append(
-        f"arithmetic floor: {floor:.2f} ({training_multiply_adds():,} multiply-adds at the "
-        f"{flops / 1e9:.0f} GFLOP/s of a large product)"
+        epoch["test set"], _ = seconds_of(
+            lambda: train.evaluate(model, data.test.images, data.test.labels)
+        )
+        with timed(calls_of(model)) as seconds:
+            whole, _ = seconds_of(lambda: train_epoch(order))
+        lines = timed_lines(calls_of(model), lambda: train_epoch(order))
+    unit = 1e6 / images
+    return Profile(
+        {place: unit * spent for place, spent in seconds.items()},
+        unit * whole,
+        lines and [(*line, unit * spent) for *line, spent in lines],
+        flops,
+        epoch,
+        batch_size,
     )
-    whole = sum(epoch.values())
-    parts = ", ".join(f"{part} {s:.3f} s ({s / whole:.1%})" for part, s in epoch.items())
-    lines.append(f"an epoch, without the trace: {parts}")
+
+
+def seconds_of(work):
+    """Seconds that work() takes, and what it returns."""
+    began = perf_counter()
+    result = work()
+    return perf_counter() - began, result
+
+
+def gemm_flops(size=1024, seconds=0.5):
+    """Floating-point operations per second of a large float32 matrix product, on this thread."""
+    a = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32)
+    out, best, until = np.empty_like(a), np.inf, perf_counter() + seconds
+    while perf_counter() < until:
+        best = min(best, seconds_of(lambda: np.matmul(a, a, out=out))[0])
+    return 2 * size**3 / best
+
+
+@contextmanager
+def timed(calls):
+    """Within it, {(row, column): seconds} adds up the time spent in these calls, on one thread."""
+    seconds, before = defaultdict(float), []
+
+    def wrapper(call):
+        function, place = call.function, (call.row, call.column)
+
+        def wrapped(*args, **kwargs):
+            began = perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                seconds[place] += perf_counter() - began
+
+        return wrapped
+
+    try:
+        for call in calls:
+            own = vars(call.owner)
+            before.append((call, call.name in own, own.get(call.name)))
+            setattr(call.owner, call.name, wrapper(call))
+        yield seconds
+    finally:
+        for call, had_its_own, value in before:
+            if had_its_own:
+                setattr(call.owner, call.name, value)
+            else:
+                delattr(call.owner, call.name)  # the method of the class shows again
+
+
+def timed_lines(calls, work):
+    """Time every line of these calls while work() runs.
+
+    Returns: [(file, line number, hits, seconds)], the most seconds first; None without
+             line_profiler
+    """
+    try:
+        from line_profiler import LineProfiler
+    except ImportError:
+        return None
+    profiler = LineProfiler()
+    for function in dict.fromkeys(
+        getattr(call.function, "__func__", call.function) for call in calls
+    ):
+        profiler.add_function(function)
+    with profiler:
+        work()
+    measured = profiler.get_stats()
+    lines = [
+        (file, number, hits, ticks * measured.unit)
+        for (file, _, _), timings in measured.timings.items()
+        for number, hits, ticks in timings
+    ]
+    return sorted(lines, key=lambda line: -line[-1])
+
+
+# ---- shown
+
+
+def table(found):
+    """The lines that `bench --profile` prints of a Profile."""
+    whole = sum(found.epoch.values())
+    parts = ", ".join(f"{part} {s:.3f} s ({s / whole:.1%})" for part, s in found.epoch.items())
+    return [
+        f"microseconds of a training image, one thread, batches of {found.batch_size}",
+        *_rows(found),
+        "",
+        *_hottest(found),
+        "",
+        f"arithmetic floor: {found.floor:.2f} µs ({training_multiply_adds():,} multiply-adds at "
+        f"the {found.flops / 1e9:.0f} GFLOP/s of a large product)",
+        f"an epoch, with nothing wrapped: {parts}",
+    ]
+
+
+def _rows(found):
+    """Layers down, passes across; then the other work, the rest, and all of it."""
+    layers = [row for row, column in found.rows if column]
+    rows = dict.fromkeys([*layers, *(row for row, _, _ in FUNCTIONS)])
+    width = max(map(len, [*rows, "the rest"]))
+
+    def line(row, cells, total):
+        shown = "".join(f"{cells[name]:>10.2f}" if name in cells else " " * 10 for name in PASSES)
+        return f"{row:<{width}}{shown}{total:>10.2f}{total / found.whole:>10.1%}"
+
+    lines = [" " * width + "".join(f"{name:>10}" for name in (*PASSES, "all", "share"))]
+    for row in rows:
+        cells = {column: spent for (at, column), spent in found.rows.items() if at == row}
+        lines.append(line(row, cells, sum(cells.values())))
+    accounted = sum(found.rows.values())
+    return [
+        *lines,
+        line("the rest", {}, found.whole - accounted),
+        line("all", {}, found.whole),
+        f"{accounted / found.whole:.1%} is accounted for. The rest picks out the images of each "
+        "chunk, adds up the lanes, and is the loop itself.",
+    ]
+
+
+def _hottest(found):
+    if found.lines is None:
+        return [NO_LINE_PROFILER]
+    whole = sum(spent for *_, spent in found.lines)
+    lines = [
+        f"the {HOTTEST} hottest lines, by line_profiler; a line includes the helpers that it calls",
+        f"{'µs':>8}{'share':>8}{'hits':>8}  line",
+    ]
+    for file, number, hits, spent in found.lines[:HOTTEST]:
+        place = f"{Path(file).name}:{number}"
+        source = linecache.getline(file, number).strip()
+        lines.append(f"{spent:>8.2f}{spent / whole:>8.1%}{hits:>8}  {place:<15} {source}")
     return lines

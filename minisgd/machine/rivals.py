@@ -1,38 +1,41 @@
 """The same network, loss and update in the frameworks that people would use instead.
 
-Only for the benchmark: each function returns (train_epoch, forward), closures over data that are
-already as the framework likes them best, so that nothing but its own work is timed.
+For the benchmark only. Each function returns (train_epoch, forward), closures over data already in
+the layout that suits the framework best, so that nothing but the framework's own work is timed:
 
-    train_epoch(order, batch_size)    SGD through all the images in this order
-    forward(batch_size)               the logits of the test set; returned ready, on the host
+    train_epoch(order, batch_size)    one epoch of SGD over the images in this order
+    forward(batch_size)               the logits of the test set, computed and on the host
+
+Raises:  ImportError if the framework is not there; its `name` says what is missing
 """
 
 import numpy as np
 
-from ..networks import PIXEL_MEAN, PIXEL_STD, initial_weights, views
+from ..networks import LENET5, MNIST_PIXELS, initial_weights, shapes_of, views
 
 LR = 0.01
 
 
 def _normalised(images):
     x = images.reshape(-1, 1, 28, 28).astype(np.float32)
-    return (x / 255 - PIXEL_MEAN) / PIXEL_STD  # (N, 1, 28, 28)
+    mean, deviation = MNIST_PIXELS
+    return (x / 255 - mean) / deviation  # (N, 1, 28, 28)
 
 
 def _initial_views():
     """The weights that minisgd starts from with seed 0."""
-    return views(initial_weights(np.random.default_rng(0)))
+    return views(initial_weights(LENET5, np.random.default_rng(0)), shapes_of(LENET5))
 
 
 def _torch(data, threads, device):
-    """What PyTorch's two share: net, optimizer, images, labels and the forward closure."""
+    """What the two PyTorch contenders share: net, optimizer, images, labels and `forward`."""
     import torch
     from torch import nn
 
     if device == "cuda" and not torch.cuda.is_available():
         raise ImportError(name="PyTorch for this GPU")
     torch.set_num_threads(threads)
-    torch.backends.cudnn.allow_tf32 = False  # float32 as CuPy's: whole, not cut to 10 bits
+    torch.backends.cudnn.allow_tf32 = False  # full float32 as in CuPy, not TF32 with its 10 bits
     net = nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
@@ -57,7 +60,9 @@ def _torch(data, threads, device):
 
 
 def torch_eager(data, threads, micro_batch=None, device="cpu"):
-    """PyTorch, eager, channels_last; with `micro_batch`, a batch in pieces, accumulated."""
+    """PyTorch, eager, channels_last; with `micro_batch`, gradients are accumulated over pieces of a
+    batch of so many images.
+    """
     import torch
     from torch import nn
 
@@ -79,7 +84,7 @@ def torch_eager(data, threads, micro_batch=None, device="cpu"):
 
 
 def torch_graphed(data, threads):
-    """PyTorch on a GPU, the step of a whole batch a CUDA graph; a last smaller batch goes eager."""
+    """PyTorch on a GPU, with each update a CUDA graph; a smaller last batch runs eagerly."""
     import torch
     from torch import nn
 
@@ -92,7 +97,7 @@ def torch_graphed(data, threads):
         optimizer.step()
 
     def captured(batch_size):
-        """The graph, and the indices that it reads. The steps before a capture are undone."""
+        """The graph, and the indices that it reads. The updates made to warm up are undone."""
         batch = torch.arange(batch_size, device="cuda")
         before = [w.detach().clone() for w in net.parameters()]
         beside = torch.cuda.Stream()
@@ -102,7 +107,7 @@ def torch_graphed(data, threads):
                 step(batch)
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        optimizer.zero_grad()  # the gradients are to lie in the graph's own memory
+        optimizer.zero_grad()  # so that the gradients are allocated in the graph's memory
         with torch.cuda.graph(graph):
             step(batch)
         with torch.no_grad():
@@ -128,7 +133,7 @@ def torch_graphed(data, threads):
 
 
 def jax_jitted(data, threads):
-    """JAX, one jitted step a batch, images in NHWC. Its threads are its own affair."""
+    """JAX, one jitted update per batch, images in NHWC. JAX itself decides on its threads."""
     import jax
     import jax.numpy as jnp
     from jax import lax

@@ -9,21 +9,29 @@
     sharpness        Sec. I    do large batches find sharper minima?
 
 A measure is a function (data, seed, threads, say, ...) -> Measured. All its draws come from
-generators made of the seed; what it does is in its defaults, which take minutes.
+generators that are seeded with the seed; what it does is in its defaults, which take minutes.
 """
 
-from .covariance import covariance
-from .curvature import curvature
-from .effective_rate import effective_rate
-from .equivalence import equivalence
-from .noise_scale import noise_scale
-from .sharpness import sharpness
+from importlib import import_module
+
+
+def _from_room(room):
+    """The function of a room that has its name, with the room imported at the first call: a list
+    of the measures then costs neither NumPy nor matplotlib.
+    """
+
+    def measure(data, seed, threads, say, **more):
+        function = getattr(import_module(f"{__name__}.{room}"), room)
+        return function(data, seed, threads, say, **more)
+
+    return measure
+
 
 MEASURES = {
-    "covariance": covariance,
-    "equivalence": equivalence,
-    "effective-rate": effective_rate,
-    "curvature": curvature,
-    "noise-scale": noise_scale,
-    "sharpness": sharpness,
+    "covariance": _from_room("covariance"),
+    "equivalence": _from_room("equivalence"),
+    "effective-rate": _from_room("effective_rate"),
+    "curvature": _from_room("curvature"),
+    "noise-scale": _from_room("noise_scale"),
+    "sharpness": _from_room("sharpness"),
 }

@@ -6,9 +6,11 @@ from math import ceil
 
 import numpy as np
 
-from ..gradient import cut
+from ..data.known import MNIST_PIXELS
+from ..gradient import even_bounds
+from ..loss import softmax_cross_entropy
 from ..model import LeNet5
-from ..train import train
+from ..train import Run
 
 PARTS = 4  # that a pass over the images is cut into, whatever the number of threads
 
@@ -21,7 +23,7 @@ class Measured:
     columns: tuple
     rows: list  # dicts with these columns
     table: list  # lines for a terminal
-    plots: tuple  # for charts.chart
+    plots: tuple  # for drawing.chart
     text: str
     height: float = 2.9  # inches of a panel
 
@@ -34,8 +36,8 @@ def generator(seed, *what):
 class Landscape:
     """The mean loss over fixed images as a function of w: f(w) -> (loss, gradient)."""
 
-    def __init__(self, images, labels, threads, dtype=np.float64):
-        self.model = LeNet5(dtype=dtype, threads=threads)
+    def __init__(self, images, labels, threads, dtype=np.float64, pixels=MNIST_PIXELS):
+        self.model = LeNet5(dtype=dtype, threads=threads, pixels=pixels)
         self.images, self.labels = images, labels
 
     def __call__(self, w):
@@ -46,15 +48,14 @@ class Landscape:
     def loss(self, w):
         """The same without the gradient."""
         self.model.w[...] = w
-        z = self.model.logits(self.images).astype(np.float64)  # (N, 10)
-        z -= z.max(axis=1, keepdims=True)
-        told = z[np.arange(len(z)), self.labels]
-        return float((np.log(np.exp(z).sum(axis=1)) - told).mean())
+        z = self.model.logits(self.images).T.astype(np.float64)  # (10, N)
+        loss, _, _ = softmax_cross_entropy(z, self.labels, len(self.labels))
+        return float(loss)
 
 
-def passes_over(w, images, labels, threads):
+def passes_over(w, images, labels, threads, pixels=MNIST_PIXELS):
     """What diagnostics.moments asks: work on all the images' gradients at w, piece by piece."""
-    model = LeNet5(dtype=np.float32)
+    model = LeNet5(dtype=np.float32, pixels=pixels)
     model.w[...] = w
 
     def part(bounds, work):
@@ -66,7 +67,7 @@ def passes_over(w, images, labels, threads):
         return total
 
     def passes(work):
-        bounds = cut(len(labels), min(PARTS, len(labels)))
+        bounds = even_bounds(len(labels), min(PARTS, len(labels)))
         with ThreadPoolExecutor(threads) as pool:  # the parts are summed in their order
             found = list(pool.map(lambda ends: part(ends, work), bounds))
         return [sum(parts) for parts in zip(*found, strict=True)]
@@ -77,19 +78,16 @@ def passes_over(w, images, labels, threads):
 def weights_at(settings, data, updates, threads, say):
     """{update: w} along one run, before these updates (0 is the start)."""
     found, last = {}, max(updates)
-    per_epoch = ceil(len(data.train.labels) / settings.batch_size)
-    epochs = max(1, ceil(last / per_epoch))
-
-    def watch(t, lr, w, v, batch):
-        if t in updates:
-            found[t] = np.array(w)
-
-    for record, state in train(
-        replace(settings, epochs=epochs), data, threads=threads, watch=watch
-    ):
-        say(f"b {settings.batch_size}: epoch {record['epoch']} of {epochs}")
-        if record["epoch"] * per_epoch == last:
-            found[last] = state.w
+    epochs = max(1, ceil(last / settings.updates_per_epoch(len(data.train.labels))))
+    run = Run(replace(settings, epochs=epochs), data, threads=threads)
+    for epoch in range(1, epochs + 1):
+        for t, lr, batch in run.batches(epoch):
+            if t in updates:
+                found[t] = run.model.weights()
+            run.update(t, lr, batch)
+        say(f"b {settings.batch_size}: epoch {epoch} of {epochs}")
+    if last == epochs * run.per_epoch:
+        found[last] = run.model.weights()
     return dict(sorted(found.items()))
 
 
@@ -97,7 +95,7 @@ def weights_after(settings, data, epochs, threads, say):
     """{epoch: w} of one run, 0 being the start."""
     if max(epochs) == 0:
         return {0: LeNet5(settings.seed).weights()}
-    per_epoch = ceil(len(data.train.labels) / settings.batch_size)
+    per_epoch = settings.updates_per_epoch(len(data.train.labels))
     found = weights_at(settings, data, [i * per_epoch for i in epochs], threads, say)
     return {t // per_epoch: w for t, w in found.items()}
 

@@ -11,9 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..drawing.panels import PALETTE, Curve, Plot
+from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
-from ..networks import P
 from ..report.experiments import SIZES
 from ..rules import RULES
 from ..settings import Settings
@@ -31,18 +30,18 @@ def covariance(
     x, y = data.train.images, data.train.labels
     N, settings = len(y), Settings(seed=seed)
     Settings(max(sizes)).check(N)
-    model, rows, table = LeNet5(threads=threads), [], []
+    model, rows, table = LeNet5(threads=threads, pixels=data.pixels), [], []
     for epoch, w in weights_after(settings, data, epochs, threads, say).items():
         say(f"epoch {epoch}: the gradients of {N:,} images one by one, three times")
-        passes, rng = passes_over(w, x, y, threads), generator(seed, 0, epoch)
-        m = moments(passes, N, P, eigenvalues, rng)
+        passes, rng = passes_over(w, x, y, threads, data.pixels), generator(seed, 0, epoch)
+        m = moments(passes, N, len(w), eigenvalues, rng)
         model.w[...] = w
         found = {}
         for b in sizes:
             say(f"epoch {epoch}: {draws} batches of {b}")
             offs = []  # how far the gradients of random batches are off their mean
             for _ in range(draws):
-                model.lanes.gradient(x, y, rng.choice(N, b, replace=False))
+                model.gradient_at(x, y, rng.choice(N, b, replace=False))
                 offs.append(model.g - m.mean)
             found[b] = _quantities(m, offs, b, shown)
             for rule in RULES:

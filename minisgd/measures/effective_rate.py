@@ -11,10 +11,10 @@ from math import sqrt
 import numpy as np
 
 from ..data import epoch_order
-from ..drawing.panels import PALETTE, Curve, Plot
+from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
-from ..optim import momentum_step, sgd_step
 from ..settings import Settings
+from ..train import new_memory, update
 from .common import Landscape, Measured, as_row, columned, listed, weights_after
 from .estimators import mean, quadratic_path
 
@@ -37,20 +37,19 @@ def effective_rate(
     probe=2_000,
 ):
     x, y = data.train.images, data.train.labels
-    loss = Landscape(data.test.images[:probe], data.test.labels[:probe], threads, np.float32).loss
+    some = data.test.images[:probe], data.test.labels[:probe]
+    loss = Landscape(*some, threads, np.float32, data.pixels).loss
     at = sorted({round(t) for t in np.geomspace(1, updates, 16)})
-    model, rows = LeNet5(threads=threads), []
+    model, rows = LeNet5(threads=threads, pixels=data.pixels), []
 
     def walk(w, m, order):
         """{update: w} of one trajectory."""
+        settings = Settings(batch_size, EFFECTIVE * (1 - m), momentum=m)
         model.w[...] = w
-        v, found, lr = np.zeros_like(w), {}, EFFECTIVE * (1 - m)
+        memory, found = new_memory(model, settings), {}
         for t in range(updates):
-            model.lanes.gradient(x, y, order[t * batch_size : (t + 1) * batch_size])
-            if m:
-                momentum_step(model.w, v, model.g, lr, m)
-            else:
-                sgd_step(model.w, model.g, lr)
+            batch = order[t * batch_size : (t + 1) * batch_size]
+            update(model, memory, x, y, batch, settings.lr, t, settings)
             if t + 1 in at:
                 found[t + 1] = model.weights()
         return found

@@ -11,10 +11,10 @@ from itertools import takewhile
 
 import numpy as np
 
-from ..drawing.panels import PALETTE, Curve, Plot
+from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
-from ..optim import sgd_step
 from ..settings import Settings
+from ..train import update
 from .common import Landscape, Measured, as_row, columned, generator, listed, weights_after, when
 from .estimators import mean
 
@@ -39,8 +39,9 @@ def equivalence(
     b0, lr0 = settings.batch_size, settings.lr
     x, y = data.train.images, data.train.labels
     Settings(max(ks) * b0).check(len(y))
-    loss = Landscape(data.test.images[:probe], data.test.labels[:probe], threads, np.float32).loss
-    model, rows = LeNet5(threads=threads), []
+    some = data.test.images[:probe], data.test.labels[:probe]
+    loss = Landscape(*some, threads, np.float32, data.pixels).loss
+    model, rows = LeNet5(threads=threads, pixels=data.pixels), []
     for epoch, w in weights_after(settings, data, epochs, threads, say).items():
         say(f"epoch {epoch}: {draws} draws of {max(ks)} batches")
         rng, before = generator(seed, 1, epoch), loss(w)
@@ -50,14 +51,12 @@ def equivalence(
             small = {}
             model.w[...] = w
             for j in range(max(ks)):  # k small steps
-                model.lanes.gradient(x, y, images[j * b0 : (j + 1) * b0])
-                sgd_step(model.w, model.g, lr0)
+                update(model, {}, x, y, images[j * b0 : (j + 1) * b0], lr0, j, settings)
                 if j + 1 in ks:
                     small[j + 1] = model.weights()
             for k in ks:  # and one large one over the same images
                 model.w[...] = w
-                model.lanes.gradient(x, y, images[: k * b0])
-                sgd_step(model.w, model.g, k * lr0)
+                update(model, {}, x, y, images[: k * b0], k * lr0, 0, settings)
                 came = np.linalg.norm(small[k] - w)
                 apart = np.linalg.norm(model.w - small[k]) / came
                 length = np.linalg.norm(model.w - w) / came

@@ -13,11 +13,11 @@ from math import ceil
 
 import numpy as np
 
-from ..drawing.panels import PALETTE, Curve, Plot
+from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
 from ..report.experiments import EXPERIMENTS, SIZES
+from ..report.statistics import epochs_to
 from ..report.summary import TARGET
-from ..report.verdicts import epochs_to
 from ..settings import Settings
 from .common import Measured, as_row, columned, generator, listed, passes_over, weights_at
 from .estimators import Estimate, noise_from_two_sizes
@@ -43,7 +43,7 @@ def noise_scale(
     x, y = data.train.images, data.train.labels
     N, settings = len(y), Settings(seed=seed)
     Settings(large).check(N)
-    model, rows = LeNet5(threads=threads), []
+    model, rows = LeNet5(threads=threads, pixels=data.pixels), []
     for t, w in weights_at(settings, data, updates, threads, say).items():
         say(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
         rng, squares = generator(seed, 4, t), {small: [], large: []}
@@ -51,10 +51,10 @@ def noise_scale(
         for _ in range(draws):
             for b, found in squares.items():
                 # With replacement: the N images are all there is, and tr Σ and |G|² theirs exactly.
-                model.lanes.gradient(x, y, rng.integers(0, N, b))
+                model.gradient_at(x, y, rng.integers(0, N, b))
                 found.append(float(model.g @ model.g))
         trace, squared, noise = noise_from_two_sizes(squares[small], squares[large], small, large)
-        total, each = passes_over(w, x, y, threads)(_sums)
+        total, each = passes_over(w, x, y, threads, data.pixels)(_sums)
         mean = total / N
         loss, _ = model.gradient(x, y)
         exact_squared = float(mean @ mean)

@@ -10,8 +10,7 @@ from math import sqrt
 
 import numpy as np
 
-from ..drawing.panels import PALETTE, Curve, Plot
-from ..networks import P
+from ..drawing import PALETTE, Curve, Plot
 from ..settings import Settings
 from .common import Landscape, Measured, as_row, columned, generator, listed
 from .estimators import hessian_product, keskar_sharpness, largest_eigenvalue, mean
@@ -50,12 +49,14 @@ def sharpness(
     hessian=800,
     **which,
 ):
-    """run: whole runs [Settings] -> {settings: (w, records)}; see cli.py."""
+    """run: whole runs [Settings] -> {settings: (w, records)}; see commands/measure.py."""
     rng = generator(seed, 5)
     chosen = rng.permutation(len(data.train.labels))
     few, fewer = (np.sort(chosen[:n]) for n in (subset, hessian))
-    f = Landscape(data.train.images[few], data.train.labels[few], threads, np.float32)
-    exact = Landscape(data.train.images[fewer], data.train.labels[fewer], threads)
+    f = Landscape(data.train.images[few], data.train.labels[few], threads, np.float32, data.pixels)
+    some = data.train.images[fewer], data.train.labels[fewer]
+    exact = Landscape(*some, threads, pixels=data.pixels)
+    P = len(f.model.w)
     planes = [rng.normal(size=(P, SUBSPACE)).astype(np.float32) for _ in range(subspaces)]
     rows = []
     for settings, (w, records) in run(cells(seed, **which)).items():

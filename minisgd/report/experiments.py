@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..disk.files import locked
+from ..disk.formats import DamagedError, read_json, write_json
 from ..errors import SettingError
-from ..lab import runs
+from ..lab.metrics import MEASURED, read_authors, read_metrics, settings_of, tidy, write_metrics
+from ..lab.run_folder import is_last
 from ..rules import scaled_lr, scaled_momentum
 from ..settings import Settings
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 LUCKY = (2048, 4096, 8192)  # at a linearly scaled rate the outcome is luck of the seed
-# What tells the runs of the experiments from one another; all else is the report's protocol.
-KEY = ("rule", "warmup", "batch_size", "base_lr", "momentum", "seed")
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,14 @@ class Kept:
     def _read(self):
         self.made, self.rows = {}, {}
         for name in EXPERIMENTS:
-            made = runs.read_json(self.folder / f"{name}.json")
+            made = read_json(self.folder / f"{name}.json")
             if made is not None:
                 self.made[name] = made
-                for row in runs.read_metrics(self.folder / f"{name}.csv"):
-                    other = self.rows.setdefault(_key(row), {}).setdefault(row["epoch"], row)
-                    if row | {"seconds": 0} != other | {"seconds": 0}:
-                        raise runs.DamagedError(
+                for row in read_metrics(self.folder / f"{name}.csv"):
+                    run = self.rows.setdefault(settings_of(row).key(), {})
+                    other = run.setdefault(row["epoch"], row)
+                    if _measured(row) != _measured(other):
+                        raise DamagedError(
                             f"{self.folder / name}.csv has another epoch {row['epoch']} of batch "
                             f"size {row['batch_size']}, seed {row['seed']} than is here already"
                         )
@@ -165,16 +166,14 @@ class Kept:
 
     def records(self, settings):
         """The records of a whole run; none if it is not here."""
-        s = settings
-        key = s.rule, s.warmup, s.batch_size, s.lr, s.momentum, s.seed  # as KEY
-        rows = self.rows.get(key, {})
+        rows = self.rows.get(settings.key(), {})
         records = [rows[epoch] for epoch in sorted(rows)]
         whole = rows and sorted(rows) == list(range(1, len(rows) + 1))
-        return records if whole and runs.is_last(records[-1], settings) else []
+        return records if whole and is_last(records[-1], settings) else []
 
     def cells(self, experiment):
         """The settings of all whole runs of an experiment that are here, of any seed."""
-        seeds = sorted({key[KEY.index("seed")] for key in self.rows})
+        seeds = sorted({dict(key).get("seed", 0) for key in self.rows})
         settings = sorted(experiment.settings, key=lambda s: (s.batch_size, s.lr, s.momentum))
         cells = (replace(cell, seed=seed) for cell in settings for seed in seeds)
         return [cell for cell in cells if self.records(cell)]
@@ -189,19 +188,20 @@ class Kept:
             self._read()  # what somebody else may have added since
             self.check(dataset)
             for settings, records in done.items():
-                rows = [runs.tidy(settings, record) for record in records]
-                self.rows[_key(rows[0])] = {row["epoch"]: row for row in rows}
+                rows = [tidy(settings, record) for record in records]
+                self.rows[settings.key()] = {row["epoch"]: row for row in rows}
             name = experiment.name
-            made = {"title": experiment.title, "dataset": dataset.name, "digest": dataset.digest}
+            made = {"title": experiment.title, "dataset": dataset.name, "digest": dataset.identity}
             made["makings"] = [*self.made.get(name, {"makings": []})["makings"], making]
-            everything = [row for cell in self.cells(experiment) for row in self.records(cell)]
-            runs.write_metrics(self.folder / f"{name}.csv", everything)
-            runs.write_json(self.folder / f"{name}.json", made)
+            cells = self.cells(experiment)
+            everything = [tidy(cell, row) for cell in cells for row in self.records(cell)]
+            write_metrics(self.folder / f"{name}.csv", everything)
+            write_json(self.folder / f"{name}.json", made)
             self.made[name] = made
 
     def check(self, dataset):
         """Refuse to add results of another dataset to those that are here."""
-        if self.digest not in (None, dataset.digest):
+        if self.digest not in (None, dataset.identity):
             raise SettingError(
                 f"{self.folder} holds results of another dataset than {dataset.name}: "
                 "give another --out"
@@ -218,11 +218,12 @@ def read_reference(folder, experiment):
         return []
     cells = {settings.batch_size: settings for settings in experiment.settings}
     return [
-        runs.tidy(cells[record["batch_size"]], record)
-        for record in runs.read_authors(path)
+        tidy(cells[record["batch_size"]], record)
+        for record in read_authors(path)
         if record["batch_size"] in cells
     ]
 
 
-def _key(row):
-    return tuple(row[column] for column in KEY)
+def _measured(row):
+    """What two tables must agree on: all that was measured but the time that it took."""
+    return {name: row[name] for name in MEASURED if name != "seconds"}

@@ -1,12 +1,12 @@
-"""What a sweep came to: its records as a table, a line a batch size."""
+"""What a sweep came to: a table of its records, with one line per batch size."""
 
 from statistics import median
 
 TARGET = 0.97  # test accuracy
 
 
-def epochs_to(records, target=TARGET):
-    """The first epoch of one run whose test accuracy reaches the target; None if none does."""
+def first_epoch_reaching(target, records):
+    """The first epoch of a run whose test accuracy reaches the target; None if none does."""
     for record in records:
         if (record["test_accuracy"] or 0) >= target:
             return record["epoch"]
@@ -14,35 +14,74 @@ def epochs_to(records, target=TARGET):
 
 
 def status_of(records):
-    """A run's status in words: that of its last epoch, and the epochs in which it was stuck."""
+    """A run's status in words: that of its last epoch, and in which epochs it was stuck."""
     last = records[-1]
     if last["status"] == "diverged":
         at = f", update {last['update']}" if "update" in last else ""  # metrics.csv has none
         return f"diverged in epoch {last['epoch']}{at}"
-    stuck = [record["epoch"] for record in records if record["status"] == "stuck"]
+    stretches = _stretches([r["epoch"] for r in records if r["status"] == "stuck"])
     if last["status"] == "stuck":
-        return f"stuck (from epoch {_start_of_last_stretch(stuck)})"
-    epochs = "epoch" if len(stuck) == 1 else "epochs"
-    return f"ok (stuck in {epochs} {_stretches(stuck)})" if stuck else "ok"
+        return f"stuck (from epoch {stretches[-1][0]})"
+    if not stretches:
+        return "ok"
+    epochs = "epoch" if stretches[0][0] == stretches[-1][1] else "epochs"
+    listed = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in stretches)
+    return f"ok (stuck in {epochs} {listed})"
 
 
 def _stretches(epochs):
-    """[3, 4, 5, 9] -> "3-5, 9"."""
-    parts = []
+    """The stretches of consecutive epochs: [3, 4, 5, 9] -> [[3, 5], [9, 9]]."""
+    stretches = []
     for epoch in epochs:
-        if parts and epoch == parts[-1][1] + 1:
-            parts[-1][1] = epoch
+        if stretches and epoch == stretches[-1][1] + 1:
+            stretches[-1][1] = epoch
         else:
-            parts.append([epoch, epoch])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+            stretches.append([epoch, epoch])
+    return stretches
 
 
-def _start_of_last_stretch(epochs):
-    return _stretches(epochs).split(", ")[-1].split("-")[0]
+def table(runs):
+    """The lines of the table: runs whose settings differ only in the seed share a line.
+
+    runs:  (settings, records, failure) of every run: its records so far, and the reason why it
+           failed or None
+    """
+    groups = {}
+    for settings, records, failure in runs:
+        key = settings.batch_size, settings.scaled_lr, settings.momentum
+        groups.setdefault(key, []).append((settings, records, failure))
+    with_momentum = len({momentum for _, _, momentum in groups}) > 1
+    with_seeds = any(len(group) > 1 for group in groups.values())
+    rows = [
+        ["batch size", "rate"]
+        + ["momentum"] * with_momentum
+        + ["seeds"] * with_seeds
+        + ["best test", "final test", f"epochs to {100 * TARGET:g} %", "status"]
+    ]
+    for (batch_size, lr, momentum), group in sorted(groups.items(), key=lambda item: item[0]):
+        rows.append(
+            [f"{batch_size}", f"{lr:.4g}"]
+            + [f"{momentum:.4g}"] * with_momentum
+            + [f"{len(group)}"] * with_seeds
+            + [*_accuracies(group, with_seeds), _statuses(group)]
+        )
+    return _aligned(rows)
+
+
+def _accuracies(group, with_seeds):
+    """The cells of the best and the final accuracy and of the epochs to the target."""
+    begun = [records for _, records, _ in group if records]
+    bests = [max((r["test_accuracy"] or 0) for r in records) or None for records in begun]
+    finals = [records[-1]["test_accuracy"] for records in begun]
+    reached = [first_epoch_reaching(TARGET, records) for records in begun]
+    to_target = _spread(reached, "{:g}")
+    if with_seeds and None in reached and to_target != "-":
+        to_target += f" in {sum(epoch is not None for epoch in reached)} of {len(reached)}"
+    return _spread(bests, "{:.4f}"), _spread(finals, "{:.4f}"), to_target
 
 
 def _spread(values, form):
-    """Median and, where there are several, minimum and maximum: ".981 (.978 to .985)"."""
+    """The median and, where values differ, the smallest and the largest: ".981 (.978 to .985)"."""
     values = [value for value in values if value is not None]
     if not values:
         return "-"
@@ -52,46 +91,8 @@ def _spread(values, form):
     return f"{middle} ({form.format(min(values))} to {form.format(max(values))})"
 
 
-def table(runs):
-    """The lines of the table: runs with the same settings but for the seed share a line.
-
-    runs: (settings, records, failure) of every run: its records so far, and why it failed or None.
-    """
-    groups = {}
-    for settings, records, failure in runs:
-        key = settings.batch_size, settings.scaled_lr, settings.momentum
-        groups.setdefault(key, []).append((settings, records, failure))
-    several = any(len(group) > 1 for group in groups.values())
-    heads = ["batch size", "rate", "best test", "final test", "epochs to 97 %", "status"]
-    rows = [heads[:2] + (["seeds"] if several else []) + heads[2:]]
-    with_momentum = len({key[2] for key in groups}) > 1
-    if with_momentum:
-        rows[0].insert(2, "momentum")
-    for key in sorted(groups):
-        batch_size, lr, momentum = key
-        group = groups[key]
-        begun = [records for _, records, _ in group if records]
-        reached = [epochs_to(records) for records in begun]
-        to_target = _spread(reached, "{:g}")
-        if several and None in reached and to_target != "-":
-            to_target += f" in {sum(epoch is not None for epoch in reached)} of {len(reached)}"
-        finals = [records[-1]["test_accuracy"] for records in begun]
-        bests = [max((r["test_accuracy"] or 0) for r in records) or None for records in begun]
-        row = [f"{batch_size}", f"{lr:.4g}"]
-        row += [f"{momentum:.4g}"] if with_momentum else []
-        row += [f"{len(group)}"] if several else []
-        row += [_spread(bests, "{:.4f}"), _spread(finals, "{:.4f}"), to_target]
-        rows.append([*row, _statuses(group)])
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        lines.append("  ".join([*cells, row[-1]]))
-    return lines
-
-
 def _statuses(group):
-    """One run: its status in words; several: how many of each kind."""
+    """The status of a single run in words, or of several how many there are of each kind."""
     words = []
     for settings, records, failure in group:
         if failure:
@@ -104,6 +105,17 @@ def _statuses(group):
             words.append(status_of(records))
     if len(words) == 1:
         return words[0]
+    # The kind is what comes before the details: "stuck (from epoch 3)" is of the kind "stuck".
     kinds = [word.split(" (")[0].split(" in ")[0].split(" after ")[0] for word in words]
-    counted = {kind: kinds.count(kind) for kind in kinds}
-    return ", ".join(f"{count} {kind}" for kind, count in counted.items())
+    counts = {kind: kinds.count(kind) for kind in kinds}
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
+
+
+def _aligned(rows):
+    """Lines with every column but the last, the status, aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    lines = []
+    for *cells, status in rows:
+        padded = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        lines.append("  ".join([*padded, status]))
+    return lines

@@ -16,18 +16,18 @@ from minisgd.backend import to_host
 from minisgd.data import epoch_order
 from minisgd.errors import UserError
 from minisgd.fused import ConvReLUPool, LinearReLU
-from minisgd.machine import bench, doctor, rivals
+from minisgd.machine import bench, doctor, gradients, rivals
 from minisgd.model import LeNet5
-from minisgd.networks import PlainNetwork
+from minisgd.networks import LENET5, Network
 from minisgd.optim import momentum_step, sgd_step
 from minisgd.settings import Settings
-from minisgd.train import train
+from minisgd.train import Run, train
 
 PACKAGE = Path(backend.__file__).parent
 # What never meets an array of the device: these have no xp, and may call methods of NumPy's own.
 ON_DEVICE = (
-    "backend machine/doctor layers fused networks model loss optim gradient gradcheck lab/ranks "
-    "train machine/bench".split()
+    "backend machine/doctor layers fused workspaces networks model loss optim gradient gradcheck "
+    "lab/ranks train machine/gradients".split()
 )
 
 
@@ -115,7 +115,7 @@ def test_it_is_taken_for_a_gpu(xp):
 
 
 def test_every_gradient_is_checked_on_the_device(xp):
-    there, here = list(gradcheck.check_all(0, "cuda")), list(gradcheck.check_all(0, "cpu"))
+    there, here = list(gradients.check_all(0, "cuda")), list(gradients.check_all(0, "cpu"))
     assert [check.name for check in there] == [check.name for check in here]
     assert all(check.passed for check in there)
 
@@ -151,6 +151,28 @@ class Begun:
         return dx.copy()
 
 
+def test_weights_are_found_on_the_device_and_what_is_none_must_be_named(xp):
+    class Scale:
+        def __init__(self):
+            self.params, self.grads = {"gamma": xp.ones(3)}, {}
+            self.mean, self.mask = xp.ones(3), xp.ones(3) > 0
+
+        def forward(self, x):
+            self.x = (x - self.mean[:, None]) * self.mask[:, None]
+            return self.params["gamma"][:, None] * self.x
+
+        def backward(self, dy):
+            self.grads["gamma"] = (dy * self.x).sum(axis=1)
+            return self.params["gamma"][:, None] * dy
+
+    rng = np.random.default_rng(0)
+    x = xp.asarray(rng.normal(size=(3, 5)))
+    with pytest.raises(ValueError, match=r'reads "mean" without a gradient'):
+        gradcheck.check_layer(Scale(), x, rng)
+    checks = gradcheck.check_layer(Scale(), x, rng, ignore=("mean",))
+    assert [(check.name, check.passed) for check in checks] == [("x", True), ("params.gamma", True)]
+
+
 def test_a_step_is_the_cpus_to_the_bit(xp, small_data):
     x, y = small_data.train.images[:200], small_data.train.labels[:200]
     for momentum in (0.0, 0.9):
@@ -174,18 +196,23 @@ def test_per_example_gradients_and_the_plain_network(xp, small_data):
     each = [LeNet5(0, device).per_example_gradients(x, y) for device in ("cpu", "cuda")]
     assert np.array_equal(each[0], to_host(each[1]))
     w = xp.asarray(LeNet5(0).w)
-    z = PlainNetwork(w, xp.zeros_like(w)).forward(xp.asarray(x))
+    z = Network(LENET5, w, xp.zeros_like(w), plain=True).forward(xp.asarray(x))
     assert np.allclose(to_host(z).T, LeNet5(0).logits(x), atol=1e-5)
 
 
-def test_an_epoch_on_the_device_waits_for_nothing_until_its_end(xp, small_data):
+def test_an_epoch_on_the_device_waits_for_nothing_until_its_end(xp, small_data, monkeypatch):
     """Same start, same batches: only the order in which sums are formed differs from the CPU's."""
     settings, seen = Settings(100, lr=0.05, momentum=0.9, epochs=2), []
 
-    def watch(t, lr, w, v, batch):
-        seen.append((fake_cupy.waits, batch._a.copy(), w._a.copy()))
+    real = Run.update
 
-    device = list(train(settings, small_data, "cuda", watch=watch))
+    def update(run, t, lr, batch):
+        seen.append((fake_cupy.waits, batch._a.copy(), run.model.w._a.copy()))
+        return real(run, t, lr, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "update", update)
+        device = list(train(settings, small_data, "cuda"))
     cpu = list(train(settings, small_data, "cpu"))
     updates = len(seen) // 2
     assert updates == 7  # 640 images, the last batch of 40
@@ -249,7 +276,7 @@ def test_the_benchmark_times_the_epoch_that_training_runs(xp, small_data):
     """What it times on a GPU waits twice, at the epoch's end, and trains as on the CPU."""
     order, ends = epoch_order(640, 0, 1), []
     for device in ("cpu", "cuda"):
-        train_epoch, forward = bench.ours(small_data, 1, device)
+        train_epoch, forward = bench.minisgd_fused(small_data, 1, device)
         fake_cupy.waits = 0
         train_epoch(order, 100)
         assert fake_cupy.waits == (2 if device == "cuda" else 0)

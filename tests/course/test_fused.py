@@ -5,19 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minisgd.fused import KEPT, ConvReLUPool, LinearReLU
+from minisgd.fused import ConvReLUPool, LinearReLU
 from minisgd.layers import Conv2d, Linear, MaxPool2d, ReLU
-from minisgd.model import LeNet5
+from minisgd.model import LeNet5, Model
 from minisgd.networks import (
-    PIXEL_MEAN,
-    PIXEL_STD,
-    SHAPES,
+    LENET5,
+    MNIST_PIXELS,
+    NETWORKS,
     Network,
-    P,
-    PlainNetwork,
     initial_weights,
+    shapes_of,
+    size_of,
     views,
 )
+from minisgd.workspaces import KEPT
 
 SHAPES_OF_CONVOLUTIONS = {  # F, C, KH, KW, H, W, pad
     "conv1": (6, 1, 5, 5, 28, 28, 2),
@@ -170,6 +171,18 @@ def test_only_a_few_workspaces_are_kept():
     assert len(layer.spaces) == KEPT and 3 * KEPT - 1 in layer.spaces
 
 
+def test_the_workspace_that_is_used_most_stays():
+    """b = 999 makes lanes of 249 and 250, so chunks of 121, 122 and, between them, 128."""
+    (layer, rng), made = fused_conv(), []
+    make = layer._workspace
+    layer._workspace = lambda n: made.append(n) or make(n)
+    layer.begin()
+    for n in range(1, 3 * KEPT):
+        for size in (40, n):
+            layer.forward(rng.normal(size=(2, 6, 8, size)))
+    assert made.count(40) == 1
+
+
 @pytest.mark.parametrize(
     "wrong", [{"K": 2}, {"size": (5, 8)}, {"size": (6, 7)}, {"pad": 1}], ids=str
 )
@@ -180,15 +193,20 @@ def test_shapes_whose_parities_do_not_line_up_are_refused(wrong):
 
 @settings(max_examples=15, deadline=None)
 @given(
+    name=st.sampled_from(list(NETWORKS)),
     chunks=st.lists(st.integers(1, 5), min_size=1, max_size=3),
     ties=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_the_network_equals_the_plain_layers(chunks, ties, seed):
+def test_every_network_equals_its_plain_layers(name, chunks, ties, seed):
     rng = np.random.default_rng(seed)
-    w = random(rng, True, P) if ties else initial_weights(rng, np.float64)
-    network, plain = Network(w, g := np.full(P, np.nan)), PlainNetwork(w, wanted := np.zeros(P))
+    parts = NETWORKS[name]
+    P = size_of(parts)
+    w = random(rng, True, P) if ties else initial_weights(parts, rng, np.float64)
+    network = Network(parts, w, g := np.full(P, np.nan))
+    plain = Network(parts, w, wanted := np.full(P, np.nan), plain=True)
     network.begin()
+    plain.begin()
     for n in chunks:
         images = random(rng, ties, n, 1, 28, 28)
         z = plain.forward(images)
@@ -197,24 +215,35 @@ def test_the_network_equals_the_plain_layers(chunks, ties, seed):
         plain.backward(dz)
         network.backward(dz)
     network.finish()
-    for name in SHAPES:
-        same(views(g)[name], views(wanted)[name])
+    shapes = shapes_of(parts)
+    for name in shapes:
+        same(views(g, shapes)[name], views(wanted, shapes)[name])
 
 
 def test_stored_images_are_normalised_and_padded_with_zero_after_that():
     rng = np.random.default_rng(0)
     model = LeNet5(dtype=np.float64)
     stored = rng.integers(0, 256, (5, 28, 28), dtype=np.uint8)
-    x = ((stored / 255 - PIXEL_MEAN) / PIXEL_STD).reshape(5, 1, 28, 28)
+    mean, deviation = MNIST_PIXELS
+    x = ((stored / 255 - mean) / deviation).reshape(5, 1, 28, 28)
     same(model.logits(stored), model.logits(x))
-    same(model.logits(stored), PlainNetwork(model.w, model.g).forward(x).T)
+    same(model.logits(stored), Network(LENET5, model.w, model.g, plain=True).forward(x).T)
+
+
+def test_each_dataset_is_normalised_by_its_own_mean_and_deviation():
+    stored = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    x = ((stored / 255 - 0.25) / 0.5).reshape(5, 1, 28, 28)
+    for plain in (False, True):
+        model = Model(dtype=np.float64, pixels=(0.25, 0.5), plain=plain)
+        same(model.logits(stored), model.logits(x))
+        same(model.logits(stored), LeNet5(dtype=np.float64).logits(x))
 
 
 def test_float32_is_kept_all_the_way():
     model = LeNet5()
     stored = np.zeros((3, 28, 28), np.uint8)
     assert model.logits(stored).dtype == np.float32
-    for layer in model.lanes.networks[0].layers:
+    for layer in model.lanes.networks[0].steps:
         for space in layer.spaces.values():
             kinds = {a.dtype for a in vars(space).values() if isinstance(a, np.ndarray)}
             assert kinds <= {np.dtype(np.float32), np.dtype(bool)}

@@ -9,11 +9,11 @@ import pytest
 from minisgd import backend
 from minisgd.backend import to_host
 from minisgd.data import epoch_order
-from minisgd.machine import bench, rivals
+from minisgd.machine import bench
 from minisgd.model import LeNet5
 from minisgd.optim import momentum_step, sgd_step
 from minisgd.settings import Settings
-from minisgd.train import one_epoch, train
+from minisgd.train import Run, train
 
 
 @pytest.fixture(params=["stand-in", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -49,15 +49,17 @@ def test_ten_updates_are_numpys(gpu, small_data):
     assert np.abs(ends[0] - ends[1]).max() < 1e-4
 
 
-def test_an_epoch_starts_alike_sees_the_same_batches_and_ends_alike(gpu, small_data):
-    seen = {"cuda": [], "cpu": []}
+def test_an_epoch_starts_alike_sees_the_same_batches_and_ends_alike(gpu, small_data, monkeypatch):
+    seen, real = {"cuda": [], "cpu": []}, Run.update
     ends = {}
     for device, batches in seen.items():
 
-        def watch(t, lr, w, v, batch, batches=batches):
-            batches.append((to_host(batch).copy(), to_host(w).copy()))
+        def update(run, t, lr, batch, batches=batches):
+            batches.append((to_host(batch).copy(), to_host(run.model.w).copy()))
+            return real(run, t, lr, batch)
 
-        ends[device] = next(train(Settings(64, epochs=1), small_data, device, watch=watch))
+        monkeypatch.setattr(Run, "update", update)
+        ends[device] = next(train(Settings(64, epochs=1), small_data, device))
     there, here = seen["cuda"], seen["cpu"]
     assert np.array_equal(there[0][1], here[0][1])  # the weights at the start
     assert all(np.array_equal(a, b) for (a, _), (b, _) in zip(there, here, strict=True))
@@ -67,19 +69,11 @@ def test_an_epoch_starts_alike_sees_the_same_batches_and_ends_alike(gpu, small_d
 
 
 def test_the_images_lie_on_the_device_as_bytes_and_are_read_from_there(gpu, small_data):
-    taken = []
-
-    def seen(model, v, x, y, order, *more):
-        taken.append((x, y, order))
-        return one_epoch(model, v, x, y, order, *more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minisgd.train.one_epoch", seen)
-        next(train(Settings(100, epochs=1), small_data, "cuda"))
-    x, y, _ = taken[0]
-    assert all(isinstance(array, gpu.ndarray) for array in taken[0]) and x.dtype == np.uint8
+    run = Run(Settings(100, epochs=1), small_data, "cuda")
+    x, y, (_, _, batch) = run.x, run.y, next(run.batches(1))
+    assert all(isinstance(array, gpu.ndarray) for array in (x, y, batch)) and x.dtype == np.uint8
     model = LeNet5(0, "cuda")
-    loss, correct = model.lanes.gradient(x, y, gpu.arange(100))
+    loss, correct = model.gradient_at(x, y, gpu.arange(100))
     expected = LeNet5(0).gradient(small_data.train.images[:100], small_data.train.labels[:100])
     assert (float(loss), int(correct)) == pytest.approx(expected, rel=1e-5)
 
@@ -96,8 +90,7 @@ def test_what_the_benchmark_compares_computes_the_same(small_data, name):
     order, found = epoch_order(640, 0, 1), []
     for one in ("minisgd", name):
         builder, arguments, _ = bench.contenders(1, "cuda")[one]
-        build = bench.ours if builder == "ours" else getattr(rivals, builder)
-        train_epoch, forward = build(small_data, **arguments)
+        train_epoch, forward = builder(small_data, **arguments)
         before = np.array(forward(64))
         train_epoch(order, 100)
         found.append((before, np.array(forward(64))))
@@ -118,7 +111,7 @@ def test_the_host_runs_ahead_of_the_device_within_an_epoch(small_data):
         for _ in range(busy):
             large = large @ large * 0
         for _ in range(3):
-            model.lanes.gradient(x, y, xp.arange(100))
+            model.gradient_at(x, y, xp.arange(100))
             sgd_step(model.w, model.g, 0.01)
         ahead = not xp.cuda.get_current_stream().done
         xp.cuda.get_current_stream().synchronize()

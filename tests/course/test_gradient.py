@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from minisgd import LeNet5
 from minisgd.backend import to_host
-from minisgd.gradient import cut
+from minisgd.gradient import even_bounds
 
 RNG = np.random.default_rng(5)
 IMAGES, LABELS = RNG.normal(size=(200, 1, 28, 28)), RNG.integers(0, 10, 200)
@@ -106,7 +106,7 @@ def test_a_large_batch_needs_the_memory_of_a_chunk(work):
 
 @given(N=st.integers(0, 10_000), parts=st.integers(1, 50))
 def test_cut_covers_everything_once_in_even_pieces(N, parts):
-    bounds = cut(N, parts)
+    bounds = even_bounds(N, parts)
     assert len(bounds) == parts
     assert bounds[0][0] == 0 and bounds[-1][1] == N
     assert all(left[1] == right[0] for left, right in pairwise(bounds))

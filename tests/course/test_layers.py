@@ -266,7 +266,7 @@ def test_the_images_parts_are_those_of_batches_of_one(xp, rng, which):
         make = lambda: Conv2d(*map(xp.asarray, weights), pad=1)  # noqa: E731
     together = make()
     dy = rng.normal(size=together.forward(xp.asarray(x)).shape)
-    dW, db = together.each(xp.asarray(dy))
+    dW, db = together.per_example(xp.asarray(dy))
     for n in range(5):
         alone = make()
         alone.forward(xp.asarray(x[..., n : n + 1]))

@@ -11,10 +11,11 @@ import pytest
 from minisgd.data import Dataset, Split, epoch_order
 from minisgd.errors import SettingError
 from minisgd.model import LeNet5
-from minisgd.networks import P, views
+from minisgd.networks import LENET5, shapes_of, size_of, views
 from minisgd.settings import Settings
 from minisgd.train import METRICS, State, train
 
+P = size_of(LENET5)
 STILL = 1e-30  # a rate that leaves every weight as it is in float32
 
 
@@ -39,6 +40,10 @@ def run(settings, data, **keywords):
 
 def without_seconds(records):
     return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+
+
+def copied(memory):
+    return {name: vector.copy() for name, vector in memory.items()}
 
 
 def weights(seed=0):
@@ -83,7 +88,10 @@ def by_hand(settings, data):
     x, y, N, B = data.train.images, data.train.labels, len(data.train.labels), settings.batch_size
     v, records = np.zeros(P, np.float32), []
     for epoch in range(1, settings.epochs + 1):
-        order, lr = epoch_order(N, settings.seed, epoch), settings.lr_at(epoch)
+        order, lr = (
+            epoch_order(N, settings.seed, epoch),
+            settings.rate((epoch - 1) * -(-N // B), -(-N // B)),
+        )
         losses, correct, sizes = [], 0, []
         for start in range(0, N, B):
             batch = order[start : start + B]
@@ -127,7 +135,7 @@ def test_a_run_is_the_loop_written_by_hand(tiny, momentum):
     assert abs(expected[-1]["mean of the batches' means"] / records[-1]["train_loss"] - 1) > 1e-3
     np.testing.assert_allclose(states[-1].w, w, rtol=1e-4, atol=1e-6)
     if momentum:
-        np.testing.assert_allclose(states[-1].v, v, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(states[-1].memory["v"], v, rtol=1e-3, atol=1e-5)
 
 
 def test_a_batch_as_large_as_the_training_set_is_one_update(tiny):
@@ -156,19 +164,19 @@ CURVES = {
 def test_going_on_from_a_state_gives_the_bits_of_the_uncut_run(tiny, settings):
     records, states = run(settings, tiny)
     for cut in (1, 2, 3):
-        kept = states[cut - 1].w.copy(), states[cut - 1].v.copy()
+        kept = states[cut - 1].w.copy(), copied(states[cut - 1].memory)
         rest, after = run(settings, tiny, state=states[cut - 1])
         assert without_seconds(rest) == without_seconds(records[cut:])
         np.testing.assert_array_equal(after[-1].w, states[-1].w)
-        np.testing.assert_array_equal(after[-1].v, states[-1].v)
+        np.testing.assert_equal(after[-1].memory, states[-1].memory)
         # A state is a copy: what was trained after it left it alone.
         np.testing.assert_array_equal(states[cut - 1].w, kept[0])
-        np.testing.assert_array_equal(states[cut - 1].v, kept[1])
+        np.testing.assert_equal(states[cut - 1].memory, kept[1])
 
 
 def test_a_state_after_the_last_epoch_leaves_nothing_to_do(tiny):
     settings = Settings(batch_size=50, epochs=2)
-    assert list(train(settings, tiny, state=State(2, weights(), weights() * 0))) == []
+    assert list(train(settings, tiny, state=State(2, weights()))) == []
 
 
 @pytest.mark.parametrize("threads", [2, 3, 4])
@@ -199,7 +207,7 @@ def test_all_batch_sizes_start_from_the_weights_of_the_seed(tiny):
 
 def test_the_shuffle_is_of_the_seed_and_of_the_epoch(tiny):
     """From the same weights, another seed or another epoch takes the images in another order."""
-    begin = State(1, weights(), weights() * 0)
+    begin = State(1, weights())
     settings = Settings(batch_size=32, lr=0.05, epochs=2)
     ends = [
         run(settings, tiny, state=begin)[1][-1].w,
@@ -244,7 +252,7 @@ def test_a_run_that_diverges_says_at_which_update_and_ends_without_a_warning(tin
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_update_is_counted_over_all_epochs(tiny, threads):
     """Two whole epochs of 2 updates came before: the first loss of the third is update 4."""
-    broken = State(2, weights() * np.float32(1e20), weights() * 0)
+    broken = State(2, weights() * np.float32(1e20))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         settings = Settings(batch_size=64, epochs=9)
@@ -266,16 +274,18 @@ def test_a_test_loss_that_is_not_finite_is_a_divergence_too(tiny):
 def one_class(k):
     """Weights that give every image the class k."""
     w = np.zeros(P, np.float32)
-    views(w)["fc3.b"][k] = 50
+    views(w, shapes_of(LENET5))["fc3.b"][k] = 50
     return w
 
 
 def test_a_network_frozen_on_one_class_is_stuck_from_the_third_epoch_on(tiny):
     settings = Settings(batch_size=50, lr=STILL, epochs=5)
-    begin = State(0, one_class(1), one_class(1) * 0)
+    begin = State(0, one_class(1))
     records, states = run(settings, tiny, state=begin)
     assert [record["status"] for record in records] == ["ok", "ok", "stuck", "stuck", "stuck"]
-    assert [(state.told, state.frozen) for state in states] == [(1, n) for n in range(1, 6)]
+    assert [(state.predicted_class, state.frozen) for state in states] == [
+        (1, n) for n in range(1, 6)
+    ]
     assert records[0]["test_accuracy"] == np.mean(tiny.test.labels == 1)
     # Cut in mid-count, it goes on counting.
     rest, _ = run(settings, tiny, state=states[1])
@@ -287,18 +297,18 @@ def test_a_stuck_network_may_escape_and_is_then_ok(tiny):
     model.params["fc3.W"][...] *= 20
     assert len(set(model.logits(tiny.test.images).argmax(axis=1))) > 1
     settings = Settings(batch_size=50, lr=STILL, epochs=4)
-    begin = State(3, model.weights(), model.weights() * 0, told=1, frozen=7)
+    begin = State(3, model.weights(), predicted_class=1, frozen=7)
     (record,), (state,) = run(settings, tiny, state=begin)
-    assert (record["status"], state.told, state.frozen) == ("ok", None, 0)
+    assert (record["status"], state.predicted_class, state.frozen) == ("ok", None, 0)
 
 
 def test_a_network_that_changes_from_one_class_to_another_is_not_frozen(tiny):
     """Large batches start so: all images class 3, then all class 1. The count begins anew."""
     settings = Settings(batch_size=50, lr=STILL, epochs=4)
-    begin = State(2, one_class(1), one_class(1) * 0, told=3, frozen=2)
+    begin = State(2, one_class(1), predicted_class=3, frozen=2)
     records, states = run(settings, tiny, state=begin)
     assert [record["status"] for record in records] == ["ok", "ok"]
-    assert [(state.told, state.frozen) for state in states] == [(1, 1), (1, 2)]
+    assert [(state.predicted_class, state.frozen) for state in states] == [(1, 1), (1, 2)]
 
 
 # -- refused, learnt, dtype
@@ -332,7 +342,7 @@ def test_settings_that_make_no_sense_are_refused_in_one_sentence(wrong, said):
 
 def test_settings_at_the_edge_are_taken():
     assert Settings(warmup="gradual", warmup_epochs=30).epochs == 30
-    assert Settings(warmup_epochs=99, epochs=1).lr_at(1) == 0.01  # no warmup: it does not matter
+    assert Settings(warmup_epochs=99, epochs=1).rate(0, 1) == 0.01  # no warmup: it does not matter
     Settings(batch_size=100).check(100)
 
 

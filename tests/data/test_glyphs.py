@@ -27,7 +27,7 @@ def test_shapes_types_and_balance(drawn):
 
 def test_the_classes_stay_balanced_beyond_a_byte(monkeypatch):
     """uint8 labels must not be counted in uint8."""
-    monkeypatch.setattr(glyphs, "_write", lambda fields, which, rng: 0)
+    monkeypatch.setattr(glyphs, "_handwrite", lambda fields, which, rng: 0)
     labels = glyphs._draw(60_000, np.zeros((10, 4, 4)), [0], seed=0, stream=0)[1]
     np.testing.assert_array_equal(np.bincount(labels), [6000] * 10)
 
@@ -90,7 +90,7 @@ def test_distances_are_those_of_the_definition():
     rng = np.random.default_rng(0)
     target = rng.random((2, 9, 11)) < 0.04
     target[:, 4, 5] = True
-    far = glyphs._far(target)
+    far = glyphs._distance_to(target)
     for image in range(2):
         ys, xs = np.nonzero(target[image])
         for y in range(9):
@@ -116,5 +116,5 @@ def test_it_says_what_it_does(monkeypatch):
 
 
 def test_importing_the_room_does_not_import_matplotlib():
-    code = "import sys, minisgd.glyphs; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, minisgd.data.glyphs; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,8 +1,10 @@
-"""Files that survive: written aside, one owner a folder, one sentence when it cannot be."""
+"""Files that survive a crash, one owner per folder, and one sentence when that cannot be."""
 
 import errno
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -32,7 +34,7 @@ def holder(tmp_path):
     process.stdout.close()
 
 
-def test_a_second_owner_is_told_who_the_first_is(tmp_path, holder):
+def test_a_second_owner_learns_who_the_first_is(tmp_path, holder):
     with pytest.raises(BusyError, match=rf"in use by process {holder.pid} on .+: wait for it"):
         with locked(tmp_path):
             pass
@@ -53,11 +55,14 @@ def test_what_a_killed_owner_left_half_written_is_deleted(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "mine.part"]
 
 
-def test_a_folder_that_cannot_be_locked_is_not_told_as_in_use(tmp_path, monkeypatch):
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_folder_that_cannot_be_locked_is_neither_in_use_nor_left_unlocked(
+    tmp_path, monkeypatch, code
+):
     fcntl = pytest.importorskip("fcntl")
 
     def no_locks(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
+        raise OSError(code, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with pytest.raises(StorageError, match=r"cannot lock .*\(No locks available\): give --out"):
@@ -65,7 +70,57 @@ def test_a_folder_that_cannot_be_locked_is_not_told_as_in_use(tmp_path, monkeypa
             pass
 
 
-def test_a_full_disk_is_told_when_the_lock_is_taken(tmp_path, monkeypatch):
+def test_a_folder_that_is_gone_does_not_come_back(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot write .*\.lock: No such file"):
+        with locked(tmp_path / "gone"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_locked_against_this_process_too(tmp_path):
+    with locked(tmp_path):
+        with pytest.raises(BusyError, match="in use by process"):
+            with locked(tmp_path):
+                pass
+    with locked(tmp_path):
+        pass
+
+
+def test_another_thread_may_release_the_lock(tmp_path):
+    held = locked(tmp_path)
+    held.__enter__()
+    thread = threading.Thread(target=held.__exit__, args=(None, None, None))
+    thread.start()
+    thread.join()
+    with locked(tmp_path):
+        pass
+
+
+def test_a_lock_file_of_an_earlier_version_is_taken_over(tmp_path):
+    (tmp_path / ".lock").write_text("process 1 on somewhere, since 2021-06-10 12:00:00" + "x" * 99)
+    with locked(tmp_path):
+        assert (tmp_path / ".lock").read_text().startswith(" process ")
+        assert "x" not in (tmp_path / ".lock").read_text()[-30:]
+
+
+def test_one_who_waits_for_a_deleted_lock_file_takes_the_new_one(tmp_path, holder):
+    """Two processes with two files of the same name would both be owners."""
+    threading.Timer(0.3, (tmp_path / ".lock").unlink).start()
+    threading.Timer(0.6, holder.kill).start()
+    began = time.monotonic()
+    with locked(tmp_path, wait=10.0):
+        assert time.monotonic() - began < 5
+        with pytest.raises(BusyError):
+            with locked(tmp_path):
+                pass
+
+
+def test_nobody_imports_the_lock_before_it_is_needed():
+    code = "import sys, minisgd.disk.files; sys.exit('filelock' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_full_disk_is_reported_when_the_lock_is_taken(tmp_path, monkeypatch):
     def full(self, *_):
         raise OSError(errno.ENOSPC, "No space left on device")
 

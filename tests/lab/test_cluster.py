@@ -15,7 +15,8 @@ import pytest
 from mpi_jobs import finished, needs_mpi, starter
 
 from minisgd.errors import SettingError, UserError
-from minisgd.lab import cluster, runs, sweep
+from minisgd.lab import cluster, sweep
+from minisgd.lab.run_folder import RunFolder, read_checkpoint
 from minisgd.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -26,9 +27,9 @@ def records(out, dataset):
     """What the folder holds of every run, but for the time that it took."""
     found = {}
     for cell in CELLS:
-        folder = runs.RunFolder(out, cell, dataset.digest)
+        folder = RunFolder(out, cell, dataset.digest)
         rows = [{**record, "seconds": 0} for record in folder.records()]
-        _, _, state = runs.read_checkpoint(folder.newest)
+        _, _, state = read_checkpoint(folder.newest)
         found[cell] = rows, state.w.tobytes()
     return found
 
@@ -51,7 +52,7 @@ def test_any_executor_leaves_what_processes_here_leave(small_data, tmp_path, her
         assert sweep.run_cells(tmp_path, CELLS, small_data, on_epoch=tell, elsewhere=there) == {}
     assert sorted(told, key=str) == sorted([(c, e) for c in CELLS for e in (1, 2)], key=str)
     assert records(tmp_path, small_data) == here
-    assert all(runs.RunFolder(tmp_path, c, small_data.digest).finished() for c in CELLS)
+    assert all(RunFolder(tmp_path, c, small_data.digest).finished() for c in CELLS)
 
 
 class Unreliable:
@@ -78,7 +79,9 @@ def test_a_run_that_was_lost_is_tried_again_and_the_images_handed_over_anew(
     there = cluster.Cluster(executor, lambda dataset: handed.append(1) or dataset, 1)
     assert sweep.run_cells(tmp_path, CELLS, small_data, log=said.append, elsewhere=there) == {}
     assert len(executor.calls) == len(CELLS) + 1 and len(handed) == 2
-    assert len(said) == 1 and "b100-lr0.01-seed0" in said[0] and "tried once more" in said[0]
+    assert (
+        len(said) == 1 and "b100-lr0.01-epochs2-seed0" in said[0] and "tried once more" in said[0]
+    )
     assert records(tmp_path, small_data) == here
 
 
@@ -90,31 +93,31 @@ def test_what_fails_twice_or_is_refused_costs_its_own_run(small_data, tmp_path):
         failed = sweep.run_cells(out, CELLS, small_data, log=lambda line: None, elsewhere=there)
         assert list(failed) == CELLS[:1] and failed[CELLS[0]].endswith("no")
         assert len(executor.calls) == tries
-        assert runs.RunFolder(out, CELLS[-1], small_data.digest).finished()
+        assert RunFolder(out, CELLS[-1], small_data.digest).finished()
 
 
 def test_what_was_begun_here_goes_on_there(small_data, tmp_path, here):
-    folder = runs.RunFolder(tmp_path, CELLS[0], small_data.digest)
+    folder = RunFolder(tmp_path, CELLS[0], small_data.digest)
     folder.path.mkdir()
     folder.resume(len)  # notes whose folder it is
     folder.save(*cluster.whole_run(replace(CELLS[0], epochs=1), small_data, "cpu", 1, None))
     executor = Unreliable()
     there = cluster.Cluster(executor, lambda dataset: dataset, None)
     assert sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there) == {}
-    assert executor.calls[0][-1].epoch == 1  # its state went along
+    assert executor.calls[0][-2].epoch == 1  # its state went along
     assert records(tmp_path, small_data) == here
 
 
 def test_a_run_whose_folder_is_anothers_costs_itself_alone(small_data, tmp_path):
-    folder = runs.RunFolder(tmp_path, CELLS[1], small_data.digest)
-    other = runs.RunFolder(tmp_path, CELLS[1], "another set of images")
+    folder = RunFolder(tmp_path, CELLS[1], small_data.digest)
+    other = RunFolder(tmp_path, CELLS[1], "another set of images")
     folder.path.mkdir()
     other.resume(len)
     other.save(*cluster.whole_run(replace(CELLS[1], epochs=1), small_data, "cpu", 1, None))
     there = cluster.Cluster(Unreliable(), lambda dataset: dataset, None)
     failed = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
     assert list(failed) == [CELLS[1]] and "belongs to another run" in failed[CELLS[1]]
-    assert runs.RunFolder(tmp_path, CELLS[2], small_data.digest).finished()
+    assert RunFolder(tmp_path, CELLS[2], small_data.digest).finished()
     again = sweep.run_cells(tmp_path, CELLS, small_data, log=len, elsewhere=there)
     assert list(again) == [CELLS[1]]  # and its lock had been given back
 
@@ -122,7 +125,7 @@ def test_a_run_whose_folder_is_anothers_costs_itself_alone(small_data, tmp_path)
 def test_a_run_that_diverged_is_over(small_data, tmp_path):
     settings, executor = Settings(100, lr=1e9, epochs=5), Unreliable()
     there = cluster.Cluster(executor, lambda dataset: dataset, None)
-    folder = runs.RunFolder(tmp_path, settings, small_data.digest)
+    folder = RunFolder(tmp_path, settings, small_data.digest)
     for _ in range(2):
         assert sweep.run_cells(tmp_path, [settings], small_data, log=len, elsewhere=there) == {}
         assert [record["status"] for record in folder.records()] == ["diverged"]

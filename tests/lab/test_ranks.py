@@ -12,7 +12,7 @@ import pytest
 from mpi_jobs import ROOT, Pretended, finished, needs_mpi, start, weights
 
 from minisgd import backend
-from minisgd.gradient import cut
+from minisgd.gradient import even_bounds
 from minisgd.model import LeNet5
 
 
@@ -72,10 +72,10 @@ def test_every_rank_refuses_what_makes_no_sense(small_mnist, tmp_path):
 
 PLANTED = """
 import sys
-from minisgd import optim, train
+from minisgd import optim
 from minisgd.lab.ranks import world
 
-step, made = train.sgd_step, []
+step, made = optim.sgd_step, []
 
 def wrong(*given):
     made.append(1)
@@ -83,7 +83,7 @@ def wrong(*given):
         raise ValueError("planted in the fifth update")
     step(*given)
 
-train.sgd_step = wrong
+optim.sgd_step = wrong
 sys.argv = ["cli.py", *sys.argv[1:]]
 from cli import cli
 cli()
@@ -148,17 +148,21 @@ sys.modules["cupy.cuda.nccl"] = nccl = fake_cupy.nccl(MPI.COMM_WORLD)
 nccl.available = {nccl}
 if {broken}:
     nccl.NcclCommunicator = lambda *given: 1 / 0
-one_epoch, waits = train.one_epoch, []
+update, epoch, waits = train.Run.update, train.Run.epoch, []
 
-def counted(*given):
+def seen(run, *given):
+    waits.append(fake_cupy.waits)
+    return update(run, *given)
+
+def counted(run, *given):
     waits.clear()
-    result = one_epoch(*given[:8], lambda k, batch: waits.append(fake_cupy.waits))
+    result = epoch(run, *given)
     used = MPI.COMM_WORLD.gather(cupy.cuda.runtime.getDevice())
     if used:
         print("GPUs", used, "waits", waits[-1] - waits[0], flush=True)
     return result
 
-train.one_epoch = counted
+train.Run.update, train.Run.epoch = seen, counted
 from cli import cli
 cli()
 """
@@ -174,12 +178,14 @@ def on_stand_ins(ranks, folder, out, gpus, nccl=True, broken=False):
 
 def assert_alike(one, other):
     """The same run, but for the order in which float32 sums were formed."""
-    (w, v, records), (w_there, v_there, there) = weights(one), weights(other)
-    for here, found in ((w, w_there), (v, v_there)):
+    (w, memory, records), (w_there, memory_there, there) = weights(one), weights(other)
+    assert memory.keys() == memory_there.keys()
+    pairs = [(w, w_there), *((memory[name], memory_there[name]) for name in memory)]
+    for here, found in pairs:
         assert np.allclose(*(np.frombuffer(a, np.float32) for a in (here, found)), atol=1e-3)
-    for record, told in zip(records, there, strict=True):
-        assert record["train_loss"] == pytest.approx(told["train_loss"], rel=1e-3)
-        assert record["test_accuracy"] == pytest.approx(told["test_accuracy"], abs=0.02)
+    for record, results in zip(records, there, strict=True):
+        assert record["train_loss"] == pytest.approx(results["train_loss"], rel=1e-3)
+        assert record["test_accuracy"] == pytest.approx(results["test_accuracy"], abs=0.02)
 
 
 @needs_mpi
@@ -274,18 +280,18 @@ def test_any_number_of_ranks_sums_to_the_gradient_of_the_batch(small_data, size,
     x, y = small_data.train.images[:B], small_data.train.labels[:B]
     whole = LeNet5(0)
     loss, correct = whole.gradient(x, y)
-    sums, told = 0, []
+    sums, results = 0, []
     for rank in range(size):
         ranks = Pretended(rank, size)
         model = LeNet5(0, ranks=ranks)
         model.gradient(small_data.train.images[:300], small_data.train.labels[:300])  # another
         model.gradient(x, y)
-        sums, told = sums + ranks.sent[0], [*told, *ranks.sent[1]]
+        sums, results = sums + ranks.sent[0], [*results, *ranks.sent[1]]
     assert np.abs(sums - whole.g).max() <= 1e-6 * np.abs(whole.g).max()
-    assert sum(loss for loss, _ in told) == pytest.approx(loss, rel=1e-6)
-    assert sum(right for _, right in told) == correct
+    assert sum(loss for loss, _ in results) == pytest.approx(loss, rel=1e-6)
+    assert sum(right for _, right in results) == correct
     if size > 4 and B > size:
-        assert len(told) == size  # nobody is idle
+        assert len(results) == size  # nobody is idle
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
@@ -303,6 +309,6 @@ def test_the_logits_of_all_ranks_are_those_of_one(small_data, size):
 
 def test_a_cut_is_whole_and_even():
     for N, parts in ((10, 3), (3, 5), (0, 2)):
-        bounds = cut(N, parts)
+        bounds = even_bounds(N, parts)
         assert [i for lo, hi in bounds for i in range(lo, hi)] == list(range(N))
         assert max(hi - lo for lo, hi in bounds) - min(hi - lo for lo, hi in bounds) <= 1

@@ -10,10 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minisgd.data import Dataset, Split
+from minisgd.data import Dataset, Split, sharing
 from minisgd.disk.files import StorageError
+from minisgd.disk.formats import DamagedError, read_json, read_records, write_json
 from minisgd.errors import SettingError, UserError
-from minisgd.lab import facts, runs, sweep
+from minisgd.lab import facts, own, sweep, workers
+from minisgd.lab.names import run_name
+from minisgd.lab.run_folder import RunFolder, read_checkpoint
 from minisgd.lab.sweep import Question, open_folder, run_cell, run_cells
 from minisgd.settings import Settings
 from minisgd.train import train
@@ -36,12 +39,16 @@ def opened(out, question, data, log=print):
     return open_folder(out, question, data, "a command", log)
 
 
+def memory(state):
+    return {name: vector.tobytes() for name, vector in state.memory.items()}
+
+
 def left(out, settings):
     """(records without their seconds, w, v) that a run left on disk."""
-    folder = out / runs.run_name(settings)
-    _, records, state = runs.read_checkpoint(folder / "checkpoint.npz")
-    assert runs.read_records(folder / "epochs.jsonl") == records
-    return [{**record, "seconds": None} for record in records], state.w.tobytes(), state.v.tobytes()
+    folder = out / run_name(settings)
+    _, records, state = read_checkpoint(folder / "checkpoint.npz")
+    assert read_records(folder / "epochs.jsonl") == records
+    return [{**record, "seconds": None} for record in records], state.w.tobytes(), memory(state)
 
 
 def files(out):
@@ -67,11 +74,11 @@ def test_a_question_with_a_senseless_size_or_seed_is_refused():
 
 
 def test_the_default_folder_names_what_differs_from_the_report():
-    assert sweep.default_name(Settings(rule="linear"), "mnist") == "mnist-linear"
+    assert sweep.folder_name(Settings(rule="linear"), "mnist") == "mnist-linear"
     other = Settings(
         lr=0.1, base_batch_size=32, warmup="gradual", warmup_epochs=5, momentum=0.9, epochs=7
     )
-    name = sweep.default_name(other, "glyphs")
+    name = sweep.folder_name(other, "glyphs")
     assert name == "glyphs-none-gradual5-m0.9-lr0.1-base32-epochs7"
 
 
@@ -95,13 +102,13 @@ def test_one_process_or_two_or_none_leave_the_same_bits(tiny, by_two, tmp_path):
         assert left(tmp_path, cell) == left(out, cell)
         records, states = zip(*train(cell, tiny), strict=True)
         here = [{**record, "seconds": None} for record in records]
-        assert (here, states[-1].w.tobytes(), states[-1].v.tobytes()) == left(out, cell)
+        assert (here, states[-1].w.tobytes(), memory(states[-1])) == left(out, cell)
 
 
 def test_every_epoch_is_told_with_its_settings(by_two):
     out, told, _ = by_two
     for cell in Question(COMMON, (32, 64), (3,)).cells():
-        records = runs.read_records(out / runs.run_name(cell) / "epochs.jsonl")
+        records = read_records(out / run_name(cell) / "epochs.jsonl")
         assert [record for settings, record in told if settings == cell] == records
         assert len(records) == 2
     assert len(told) == 4 and multiprocessing.active_children() == []
@@ -131,7 +138,7 @@ def test_a_cut_run_goes_on_where_it_was(tiny, by_two, tmp_path):
     said = []
     tell = lambda _, record: told.append(record["epoch"])  # noqa: E731
     run_cell(tmp_path, cell, tiny, on_epoch=tell, log=said.append)
-    assert told == [2] and said == [f"{runs.run_name(cell)} goes on after its epoch 1"]
+    assert told == [2] and said == [f"{run_name(cell)} goes on after its epoch 1"]
     assert left(tmp_path, cell) == left(by_two[0], cell)
 
 
@@ -144,7 +151,7 @@ def test_a_stopped_sweep_leaves_no_process_and_whole_epochs(tiny, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_cells(tmp_path, cells, tiny, jobs=2, on_epoch=stop)
     assert multiprocessing.active_children() == []
-    kept = [len(runs.RunFolder(tmp_path, cell, tiny.digest).records()) for cell in cells]
+    kept = [len(RunFolder(tmp_path, cell, tiny.digest).records()) for cell in cells]
     assert 1 <= sum(kept) < 2000
 
 
@@ -173,7 +180,7 @@ def test_a_worker_that_is_killed_is_tried_again_and_loses_nothing(tiny, by_two, 
     assert run_cells(tmp_path, [victim, other], tiny, on_epoch=killer, log=said.append) == {}
     assert len(killer.killed) == 1
     killed, resumed = said
-    name = runs.run_name(victim)
+    name = run_name(victim)
     assert killed.startswith(name) and "SIGKILL" in killed and "once more" in killed
     assert re.fullmatch(rf"{name} goes on after its epoch \d+", resumed)
     epochs = [epoch for settings, epoch in killer.told if settings == victim]
@@ -189,7 +196,7 @@ def test_a_worker_that_is_killed_twice_fails_alone(tiny, tmp_path):
     killer = Killer(victim, times=9)
     failures = run_cells(tmp_path, [victim, other], tiny, on_epoch=killer)
     assert list(failures) == [victim] and "SIGKILL" in failures[victim]
-    assert len(killer.killed) == sweep.TRIES == 2
+    assert len(killer.killed) == workers.TRIES == 2
     assert len(left(tmp_path, other)[0]) == 2
     # The second try went on from what the first one kept.
     epochs = [epoch for settings, epoch in killer.told if settings == victim]
@@ -205,19 +212,50 @@ def test_a_worker_that_is_refused_is_not_tried_again(tiny, tmp_path):
     assert len(left(tmp_path, other)[0]) == 2
 
 
-def test_a_worker_that_raises_is_tried_again_and_fails_alone_with_its_reason(tiny, tmp_path):
-    """Images are missing that have labels: an IndexError, and not the user's fault."""
+def test_an_error_in_what_trains_fails_alone_and_leaves_its_traceback(tiny, tmp_path):
+    """Images are missing that have labels: an IndexError, which another try would meet again."""
     broken = replace(tiny, train=Split(tiny.train.images[:60], tiny.train.labels))
-    said = []
-    failures = run_cells(tmp_path, [replace(COMMON, batch_size=50)], broken, log=said.append)
-    (why,) = failures.values()
-    assert why.startswith("IndexError: ") and len(said) == 1 and why in said[0]
+    cell, said = replace(COMMON, batch_size=50), []
+    failures = run_cells(tmp_path, [cell], broken, log=said.append)
+    path = tmp_path / run_name(cell) / "error.txt"
+    assert failures[cell].startswith("IndexError: ") and str(path) in failures[cell]
+    assert said == []  # it is not tried twice
+    assert "Traceback" in path.read_text() and "IndexError: index" in path.read_text()
+
+
+def test_what_may_pass_is_tried_again(tiny, tmp_path):
+    """A file that is lacking for now, memory that others hold."""
+    (tmp_path / "own.py").write_text(LACKS.format(marker=str(tmp_path / "marker")))
+    own.read(tmp_path / "own.py")
+    cell, said = replace(COMMON, batch_size=50, optimizer="lacking"), []
+    try:
+        assert run_cells(tmp_path, [cell], tiny, log=said.append) == {}
+    finally:
+        own.forget()
+    assert len(said) == 1 and "MemoryError: none left" in said[0] and "once more" in said[0]
+    assert len(left(tmp_path, cell)[0]) == 2
+
+
+LACKS = """
+from pathlib import Path
+
+from minisgd.optim import Optimizer
+
+def lacking(w, g, memory, lr, t, settings, shapes):
+    marker = Path({marker!r})
+    if not marker.exists():
+        marker.touch()
+        raise MemoryError("none left")
+    w -= lr * g
+
+OPTIMIZERS = {{"lacking": Optimizer(lacking)}}
+"""
 
 
 def test_a_damaged_checkpoint_is_told_through_the_worker(tiny, by_two, tmp_path):
     cell = Question(COMMON, (32,), (3,)).cells()[0]
     run_cells(tmp_path, [cell], tiny)
-    (tmp_path / runs.run_name(cell) / "checkpoint.npz").write_bytes(b"damaged")
+    (tmp_path / run_name(cell) / "checkpoint.npz").write_bytes(b"damaged")
     said = []
     assert run_cells(tmp_path, [cell], tiny, log=said.append) == {}
     assert len(said) == 1 and "is damaged" in said[0] and "goes on from epoch 2" in said[0]
@@ -310,8 +348,8 @@ def test_another_dataset_is_refused(tiny, tmp_path, other):
 
 def test_a_folder_notes_the_whole_question(tiny, tmp_path):
     opened(tmp_path, Question(COMMON, (50, 64), (0, 4)), tiny)
-    known = runs.read_json(tmp_path / "sweep.json")
-    assert known["settings"] == sweep.common_settings(COMMON)
+    known = read_json(tmp_path / "sweep.json")
+    assert known["settings"] == COMMON.common()
     assert not {"batch_size", "seed"} & set(known["settings"])
     assert (known["batch_sizes"], known["seeds"]) == ([50, 64], [0, 4])
     assert (known["dataset"], known["digest"]) == ("tiny", "a digest")
@@ -342,7 +380,6 @@ def test_a_folder_without_a_sweep_is_refused(tmp_path):
     "damage",
     [
         dict(settings={"lr": -1.0}),
-        dict(settings={"speed": 1}),
         dict(settings=None),
         dict(batch_sizes=None),
         dict(batch_sizes=[0]),
@@ -354,8 +391,8 @@ def test_a_folder_without_a_sweep_is_refused(tmp_path):
 def test_a_damaged_question_is_refused_with_its_path(tiny, tmp_path, damage):
     opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
     path = tmp_path / "sweep.json"
-    runs.write_json(path, runs.read_json(path) | damage)
-    with pytest.raises(runs.DamagedError, match=r"sweep\.json is damaged"):
+    write_json(path, read_json(path) | damage)
+    with pytest.raises(DamagedError, match=r"sweep\.json is damaged"):
         sweep.load_folder(tmp_path)
 
 
@@ -363,8 +400,8 @@ def test_a_damaged_question_is_refused_with_its_path(tiny, tmp_path, damage):
 
 
 def test_a_shared_dataset_is_the_same_and_the_same_memory(small_data):
-    handle = sweep.share(small_data, multiprocessing.get_context("spawn"))
-    one, two = sweep.shared(handle), sweep.shared(handle)
+    handle = sharing.share(small_data, multiprocessing.get_context("spawn"))
+    one, two = sharing.shared(handle), sharing.shared(handle)
     for name in ("name", "digest", "source"):
         assert getattr(one, name) == getattr(small_data, name)
     for split in ("train", "test"):
@@ -385,7 +422,7 @@ def test_going_on_with_other_versions_is_warned_of_and_recorded(tiny, tmp_path, 
     opened(tmp_path, question, tiny, said.append)
     assert len(said) == 1
     assert f"begun with numpy {first['numpy']} and goes on with 9.9" in said[0]
-    known = runs.read_json(tmp_path / "sweep.json")
+    known = read_json(tmp_path / "sweep.json")
     assert known["versions"] == first | {"device": "cpu"}
     assert [later["numpy"] for later in known["went_on_with"]] == ["9.9"]
     monkeypatch.undo()
@@ -399,12 +436,12 @@ def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_pa
     run_cell(tmp_path, question.cells()[0], tiny)
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "pictures").mkdir()
-    shutil.copytree(tmp_path / "b50-lr0.05-m0.5-seed0", tmp_path / "backup of b50")
-    (tmp_path / "b50-lr0.05-m0.5-seed0" / "notes.txt").write_text("mine, too")
+    shutil.copytree(tmp_path / "b50-lr0.05-m0.5-epochs2-seed0", tmp_path / "backup of b50")
+    (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0" / "notes.txt").write_text("mine, too")
     said = []
     sweep.fresh(tmp_path, said.append)
     assert len(said) == 1 and "deletes 1 runs" in said[0]
     left_over = {path.name for path in tmp_path.iterdir()}
-    assert left_over == {"notes.txt", "pictures", "backup of b50", "b50-lr0.05-m0.5-seed0"}
-    assert [p.name for p in (tmp_path / "b50-lr0.05-m0.5-seed0").iterdir()] == ["notes.txt"]
+    assert left_over == {"notes.txt", "pictures", "backup of b50", "b50-lr0.05-m0.5-epochs2-seed0"}
+    assert [p.name for p in (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0").iterdir()] == ["notes.txt"]
     assert (tmp_path / "backup of b50" / "checkpoint.npz").exists()

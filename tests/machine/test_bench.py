@@ -11,7 +11,7 @@ import pytest
 
 from minisgd import load_dataset
 from minisgd.data import DataError
-from minisgd.machine import bench, profiling, rivals
+from minisgd.machine import bench, rivals
 from minisgd.settings import Settings
 from minisgd.train import train
 
@@ -60,8 +60,8 @@ def test_contenders_take_turns_and_are_measured(small_data, monkeypatch):
         bench,
         "contenders",
         lambda threads, device: {
-            "one": ("ours", {"threads": 1}, 1),
-            "two processes": ("ours", {"threads": 1}, 2),
+            "one": (bench.minisgd_fused, {"threads": 1}, 1),
+            "two processes": (bench.minisgd_fused, {"threads": 1}, 2),
         },
     )
     result = bench.bench(small_data, batch_sizes=(64,), rounds=2, log=lambda line: None)
@@ -76,9 +76,9 @@ def test_contenders_take_turns_and_are_measured(small_data, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "builder", "arguments"),
     [
-        ("torch", "torch_eager", {}),
-        ("torch", "torch_eager", {"micro_batch": 16}),
-        ("jax", "jax_jitted", {}),
+        ("torch", rivals.torch_eager, {}),
+        ("torch", rivals.torch_eager, {"micro_batch": 16}),
+        ("jax", rivals.jax_jitted, {}),
     ],
 )
 def test_the_rivals_compute_the_same_network(small_data, module, builder, arguments):
@@ -94,8 +94,8 @@ def test_the_rivals_compute_the_same_network(small_data, module, builder, argume
 def apart(data, builder, arguments):
     """How far a rival's logits are from ours before and after an epoch, and how far ours moved."""
     order = np.random.default_rng(0).permutation(len(data.train.labels))
-    train_ours, forward_ours = bench.ours(data, 1)
-    train_theirs, forward_theirs = getattr(rivals, builder)(data, 1, **arguments)
+    train_ours, forward_ours = bench.minisgd_fused(data, 1)
+    train_theirs, forward_theirs = builder(data, 1, **arguments)
     at_first = np.array(forward_ours(64))
     first = np.abs(forward_theirs(64) - at_first).max()
     train_ours(order, 64), train_theirs(order, 64)
@@ -118,20 +118,6 @@ def test_one_core_needs_no_contender_twice():
         "minisgd, 1 thread"
     ]
     assert len(bench.contenders(2)) == 6
-
-
-def test_the_profile_puts_every_microsecond_somewhere(small_data):
-    rows, floor, flops, epoch = profiling.profile(small_data, batch_size=64, images=128)
-    assert profiling.training_multiply_adds() == 1_131_960  # 3 x 416,520 - 117,600, by hand
-    assert floor == pytest.approx(2e6 * 1_131_960 / flops)
-    spent = {(layer, kind): microseconds for layer, kind, microseconds in rows}
-    assert {"conv1", "conv2", "fc1", "fc2", "fc3", "loss", "input"} <= {at for at, _ in spent}
-    assert spent["conv2", "matrix product"] > spent["fc3", "matrix product"] > 0
-    assert set(epoch) == {"shuffle", "training", "test set"} and min(epoch.values()) > 0
-    lines = profiling.table(rows, floor, flops, epoch)
-    assert "shuffle 0.0" in lines[-1] and lines[-1].count("%") == 3
-    total = float(lines[-3].split()[-1])
-    assert total == pytest.approx(sum(spent.values()), abs=0.01)
 
 
 def test_float32_training_follows_float64_training():

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from minisgd import drawing
 from minisgd.data import Dataset, Split
-from minisgd.drawing import panels as charts
-from minisgd.drawing import plots
 from minisgd.measures import MEASURES
 from minisgd.measures.common import (
     Landscape,
@@ -19,7 +18,8 @@ from minisgd.measures.common import (
     passes_over,
     weights_after,
 )
-from minisgd.measures.curvature import Walk, _text, fate, network_at
+from minisgd.measures.curvature import Walk, along, network_at, shorten
+from minisgd.measures.curvature_shown import fate, text
 from minisgd.measures.estimators import covariance_factor, quadratic_path, sharpness_along
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.measures.sharpness import cells
@@ -27,7 +27,7 @@ from minisgd.model import LeNet5
 from minisgd.optim import momentum_step, sgd_step
 from minisgd.report.experiments import EXPERIMENTS
 from minisgd.settings import Settings
-from minisgd.train import train
+from minisgd.train import Run, train
 
 
 def quiet(line):
@@ -178,11 +178,20 @@ def look_at(data, settings, epochs, points=2, looks=170, clip=None):
     x, y = data.train.images, data.train.labels
     landscapes = [Landscape(x[some], y[some], 1) for some in (slice(40), slice(40, 80))]
     walk = Walk(settings, landscapes, x, y, epochs, points, looks, 40, 1, clip)
-    for record, state in train(settings, data, watch=walk):
-        walk.diverged, last = record.get("update"), state
-        if record["epoch"] == epochs:
-            break
-    return walk, last
+    run = Run(settings, data)
+    with np.errstate(all="ignore"):
+        along(walk, run, epochs)
+    return walk, run.model.weights()
+
+
+def made_along(settings, data, epochs):
+    """The weights before every update of a run."""
+    run, found = Run(settings, data), []
+    for epoch in range(1, epochs + 1):
+        for t, lr, batch in run.batches(epoch):
+            found.append(run.model.weights())
+            run.update(t, lr, batch)
+    return found
 
 
 def test_curvature_looks_at_the_run_it_is_given(data):
@@ -194,8 +203,8 @@ def test_curvature_looks_at_the_run_it_is_given(data):
     assert [row["update"] for row in found.rows] == list(range(8))
     assert first["lr"] == 0.01 and first["bound"] == 200 and first["rate_sum"] == 0
     settings = Settings(100, rule="linear", warmup="gradual", epochs=10)
-    assert last["lr"] == settings.lr_at(2)
-    assert last["rate_sum"] == pytest.approx(4 * settings.lr_at(1) + 3 * settings.lr_at(2))
+    assert last["lr"] == settings.rate(4, 4)
+    assert last["rate_sum"] == pytest.approx(4 * settings.rate(0, 4) + 3 * settings.rate(4, 4))
     assert first["step"] is None and 0 < last["step"] < last["length"]
     # A step is η times the gradient of the batch; every close look has a whole row.
     assert {row["update"] for row in found.rows if row["eigenvalue"] is not None} >= {0, 7}
@@ -212,13 +221,9 @@ def test_curvature_looks_at_the_run_it_is_given(data):
 
 def test_the_critical_rate_is_where_the_batchs_loss_is_back(data):
     walk, _ = look_at(data, Settings(100, rule="linear", epochs=1), 1)
-    first, seen = walk.rows[0], {}
-
-    def watch(t, lr, w, v, batch):
-        seen.setdefault(t, batch.copy())
-
-    next(train(Settings(100, rule="linear", epochs=1), data, watch=watch))
-    f = Landscape(data.train.images[seen[0]], data.train.labels[seen[0]], 1)
+    first = walk.rows[0]
+    _, _, batch = next(Run(Settings(100, rule="linear", epochs=1), data).batches(1))
+    f = Landscape(data.train.images[batch], data.train.labels[batch], 1)
     w = LeNet5(0, dtype=np.float64).w
     before, g = f(w)
     assert f.loss(w - 0.97 * first["critical_low"] * g) <= before
@@ -250,13 +255,8 @@ def test_what_breaks_is_looked_at_from_before(data):
 
 
 def test_two_events_are_apart_and_no_long_step_is_missed_between_looks(data):
-    settings, made = Settings(100, lr=20.0, epochs=12), []
-
-    def watch(t, lr, w, v, batch):
-        made.append(w.copy())
-
-    for _ in train(settings, data, watch=watch):
-        pass
+    settings = Settings(100, lr=20.0, epochs=12)
+    made = made_along(settings, data, 12)
     lengths = [np.linalg.norm(b - a) for a, b in pairwise(made)]
     walk, _ = look_at(data, settings, 12, points=1, looks=12)
     assert walk.every == 4 and len(walk.events) == 2
@@ -268,31 +268,36 @@ def test_two_events_are_apart_and_no_long_step_is_missed_between_looks(data):
 
 
 def test_steps_that_are_held_down_keep_their_direction(data):
-    settings, x, y = Settings(100, lr=0.5, epochs=3), data.train.images, data.train.labels
-    few = Landscape(x[:40], y[:40], 1)
-    walk, lengths, last = Walk(settings, (few, few), x, y, 3, 1, 99, 40, 1, clip=0.25), [], None
-
-    def watch(t, lr, w, v, batch):
-        nonlocal last
-        wanted = w.copy()
-        walk(t, lr, w, v, batch)
-        if last is not None:
-            free, made = wanted - last, w - last
+    run, lengths = Run(Settings(100, lr=0.5, epochs=3), data), []
+    for epoch in (1, 2, 3):
+        for t, lr, batch in run.batches(epoch):
+            last = run.model.weights()
+            run.update(t, lr, batch)
+            wanted = run.model.weights()
+            assert shorten(run.model.w, last, None) == np.linalg.norm(wanted - last)
+            assert np.array_equal(run.model.w, wanted)
+            length = shorten(run.model.w, last, 0.25)
+            free, made = wanted - last, run.model.w - last
             assert made @ free == pytest.approx(np.linalg.norm(made) * np.linalg.norm(free))
-            assert np.linalg.norm(made) == pytest.approx(min(0.25, np.linalg.norm(free)), rel=1e-4)
+            assert length == min(0.25, np.linalg.norm(free))
+            assert np.linalg.norm(made) == pytest.approx(length, rel=1e-4)
             lengths.append(np.linalg.norm(free))
-        last = w.copy()
-
-    list(train(settings, data, watch=watch))
     assert min(lengths) < 0.25 < max(lengths)  # both happen
-    assert walk.rows[-1]["clip"] == 0.25 >= walk.rows[-1]["step"]
+
+
+def test_the_capped_run_goes_on_from_its_shortened_steps(data):
+    walk, _ = look_at(data, Settings(100, lr=0.5, epochs=3), 3, points=1, looks=99, clip=0.25)
+    free, _ = look_at(data, Settings(100, lr=0.5, epochs=3), 3, points=1, looks=99)
+    assert walk.rows[-1]["clip"] == 0.25 >= max(row["step"] for row in walk.rows[1:])
+    assert max(row["step"] for row in free.rows[1:]) > 0.25 and free.rows[-1]["clip"] is None
+    assert walk.rows[-1]["loss"] != free.rows[-1]["loss"]
 
 
 def test_a_run_that_diverges_is_told_and_leaves_no_numbers_that_are_none(data):
     walk, _ = look_at(data, Settings(100, lr=1e6, epochs=3), 3)
     assert walk.diverged is not None and fate(walk) == f"it diverges at update {walk.diverged}"
     assert all(np.isfinite(row["loss"]) for row in walk.rows)
-    assert "diverges at update" in _text([walk])
+    assert "diverges at update" in text([walk])
 
 
 def test_the_end_of_a_run_in_words():
@@ -307,7 +312,7 @@ def test_looking_closely_does_not_change_the_run(data):
     settings = Settings(100, epochs=1)
     _, watched = look_at(data, settings, 1, points=4)
     *_, (_, alone) = train(settings, data)
-    assert np.array_equal(watched.w, alone.w)
+    assert np.array_equal(watched, alone.w)
 
 
 # -- noise scale
@@ -381,15 +386,15 @@ def test_a_larger_box_is_no_flatter(data):
 
 def test_a_chart_draws_what_can_be_drawn(tmp_path):
     curves = (
-        charts.Curve("with errors", (1, 2, 3), (1.0, None, 3.0), (0.1, 0.1, 0.1), marker="o"),
-        charts.Curve("negative on a logarithmic axis", (1, 2), (-1.0, float("inf"))),
+        drawing.Curve("with errors", (1, 2, 3), (1.0, None, 3.0), (0.1, 0.1, 0.1), marker="o"),
+        drawing.Curve("negative on a logarithmic axis", (1, 2), (-1.0, float("inf"))),
     )
-    figure = charts.chart(
-        [charts.Plot("one", "x", "y", curves, True, True, xticks=(1, 2, 3))], "Title", "NOT MNIST"
+    figure = drawing.chart(
+        [drawing.Plot("one", "x", "y", curves, True, True, xticks=(1, 2, 3))], "Title", "NOT MNIST"
     )
-    png, svg = plots.save(figure, tmp_path, "chart")
+    png, svg = drawing.save(figure, tmp_path, "chart")
     text = svg.read_text()
     assert "with errors" in text and "NOT MNIST" in text and "negative" not in text
     first = png.read_bytes()
-    plots.save(figure, tmp_path, "chart")
+    drawing.save(figure, tmp_path, "chart")
     assert png.read_bytes() == first

@@ -5,10 +5,19 @@ from dataclasses import replace
 import pytest
 
 from minisgd.data import Dataset
+from minisgd.disk.formats import DamagedError, read_json, write_json
 from minisgd.errors import SettingError, UserError
-from minisgd.lab import runs
-from minisgd.report import experiments
-from minisgd.report.experiments import EXPERIMENTS, SIZES, Kept, named, read_reference
+from minisgd.lab.metrics import COLUMNS, settings_of, tidy
+from minisgd.lab.names import run_name
+from minisgd.lab.run_folder import RunFolder
+from minisgd.report.experiments import (
+    EXPERIMENTS,
+    SIZES,
+    Experiment,
+    Kept,
+    named,
+    read_reference,
+)
 from minisgd.settings import Settings
 from minisgd.train import METRICS
 
@@ -18,7 +27,7 @@ MNIST = Dataset("mnist", None, None, "abc", "made up")
 def records(settings, accuracy=0.9, upto=30):
     """A whole run made up: its accuracy is the same in every epoch."""
     made = dict.fromkeys(METRICS, accuracy) | {"seconds": 1.0, "status": "ok"}
-    return [{**made, "epoch": i, "lr": settings.lr_at(i)} for i in range(1, upto + 1)]
+    return [{**made, "epoch": i, "lr": settings.rate(i - 1, 1)} for i in range(1, upto + 1)]
 
 
 # -- which runs
@@ -27,7 +36,7 @@ def records(settings, accuracy=0.9, upto=30):
 def rates(name):
     """{batch size: (rate after 30 epochs, momentum)} of an experiment."""
     return {
-        s.batch_size: (pytest.approx(s.lr_at(30)), pytest.approx(s.momentum))
+        s.batch_size: (pytest.approx(s.rate(30 - 1, 1)), pytest.approx(s.momentum))
         for s in EXPERIMENTS[name].settings
     }
 
@@ -42,13 +51,13 @@ def test_figures_1_to_5_have_the_reports_rates_at_every_size():
     assert rates("effective-rate") == dict.fromkeys(SIZES, (0.1, 0))
     for name, first, tenth in (("figure4", 0.01, 1.153), ("constant-warmup", 0.01, 0.01)):
         largest = EXPERIMENTS[name].settings[-1]
-        assert largest.lr_at(1) == first and largest.lr_at(10) == pytest.approx(tenth)
+        assert largest.rate(0, 1) == first and largest.rate(9, 1) == pytest.approx(tenth)
     assert all(s.epochs == 30 and s.seed == 0 for e in EXPERIMENTS.values() for s in e.settings)
 
 
 def test_the_four_runs_of_figure_6():
     """By hand: .01 √2 = .014142, .01 √4 = .02, 1 - .1/√2 = .929289."""
-    found = [(s.batch_size, s.lr_at(1), s.momentum) for s in EXPERIMENTS["figure6"].settings]
+    found = [(s.batch_size, s.rate(0, 1), s.momentum) for s in EXPERIMENTS["figure6"].settings]
     assert found == [
         (2048, 0.01, 0.9),
         (4096, pytest.approx(0.0141421, rel=1e-5), 0.9),
@@ -63,7 +72,7 @@ def test_runs_of_luck_have_twice_the_seeds_and_the_longest_come_first():
     assert counts == {b: 10 if b >= 2048 else 5 for b in SIZES}
     assert [cell.batch_size for cell in cells] == sorted(cell.batch_size for cell in cells)
     assert len(EXPERIMENTS["figure1"].cells(3)) == 24
-    assert len({runs.run_name(cell) for cell in cells}) == len(cells) == 55
+    assert len({run_name(cell) for cell in cells}) == len(cells) == 55
 
 
 def test_words_mean_experiments():
@@ -93,7 +102,7 @@ def test_what_is_kept_is_found_again(tmp_path):
     for cell in cells:
         found = kept.records(cell)
         assert [record["epoch"] for record in found] == list(range(1, 31))
-        assert [record["lr"] for record in found] == [cell.lr_at(i) for i in range(1, 31)]
+        assert [record["lr"] for record in found] == [cell.rate(i - 1, 1) for i in range(1, 31)]
     assert kept.records(replace(cells[0], seed=1)) == []
     assert kept.records(EXPERIMENTS["figure3"].cells(1)[0]) == []  # another rule of warmup
 
@@ -141,7 +150,7 @@ def test_rows_that_miss_or_disagree_are_not_taken(tmp_path):
     kept_with(tmp_path / "other", "figure5", [shared])
     (tmp_path / "other" / "figure6.csv").write_bytes(path.read_bytes())
     (tmp_path / "other" / "figure6.json").write_bytes((tmp_path / "figure6.json").read_bytes())
-    with pytest.raises(runs.DamagedError, match="has another epoch 5 of batch size 2048, seed 0"):
+    with pytest.raises(DamagedError, match="has another epoch 5 of batch size 2048, seed 0"):
         Kept(tmp_path / "other")
 
 
@@ -167,8 +176,8 @@ def test_results_of_different_datasets_do_not_mix(tmp_path, small_data):
         kept.check(small_data)
     with pytest.raises(SettingError, match="results of another dataset than"):
         kept_with(tmp_path, "figure2", EXPERIMENTS["figure2"].cells(1)[:1], small_data)
-    made = runs.read_json(tmp_path / "figure1.json")
-    runs.write_json(tmp_path / "figure2.json", made | {"digest": "x"})
+    made = read_json(tmp_path / "figure1.json")
+    write_json(tmp_path / "figure2.json", made | {"digest": "x"})
     (tmp_path / "figure2.csv").write_bytes((tmp_path / "figure1.csv").read_bytes())
     with pytest.raises(SettingError, match="different datasets"):
         Kept(tmp_path)
@@ -196,7 +205,7 @@ def test_the_authors_records_are_read_as_ours(tmp_path):
     assert [(r["batch_size"], r["epoch"], r["test_accuracy"]) for r in rows] == [
         (64, 1, 0.8), (64, 2, 0.9), (8192, 1, 0.2),
     ]  # fmt: skip
-    assert all(set(row) == set(runs.COLUMNS) and row["rule"] == "linear" for row in rows)
+    assert all(set(row) == set(COLUMNS) and row["rule"] == "linear" for row in rows)
     assert rows[0]["train_loss"] is None  # theirs is the last batch's
     assert read_reference(tmp_path, EXPERIMENTS["figure5"]) == []
     assert read_reference(tmp_path, EXPERIMENTS["figure1"]) == []
@@ -211,6 +220,38 @@ def test_what_is_not_the_authors_table_is_refused(tmp_path, text):
 
 def test_no_two_runs_of_an_experiment_look_alike_in_its_table():
     for experiment in EXPERIMENTS.values():
-        keys = {experiments._key(runs.tidy(s, {**records(s)[0]})) for s in experiment.settings}
-        assert len(keys) == len(experiment.settings)
+        rows = [tidy(s, {**records(s)[0]}) for s in experiment.settings]
+        assert len({settings_of(row).key() for row in rows}) == len(experiment.settings)
     assert Settings() in EXPERIMENTS["figure1"].settings
+
+
+LINEAR = Settings(2048, rule="linear", warmup="gradual")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dict(warmup_epochs=5),
+        dict(base_batch_size=128),
+        dict(epochs=20),
+        dict(warmup_updates=50),
+        dict(plain=True),
+        dict(own="0123abcd"),
+    ],
+    ids=str,
+)
+def test_runs_that_differ_are_never_taken_for_each_other(tmp_path, monkeypatch, other):
+    """Two experiments of runs that differ in one setting: what one has, the other has to train."""
+    there = replace(LINEAR, **other)
+    for name, settings in (("one", LINEAR), ("two", there)):
+        experiment = Experiment(name, name, (settings,))
+        monkeypatch.setitem(EXPERIMENTS, name, experiment)
+    kept = Kept(tmp_path)
+    kept.add(EXPERIMENTS["one"], {LINEAR: records(LINEAR)}, MNIST, {})
+    again = Kept(tmp_path)
+    assert again.records(LINEAR) and again.records(there) == []
+    assert again.cells(EXPERIMENTS["two"]) == []
+    again.add(EXPERIMENTS["two"], {there: records(there, upto=there.epochs)}, MNIST, {})
+    both = Kept(tmp_path)
+    assert both.cells(EXPERIMENTS["one"]) == [LINEAR] and both.cells(EXPERIMENTS["two"]) == [there]
+    assert RunFolder(tmp_path, LINEAR, "d").path != RunFolder(tmp_path, there, "d").path

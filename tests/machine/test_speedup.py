@@ -1,4 +1,4 @@
-"""The model of an epoch on many ranks, against times of which it is known how they came about."""
+"""The model of an epoch on many ranks, fitted to times that come from a known model."""
 
 import json
 import re
@@ -9,33 +9,33 @@ import pytest
 from click.testing import CliRunner
 from mpi_jobs import Pretended, needs_mpi
 
-from minisgd.drawing import panels as charts
+from minisgd import drawing
 from minisgd.errors import SettingError, UserError
 from minisgd.gradient import lanes_for
-from minisgd.machine import speedup as scaling
-from minisgd.machine.speedup import NUMBERS, Model, fitted, fitted_to
+from minisgd.machine import speedup, speedup_results, speedup_timing
+from minisgd.machine.speedup import NUMBERS, CostModel, fitted, fitted_to
 from minisgd.model import LeNet5
 
-TRUE = Model(c=90e-6, o=300e-6, alpha=5e-6, beta=0.4e-9)
+TRUE = CostModel(c=90e-6, o=300e-6, alpha=5e-6, beta=0.4e-9)
 N = 60_000
 
 
 def job(model, ranks, sizes, off=1.0):
-    """What `measure` would find if the model were so, but for a factor."""
+    """What `measure` would find if this were the true model; `off` multiplies the epochs."""
     wait = model.all_reduce(ranks)
     epochs = [
         [b, off * model.epoch(N, b, ranks), ceil(N / b) * wait] for b in sizes for _ in range(3)
     ]
-    messages = [[8 * n, model.all_reduce(ranks, 8 * n)] for n in scaling.MESSAGES]
+    messages = [[8 * n, model.all_reduce(ranks, 8 * n)] for n in speedup.MESSAGES]
     return {"ranks": ranks, "epochs": epochs, "messages": messages if ranks > 1 else []}
 
 
 def test_the_time_of_an_epoch_by_hand():
-    model = Model(c=2.0, o=10.0, alpha=1.0, beta=0.5)
+    model = CostModel(c=2.0, o=10.0, alpha=1.0, beta=0.5)
     assert model.all_reduce(1) == 0
     assert model.all_reduce(4, size=8) == 2 * 2 * 1 + 2 * 0.75 * 0.5 * 8  # 4 + 6
     # 1000 images in batches of 400, 400, 200, of four lanes each: two ranks have two each
-    model = Model(2.0, 10.0, 0, 0)
+    model = CostModel(2.0, 10.0, 0, 0)
     assert model.epoch(1000, 400, 1) == 2 * 1000 + 3 * 10
     assert model.epoch(1000, 400, 2) == model.epoch(1000, 400, 3) == 2 * 500 + 3 * 10
     assert model.epoch(1000, 400, 4) == 2 * 250 + 3 * 10
@@ -44,12 +44,12 @@ def test_the_time_of_an_epoch_by_hand():
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5, 8])
 @pytest.mark.parametrize("B", [1, 48, 64, 128, 500])
-def test_the_longest_share_is_that_of_the_ranks_as_they_are(small_data, ranks, B):
+def test_the_largest_share_is_that_of_the_ranks_as_they_are(small_data, ranks, B):
     shares = []
     for rank in range(ranks):
         lanes = LeNet5(0, ranks=Pretended(rank, ranks)).lanes
         shares.append(sum(hi - lo for lo, hi in lanes._mine(B, lanes_for(B))))
-    assert sum(shares) == B and max(shares) == scaling.longest(B, ranks)
+    assert sum(shares) == B and max(shares) == speedup.largest_share(B, ranks)
 
 
 @pytest.mark.parametrize("ranks", [2, 4, 16])
@@ -61,16 +61,16 @@ def test_the_fit_finds_the_model_that_the_times_come_from(ranks):
 
 
 def test_what_cannot_be_fitted_is_refused():
-    scaling.check([1, 2], [512], cores=2)
+    speedup.check([1, 2], [512], cores=2)
     for ranks in ([1], [1, 4]):
         with pytest.raises(SettingError, match="2 ranks or more, and no more than the 2 cores"):
-            scaling.check(ranks, [64, 512], cores=2)
+            speedup.check(ranks, [64, 512], cores=2)
     with pytest.raises(SettingError, match="two batch sizes"):
-        scaling.check([1, 2], [64], cores=2)
+        speedup.check([1, 2], [64], cores=2)
 
 
 def test_no_part_of_the_model_is_negative():
-    """Epochs that get longer with the batch want a negative time an update."""
+    """Epochs that get longer with the batch would fit best with a negative time per update."""
     found = fitted({64: 4.0, 8192: 6.0}, {8: 1e-5, 8 * NUMBERS: 1e-6}, N, 2)
     assert min(vars(found).values()) >= 0 and found.o == 0 and found.beta == 0
     assert 4.0 < found.c * N < 6.0
@@ -79,13 +79,13 @@ def test_no_part_of_the_model_is_negative():
 def test_rows_errors_and_words():
     sizes = [64, 512, 8192]
     one, two = job(TRUE, 1, sizes), job(TRUE, 2, [*sizes, 128], off=1.25)
-    four = job(TRUE, 4, sizes, off=3.0)  # more ranks than cores: it is shown and not compared
-    rows = scaling.rows_of([one, two, four], TRUE, N, sizes)
-    found = scaling.errors(rows, TRUE, N, cores=2)
+    four = job(TRUE, 4, sizes, off=3.0)  # more ranks than cores: shown, but not compared
+    rows = speedup_results.rows_of([one, two, four], TRUE, N, sizes)
+    found = speedup_results.model_over_measured(rows, TRUE, N, cores=2)
     assert {key: round(value, 9) for key, value in found.items()} == {
         **{(1, b): 1.0 for b in sizes}, **{(2, b): 0.8 for b in [*sizes, 128]},
     }  # fmt: skip
-    lines = scaling.table(rows, TRUE, N, cores=2)
+    lines = speedup_results.table(rows, TRUE, N, cores=2)
     assert lines[-1].endswith("its epochs are 0.80 to 1.00 of the measured ones")
     assert sum("2 cores" in line for line in lines) == len(sizes)
     projected = [row for row in rows if row["projected"]]
@@ -94,29 +94,29 @@ def test_rows_errors_and_words():
     at = {(r["kind"], r["ranks"], r["batch_size"]): r["seconds"] for r in projected}
     assert at["strong", 16, 512] == TRUE.epoch(N, 512, 16)
     assert at["weak", 16, 1024] == TRUE.epoch(N, 1024, 16)
-    assert ("strong", 128, 64) not in at  # a rank without an image helps nobody
+    assert ("strong", 128, 64) not in at  # a rank without an image gains nothing
 
 
 def test_the_best_batch_grows_with_the_ranks():
     epochs_to = {64: 2.0, 512: 4.0, 8192: 20.0}
-    said = scaling.describe(TRUE, N, epochs_to)
+    said = speedup_results.describe(TRUE, N, epochs_to)
     chosen = dict(re.findall(r"(\d+) ranks [\d.e+-]+ s with b = (\d+)", said))
     assert chosen["1"] == "64" and chosen["32"] == "512" and chosen["1024"] == "8192"
     assert len(chosen) == 11
     # 1 rank, b = 64: (90e-6 * 60,000 + 938 * 300e-6) * 2 epochs
     assert f"1 ranks {(5.4 + 938 * 300e-6) * 2:.3g} s" in said
-    assert "no runs that reach 97 %" in scaling.describe(TRUE, N, {})
+    assert "no runs that reach 97 %" in speedup_results.describe(TRUE, N, {})
 
 
 def test_the_figure_has_a_panel_for_what_is_known():
     sizes = [64, 512, 8192]
-    rows = scaling.rows_of([job(TRUE, 1, sizes), job(TRUE, 2, sizes)], TRUE, N, sizes)
-    assert len(scaling.plots(rows, N, 2, {})) == 3
-    panels = scaling.plots(rows, N, 2, {64: 2.0, 512: 4.0})
+    rows = speedup_results.rows_of([job(TRUE, 1, sizes), job(TRUE, 2, sizes)], TRUE, N, sizes)
+    assert len(speedup_results.plots(rows, N, 2, {})) == 3
+    panels = speedup_results.plots(rows, N, 2, {64: 2.0, 512: 4.0})
     assert len(panels) == 4
     last = [curve for curve in panels[-1].curves if curve.x]
     assert {curve.dash for curve in last} == {"", "--"} and len(last) == 4
-    assert charts.chart(panels, "title").axes
+    assert drawing.chart(panels, "title").axes
     assert last[0].y[0] == pytest.approx(2.0 * TRUE.epoch(N, 64, 1))
 
 
@@ -134,22 +134,22 @@ def test_the_command_measures_projects_and_draws(small_mnist, tmp_path):
     assert [b for b, _, _ in made["jobs"][1]["epochs"]] == [64, 64, 128, 128, 320, 320]
     assert all(0 <= waited < took for job in made["jobs"] for _, took, waited in job["epochs"])
     assert all(waited > 0 for _, _, waited in made["jobs"][1]["epochs"])
-    assert len(made["jobs"][1]["messages"]) == len(scaling.MESSAGES)
+    assert len(made["jobs"][1]["messages"]) == len(speedup.MESSAGES)
     assert "NOT MNIST" in done.output and "of the measured ones" in done.output
     for name in ("scaling.png", "scaling.svg", "scaling.csv"):
         assert (tmp_path / name).stat().st_size > 0
 
 
 @needs_mpi
-def test_a_job_that_fails_is_told_in_one_sentence(tmp_path):
+def test_a_job_that_fails_gives_its_reason_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"1 ranks could not be measured: Error: .*must hold") as e:
-        scaling.start(1, "idx", tmp_path, [64], 1)
+        speedup_timing.start(1, "idx", tmp_path, [64], 1)
     assert "\n" not in str(e.value)
 
 
 def test_an_epoch_is_measured_on_one_process(small_data):
     from minisgd.gradient import Alone
 
-    found = scaling.measure(Alone(), small_data, [64, 640], 2)
+    found = speedup_timing.measure(Alone(), small_data, [64, 640], 2)
     assert [b for b, _, _ in found["epochs"]] == [64, 64, 640, 640] and found["messages"] == []
     assert all(np.isfinite(took) and took > 0 for _, took, _ in found["epochs"])

@@ -1,0 +1,87 @@
+"""The program: its commands by need, and how an error becomes a sentence."""
+
+import errno
+import sys
+
+import click
+
+from .console import Sentence
+from .figures import figures, grow, tune, verdicts
+from .measure import measure
+from .plot import plot
+from .tools import bench, data, doctor, gradcheck, scaling
+from .train import rates, sweep, train
+
+SECTIONS = {
+    "Train": (train, sweep, rates, plot),
+    "The report": (figures, tune, grow, verdicts),
+    "Measure": (measure,),
+    "This machine": (doctor, data, gradcheck, bench, scaling),
+}
+
+
+class Commands(click.Group):
+    """Lists its commands by need, and turns every error that a user can cause into one sentence."""
+
+    def list_commands(self, ctx):
+        return [command.name for section in SECTIONS.values() for command in section]
+
+    def format_commands(self, ctx, formatter):
+        width = max(map(len, self.list_commands(ctx)))
+        limit = formatter.width - 6 - width
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(c.name.ljust(width), c.get_short_help_str(limit)) for c in section]
+                )
+
+    def parse_args(self, ctx, args):
+        try:
+            return super().parse_args(ctx, args)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise Sentence(error.format_message(), 2) from None
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
+            raise  # --help, or an exit code that was chosen
+        except click.UsageError as error:
+            raise Sentence(error.format_message(), 2) from None
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nStopped.", err=True)
+            ctx.exit(130)
+        except Exception as error:
+            if sentence := sentence_of(error):
+                raise sentence from None
+            raise
+
+
+def sentence_of(error):
+    """The Sentence that tells a user of an error; None if it is not the user's, but a bug."""
+    from minisgd.errors import SettingError, UserError
+
+    if isinstance(error, UserError):
+        return Sentence(str(error), 2 if isinstance(error, SettingError) else 1)
+    # A closed pipe is left to click, which ends in silence.
+    if isinstance(error, OSError) and error.errno != errno.EPIPE:
+        where = f": {error.filename}" if error.filename else ""
+        return Sentence(f"{error.strerror or error}{where}", 1)
+    return None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli():
+    """How far can the batch of SGD grow, and what must the rate and the momentum do then?
+
+    LeNet-5 on MNIST, its gradients written by hand. Start with: python cli.py sweep --rule linear
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that has no η gets a question mark
+
+
+for section in SECTIONS.values():
+    for command in section:
+        cli.add_command(command)

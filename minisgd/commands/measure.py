@@ -1,0 +1,65 @@
+"""measure: the formulas that the report argues with, measured."""
+
+import time
+from functools import partial
+
+import click
+
+from .console import clock, command_line, say, show
+from .options import options
+from .types import Entry
+from .workshop import with_workshop
+
+
+@click.command()
+@click.argument("what", nargs=-1, type=Entry("minisgd.measures", "MEASURES", besides=["all"]))
+@options("seed", "figures")
+@with_workshop
+def measure(workshop, what, seed, out):
+    """Measure the formulas that the report argues with.
+
+    WHAT is one or more of the names above, or all. Each leaves a table and a figure, and says in a
+    paragraph what they show. Only the runs of sharpness go to a --scheduler; the others are one
+    process, with --threads times --jobs threads.
+    """
+    from minisgd.measures import MEASURES
+
+    for name in MEASURES if not what or "all" in what else dict.fromkeys(what):
+        measure_one(workshop, name, seed, out)
+
+
+def measure_one(workshop, name, seed, out):
+    """Measure one formula, print what is found and keep it in the folder OUT."""
+    from threadpoolctl import threadpool_limits
+
+    from minisgd import drawing
+    from minisgd.disk.formats import write_table
+    from minisgd.lab.run_folder import read_checkpoint
+    from minisgd.measures import MEASURES
+    from minisgd.report.experiments import Kept
+    from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
+
+    data, into = workshop.data(), f"measure-{name}"
+    asked = {"seed": seed, "dataset": data.name, "digest": data.identity}
+    refuse_another_question(out, into, asked)
+
+    def run(cells):
+        """Whole runs, for the measure that compares where they end: {settings: (w, records)}."""
+        folders = workshop.run_all("measure", cells, data)
+        found = {cell: read_checkpoint(folder.newest) for cell, folder in folders.items()}
+        return {cell: (state.w, records) for cell, (_, records, state) in found.items()}
+
+    more = {"sharpness": {"run": run}, "noise-scale": {"kept": Kept(out)}}.get(name, {})
+    began, threads = time.monotonic(), workshop.jobs * workshop.threads
+    with threadpool_limits(1, user_api="blas"):  # the threads are those of the lanes
+        found = MEASURES[name](data, seed, threads, say, **more)
+    took, note = time.monotonic() - began, note_on(data.name)
+    made = {"title": found.title, "asked": asked, "text": found.text, "seconds": round(took)}
+    made |= {key: value for key, value in workshop.how_made(()).items() if key != "runs"}
+    if name != "sharpness":  # only its runs choose a device, or go elsewhere
+        made |= {"device": "cpu", "machine": how_made(command_line())["machine"]}
+    figure = drawing.chart(found.plots, found.title, note, height=found.height)
+    write_csv = partial(write_table, columns=found.columns, rows=found.rows)
+    show(page(found.title, note, found.table, found.text))
+    where = publish(out, into, figure, "every number", made, write_csv)
+    click.echo(f"{where}; {clock(took)}")

@@ -1,0 +1,154 @@
+"""doctor, data, gradcheck, bench and scaling: what this machine has, and how fast it is."""
+
+from functools import partial
+
+import click
+
+from .console import Sentence, command_line, say, show
+from .options import COUNT, PATH, options
+from .types import Numbers
+
+BENCH_SIZES = {"default": "64,512,2048,8192"}
+
+
+@click.command()
+@options("data_dir")
+def doctor(data_dir):
+    """Say what this machine has, what is wrong and how to mend it."""
+    from minisgd.machine.doctor import examine
+
+    for line, advice in examine(data_dir):
+        click.echo(line)
+        if advice:
+            click.echo(f"            -> {advice}")
+
+
+@click.command()
+@options("dataset", "data_dir")
+@click.option("--from", "source", type=PATH,
+              help="Take the four files from this folder instead of downloading them.")  # fmt: skip
+def data(dataset, data_dir, source):
+    """Download, verify and describe a dataset."""
+    from minisgd.data import describe, import_files, load_dataset
+
+    if source is not None:
+        found = import_files("mnist" if dataset == "auto" else dataset, source, data_dir)
+    else:
+        found = load_dataset(dataset, data_dir, log=say)
+    for line in describe(found):
+        click.echo(line)
+
+
+@click.command()
+@options("seed", "device", "network", "own",
+         seed={"help": "Seed of the numbers that the check is made with."},
+         network={"help": "What is checked after the layers."})  # fmt: skip
+def gradcheck(seed, device, network, own):
+    """Check all gradients against central differences."""
+    from minisgd.backend import device_name, resolve_device
+    from minisgd.machine import gradients
+
+    failed, device = 0, resolve_device(device)
+    say(f"device {device_name(device)}")
+    for check in gradients.check_all(seed, device, network):
+        click.echo(str(check))
+        failed += not check.passed
+    if failed:
+        raise Sentence(f"{failed} gradients are wrong", 1)
+    click.echo("all gradients agree")
+
+
+@click.command()
+@options("batch_sizes", "dataset", "data_dir", batch_sizes=BENCH_SIZES)
+@click.option("--rounds", type=COUNT, default=5, show_default=True,
+              help="Epochs that each contender runs, in turns.")  # fmt: skip
+@click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True,
+              help="Where: on cuda, PyTorch runs eagerly and as a CUDA graph.")  # fmt: skip
+@click.option("--profile", is_flag=True,
+              help="Say where the time of an image goes, instead.")  # fmt: skip
+@click.option("--json", "path", type=PATH, help="Write every measurement to this file.")
+@click.pass_context
+def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
+    """Time an epoch beside PyTorch and JAX, in turns."""
+    import json
+
+    from minisgd.backend import resolve_device
+    from minisgd.data import load_dataset
+    from minisgd.disk.files import write_aside
+    from minisgd.machine import bench as benches
+    from minisgd.machine import profiling
+    from minisgd.settings import Settings
+
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("batch_sizes", "rounds", "device")
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    ] + (["--json"] if path else [])
+    if profile and given:
+        raise click.UsageError(f"--profile measures one thing: leave out {', '.join(given)}")
+    if path and (path.is_dir() or not path.absolute().parent.is_dir()):  # before time is spent
+        raise click.UsageError(
+            f"--json: {path} cannot be a file: give a name in a folder that is there"
+        )
+    resolve_device(device)
+    found = load_dataset(dataset, data_dir, log=say)
+    for batch_size in batch_sizes:
+        Settings(batch_size=batch_size).check(len(found.train.labels))
+    if profile:
+        for line in profiling.table(profiling.profile(found)):
+            click.echo(line)
+        return
+    result = benches.bench(found, batch_sizes, rounds, say, device)
+    for line in benches.table(result):
+        click.echo(line)
+    if path is not None:
+        write_aside(path, (json.dumps(result, indent=1) + "\n").encode())
+
+
+@click.command()
+@click.option("--ranks", type=Numbers(),
+              help="Ranks to measure, such as 1,2,4.  [default: up to the cores]")  # fmt: skip
+@options("batch_sizes", batch_sizes=BENCH_SIZES)
+@click.option("--rounds", type=COUNT, default=3, show_default=True,
+              help="Epochs of each batch size.")  # fmt: skip
+@options("dataset", "data_dir", "figures")
+def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
+    """Measure the speedup of more ranks, and project it.
+
+    Times an epoch in batches of several sizes on ranks of this machine, through MPI, and fits a
+    model that says how long up to 1,024 ranks would take.
+    """
+    from minisgd import drawing
+    from minisgd.data import load_dataset
+    from minisgd.disk.formats import write_table
+    from minisgd.lab.facts import cores
+    from minisgd.machine import speedup, speedup_results, speedup_timing
+    from minisgd.measures.noise_scale import steps_to_target
+    from minisgd.report.experiments import Kept
+    from minisgd.report.publish import how_made, note_on, page, publish
+    from minisgd.settings import Settings
+
+    here = cores()
+    ranks = sorted({1, *(ranks or (2**k for k in range(here.bit_length())))})
+    speedup.check(ranks, batch_sizes, here)
+    data = load_dataset(dataset, data_dir, log=say)
+    N, jobs = len(data.train.labels), []
+    for R in ranks:
+        sizes = speedup.sizes_for(batch_sizes, R)
+        for b in sizes:
+            Settings(batch_size=b).check(N)
+        say(f"{R} ranks: batches of {', '.join(map(str, sizes))}, {rounds} epochs each")
+        jobs.append(speedup_timing.start(R, dataset, data_dir, sizes, rounds))
+    widest = max((job for job in jobs if job["ranks"] <= here), key=lambda job: job["ranks"])
+    model = speedup.fitted_to(jobs[0], widest, N)
+    rows = speedup_results.rows_of(jobs, model, N, batch_sizes)
+    steps = steps_to_target(Kept(out), N) if data.name == "mnist" else {}
+    epochs_to = {b: found[0] / -(-N // b) for b, found in steps.items()}
+    title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"
+    note, text = note_on(data.name), speedup_results.describe(model, N, epochs_to)
+    show(page(title, note, speedup_results.table(rows, model, N, here), text))
+    made = {"title": title, "model": vars(model), "text": text, "jobs": jobs}
+    made |= how_made(command_line())
+    figure = drawing.chart(speedup_results.plots(rows, N, here, epochs_to), title, note)
+    write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)
+    click.echo(publish(out, "scaling", figure, "every number", made, write_csv))

@@ -1,0 +1,191 @@
+"""train, sweep and rates: one run, many runs, and the learning rates before any run."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from .console import Sentence, command_line, say
+from .options import MACHINE, RUN, check_workers, options, settings_of
+from .plot import show_sweep
+from .progress import EpochLines, Progress
+
+IMAGES = 60_000  # of MNIST's training set
+
+
+@click.command()
+@options("batch_size", *RUN, "seed", *MACHINE)
+def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **run):
+    """Train one network and print every epoch.
+
+    One run may be spread over several processes, on several machines if you like: mpiexec -n 4
+    python -m mpi4py cli.py train
+    """
+    from minisgd.lab.facts import cores
+    from minisgd.lab.ranks import world
+    from minisgd.lab.sweep import Question
+
+    ranks = world()
+    with ranks.or_abort():
+        threads = threads or max(1, cores() // ranks.local)
+        settings = settings_of(batch_size=batch_size, seed=seed, **run)
+        if ranks.rank:
+            follow(ranks, threads)
+        else:
+            question = Question(settings, (batch_size,), (seed,))
+            answer(question, None, threads, device, dataset, data_dir, out, fresh, ranks)
+
+
+def follow(ranks, threads):
+    """What every rank but the first does: its part of every batch, in silence."""
+    from minisgd.backend import resolve_device
+    from minisgd.data import load_dataset
+    from minisgd.errors import UserError
+    from minisgd.lab import own, sweep
+
+    name, digest, data_dir, device, file = ranks.hear()
+    own.add(file)  # as rank 0 has read it
+    data = load_dataset(name, data_dir, log=lambda line: None)
+    if data.identity != digest:
+        raise UserError(f"{data.name} is not the same here as at rank 0: give --data-dir")
+    device = resolve_device(device, ranks.place)
+    ranks.link(device)
+    sweep.follow(ranks, data, device, threads)
+
+
+@click.command()
+@options(*RUN, "batch_sizes", "seeds", "jobs", "scheduler", *MACHINE)
+def sweep(
+    batch_sizes, seeds, jobs, scheduler, threads, device, dataset, data_dir, out, fresh, **run
+):
+    """Train every batch size and seed, and draw the figure.
+
+    The runs go to processes on this machine, to the workers of a scheduler, or to those of MPI:
+    mpiexec -n 5 python -m mpi4py.futures cli.py sweep
+    """
+    from minisgd.backend import resolve_device
+    from minisgd.lab.cluster import cluster, is_elsewhere
+    from minisgd.lab.sweep import Question
+
+    check_workers(scheduler, jobs)
+    question, threads = Question(settings_of(**run), batch_sizes, seeds), threads or 1
+    if not is_elsewhere(scheduler):
+        device = resolve_device(device)
+    jobs = jobs or side_by_side(threads, device)
+    with cluster(scheduler) as elsewhere:
+        answer(question, jobs, threads, device, dataset, data_dir, out, fresh, elsewhere=elsewhere)
+
+
+def side_by_side(threads, device):
+    """How many runs of so many threads this machine takes at once."""
+    from minisgd.lab.facts import cores
+
+    return 1 if device == "cuda" else max(1, cores() // threads)
+
+
+def answer(
+    question, jobs, threads, device, dataset, data_dir, out, fresh, ranks=None, elsewhere=None
+):
+    """Do the runs of a question that are missing in its folder, then show what the folder holds.
+
+    jobs         runs side by side; None: there is one run, in this process
+    ranks        the ranks that share that run
+    elsewhere    a cluster.Cluster that does the runs instead
+    """
+    from minisgd.backend import device_name, resolve_device
+    from minisgd.data import load_dataset
+    from minisgd.disk.files import locked, make_folder
+    from minisgd.lab import own, sweep
+
+    question.cells()  # refuses batch sizes and seeds that make no sense, before anything is done
+    if not elsewhere:
+        device = resolve_device(device, ranks.place if ranks else None)
+    data = load_dataset(dataset, data_dir, log=say)
+    for cell in question.cells():
+        cell.check(len(data.train.labels))
+    if ranks:
+        ranks.tell((data.name, data.identity, data_dir, device, own.loaded()))
+        if how := ranks.link(device):
+            say(f"{ranks.size} ranks: {how}.")
+    out = out or Path("runs") / folder_name(question, data.name, alone=jobs is None)
+    sweep.check_folder(out)
+    make_folder(out)
+    with locked(out):
+        if fresh:
+            sweep.fresh(out, say)
+        everything = sweep.open_folder(out, question, data, command_line(), say, device)
+        where = f"the workers, device {device}" if elsewhere else f"device {device_name(device)}"
+        say(
+            f"{data.name}: {len(data.train.labels):,} + {len(data.test.labels):,} images "
+            f"({data.source}); {where}; results in {out}"
+        )
+        try:
+            failures = run_missing(out, question, data, device, jobs, threads, ranks, elsewhere)
+        except KeyboardInterrupt:
+            collected = sweep.collect(out, question, data.identity)
+            kept = sum(len(records) for _, records, _ in collected)
+            say(
+                f"\nStopped. {kept} whole epochs are kept in {out}; "
+                "the same command goes on from there."
+            )
+            sys.exit(130)
+        show_sweep(out, everything, failures)
+    if failures:
+        raise Sentence(f"{len(failures)} of {len(question.cells())} runs failed, see the table", 1)
+
+
+def folder_name(question, dataset_name, alone):
+    """The name of a question's folder under runs/, if none is given."""
+    from minisgd.lab import names
+
+    name = names.folder_name(question.common, dataset_name)
+    if alone:
+        name = f"train-{name}-b{question.batch_sizes[0]}-seed{question.seeds[0]}"
+    return name
+
+
+def run_missing(out, question, data, device, jobs, threads, ranks, elsewhere):
+    """Do the runs of a question that are not finished yet.
+
+    Returns: {settings: reason} of the runs that failed
+    """
+    from minisgd.lab import sweep
+
+    cells, missing = question.cells(), sweep.missing(out, question, data.identity)
+    if len(missing) < len(cells):
+        kept = len(cells) - len(missing)
+        say(f"{kept} of {len(cells)} runs were finished before and are kept.")
+    begun = {c: len(records) for c, records, _ in sweep.collect(out, question, data.identity)}
+    if jobs is None:
+        for cell in missing:
+            sweep.run_cell(out, cell, data, device, threads, EpochLines(), say, ranks)
+        if ranks:
+            ranks.tell(None)
+        return {}
+    with Progress({cell: cell.epochs - begun[cell] for cell in missing}) as progress:
+        return sweep.run_cells(out, missing, data, device, jobs, threads, progress, say, elsewhere)
+
+
+@click.command()
+@options(*RUN, "batch_sizes")
+def rates(batch_sizes, **run):
+    """Print the learning rate of every epoch, without training."""
+    from dataclasses import replace
+
+    from minisgd.rules import effective_lr
+
+    cells = [replace(settings_of(**run), batch_size=b) for b in batch_sizes]
+    by_update = cells[0].decay != "none" or (cells[0].warmup_updates and cells[0].warmup != "none")
+    when = f", at the end of an epoch of {IMAGES:,} images" if by_update else ""
+    click.echo(f"learning rate by epoch and batch size{when}")
+    click.echo("epoch " + "".join(f"{b:>10}" for b in batch_sizes))
+    for epoch in range(1, cells[0].epochs + 1):
+        found = []
+        for cell in cells:
+            per_epoch = cell.updates_per_epoch(IMAGES)
+            found.append(cell.rate(epoch * per_epoch - 1, per_epoch))
+        click.echo(f"{epoch:>5} " + "".join(f"{rate:>10.4g}" for rate in found))
+    momentum = cells[0].momentum
+    effective = [effective_lr(cell.scaled_lr, momentum) for cell in cells]
+    click.echo(f"\neffective rate η/(1-m) after the warmup, m = {momentum:g}")
+    click.echo("      " + "".join(f"{rate:>10.4g}" for rate in effective))

@@ -1,0 +1,82 @@
+"""The types of parameters that click lacks: lists of numbers, seeds, and the entries of a table."""
+
+from importlib import import_module
+
+import click
+
+
+class Numbers(click.ParamType):
+    """Whole numbers, separated by commas: 64,128,256."""
+
+    name = "numbers"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        numbers = split(value, int)
+        if not numbers:
+            self.fail(f"{value!r} is not a list of whole numbers such as 64,128", param, ctx)
+        return numbers
+
+
+class Seeds(Numbers):
+    """A number of seeds (3 means 0,1,2) or a list of them (0,1,2; "3," is seed 3 alone)."""
+
+    name = "seeds"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple) or "," in value:
+            return super().convert(value, param, ctx)
+        (count,) = super().convert(value, param, ctx)
+        if not 1 <= count <= 1000:
+            self.fail(f"{value!r} is not a count from 1 to 1000; a list has commas", param, ctx)
+        return tuple(range(count))
+
+
+class Rates(click.ParamType):
+    """Numbers, separated by commas: .01,.02,.05."""
+
+    name = "rates"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        rates = split(value, float)
+        if not rates:
+            self.fail(f"{value!r} is not a list of numbers such as .01,.02", param, ctx)
+        return rates
+
+
+def split(text, kind):
+    """The different numbers of a text with commas, in their order; () if it holds anything else."""
+    try:
+        numbers = [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys(numbers))
+
+
+class Entry(click.Choice):
+    """The name of an entry in a table of the package, such as RULES in minisgd.rules.
+
+    It is click's Choice, but the table is looked up only when a value is converted or the help of
+    its command is shown. So the list of commands imports no table, and an entry that a user's own
+    file added a moment ago is accepted.
+
+    besides    names that are accepted although the table lacks them
+    without    names that are refused although the table has them
+    """
+
+    case_sensitive = True
+
+    def __init__(self, module, table, besides=(), without=()):
+        self.module, self.table = module, table
+        self.besides, self.without = tuple(besides), tuple(without)
+
+    @property
+    def choices(self):
+        table = getattr(import_module(self.module), self.table)
+        return (*(name for name in table if name not in self.without), *self.besides)
+
+    def __repr__(self):
+        return f"Entry({self.module}.{self.table})"

@@ -1,0 +1,89 @@
+"""The workshop: what trains the runs behind the figures of the report."""
+
+import functools
+
+from .console import Sentence, command_line, say
+from .options import WORKSHOP, check_workers, options
+from .progress import Progress
+from .train import side_by_side
+
+
+class Workshop:
+    """A dataset, loaded when it is first needed, and the processes or workers that train on it."""
+
+    def __init__(self, runs, dataset, data_dir, jobs, scheduler, threads, device):
+        from minisgd.backend import resolve_device
+        from minisgd.lab.cluster import is_elsewhere
+
+        self.folder, self.dataset, self.data_dir = runs, dataset, data_dir
+        self.scheduler = scheduler
+        self.threads, self.loaded, self.where = threads or 1, None, None
+        self.device = device if is_elsewhere(scheduler) else resolve_device(device)
+        self.jobs = jobs or side_by_side(self.threads, self.device)
+
+    def data(self):
+        from minisgd.data import load_dataset
+
+        self.loaded = self.loaded or load_dataset(self.dataset, self.data_dir, log=say)
+        return self.loaded
+
+    def run(self, name, cells, data):
+        """Do what is missing of these runs, in the folder of this name.
+
+        Returns: {settings: RunFolder} of the whole runs; a sentence on those that failed, or None
+        """
+        from minisgd.disk.files import locked, make_folder
+        from minisgd.lab import sweep
+        from minisgd.lab.cluster import cluster
+        from minisgd.lab.names import run_name
+        from minisgd.lab.run_folder import RunFolder
+
+        for cell in cells:  # before any of them is trained
+            cell.check(len(data.train.labels))
+        out = self.folder / data.name / name
+        make_folder(out)
+        folders = {cell: RunFolder(out, cell, data.identity) for cell in cells}
+        with locked(out):
+            left = {c: c.epochs - len(f.records()) for c, f in folders.items() if not f.finished()}
+            with cluster(self.scheduler) as elsewhere, Progress(left) as progress:
+                self.where = elsewhere and elsewhere.where
+                failures = sweep.run_cells(
+                    out, left, data, self.device, self.jobs, self.threads, progress, say, elsewhere
+                )
+        whole = {cell: folder for cell, folder in folders.items() if cell not in failures}
+        reasons = "; ".join(f"{run_name(c)}: {why}" for c, why in failures.items())
+        amiss = f"{len(failures)} runs failed ({reasons}); the others are kept"
+        return whole, amiss if failures else None
+
+    def run_all(self, name, cells, data):
+        """As `run`, for a command that needs every run: {settings: RunFolder}.
+
+        Raises:  Sentence if a run failed
+        """
+        folders, amiss = self.run(name, cells, data)
+        if amiss:
+            raise Sentence(amiss, 1)
+        return folders
+
+    def how_made(self, cells):
+        """How runs came about, for the file beside their results."""
+        from minisgd.report.publish import how_made
+
+        made = how_made(command_line())
+        runs = {"runs": len(cells), "seeds": sorted({cell.seed for cell in cells})}
+        return {"command": made["command"]} | runs | made | {
+            "machine": self.where or made["machine"],
+            "device": f"{self.device}, of the workers" if self.where else self.device,
+            "jobs": None if self.where else self.jobs,
+        }  # fmt: skip
+
+
+def with_workshop(command):
+    """Give a command the options of a Workshop, and the workshop in their place."""
+
+    @functools.wraps(command)
+    def wrapped(runs, dataset, data_dir, jobs, scheduler, threads, device, **rest):
+        check_workers(scheduler, jobs)
+        command(Workshop(runs, dataset, data_dir, jobs, scheduler, threads, device), **rest)
+
+    return options(*WORKSHOP, dataset={"default": "mnist", "help": "What to train on."})(wrapped)

@@ -1,0 +1,48 @@
+"""The folder in which datasets are kept, the names of the files in it, and what can go wrong."""
+
+import os
+import sys
+from pathlib import Path
+
+from ..errors import UserError
+
+# What to do next, at the end of an error's sentence.
+FETCH_AGAIN = "move it away and run `python cli.py data`"
+CHOOSE_ANOTHER = "set MINISGD_DATA to a folder that can be written"
+
+
+class DataError(UserError):
+    """A file or folder of a dataset is not what it should be; the sentence says what to do."""
+
+
+class MissingError(DataError):
+    """The dataset is neither on this machine nor to be downloaded; then "auto" draws glyphs."""
+
+
+def data_folder(folder=None):
+    """Where datasets are kept: the argument, else MINISGD_DATA, else the platform's cache."""
+    try:
+        if folder or os.environ.get("MINISGD_DATA"):
+            return Path(folder or os.environ["MINISGD_DATA"]).expanduser()
+        if sys.platform == "win32":
+            base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = os.environ.get("XDG_CACHE_HOME", "")
+            base = base if os.path.isabs(base) else Path.home() / ".cache"
+        return Path(base) / "minisgd"
+    except RuntimeError:
+        raise DataError("there is no home folder here; set MINISGD_DATA to a folder") from None
+
+
+def existing_path(folder, file):
+    """The path of a file in a folder under any name in use, packed or not; None if it is not there.
+
+    Some distributors write `train-images.idx3-ubyte` for `train-images-idx3-ubyte`.
+    """
+    dotted = file.replace("-idx", ".idx")
+    for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
+        if os.path.exists(folder / name):
+            return folder / name
+    return None

@@ -1,0 +1,141 @@
+"""The formats of what is read back: JSON with a checksum, JSON lines, tables. Nothing is pickled.
+
+Files of runs and sweeps carry the number of their format. An older one is read as it is: what it
+does not name has its default. A newer one is refused by its number, which is something else than
+damaged: it is neither renamed nor touched.
+"""
+
+import csv
+import io
+import json
+import zlib
+from pathlib import Path
+
+from ..errors import UserError
+from .files import write_aside
+
+FORMAT = 2  # 1 had no number
+
+
+class NewerError(UserError):
+    """A file on disk is of a later format than this program knows."""
+
+
+class DamagedError(UserError):
+    """A file on disk is not what this program wrote."""
+
+
+def check_format(value, path):
+    """Refuse a file of a later format.
+
+    Raises:  NewerError
+    """
+    number = value.get("format", 1)
+    if isinstance(number, int) and number > FORMAT:
+        raise NewerError(
+            f"{path} was written by a newer minisgd (format {number}; this one reads up to "
+            f"{FORMAT}): use that one, or give another --out"
+        )
+
+
+# ---- JSON
+
+
+def write_json(path, value):
+    """Write an object as indented JSON, a checksum last, aside and renamed."""
+    value = value | {"crc32": _crc(value)}
+    write_aside(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path):
+    """The object in a file of write_json; None if there is no such file.
+
+    Raises:  DamagedError if it holds anything else, or a bit of it was flipped
+    """
+    try:
+        value = json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path} is damaged ({error}): sweep --fresh starts over") from None
+    if not isinstance(value, dict):
+        raise DamagedError(f"{path} is damaged (it holds no object): sweep --fresh starts over")
+    if value.pop("crc32", None) != _crc(value):
+        raise DamagedError(f"{path} is damaged (its checksum differs): sweep --fresh starts over")
+    return value
+
+
+def _crc(value):
+    return zlib.crc32(json.dumps(value).encode())
+
+
+# ---- JSON lines: the records of a run
+
+
+def record_line(record):
+    """A record as one line, its checksum last."""
+    body = json.dumps(record, allow_nan=False)
+    return f'{body[:-1]}, "crc32": {zlib.crc32(body.encode())}}}\n'.encode()
+
+
+def read_records(path):
+    """The records of an epochs.jsonl, up to the first line that is torn or damaged.
+
+    Units:  epochs in order from 1; a line whose number is out of order counts as damaged
+    """
+    records = []
+    try:
+        lines = Path(path).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return records
+    for line in lines[:-1]:  # what stands after the last newline is torn
+        try:
+            record = json.loads(line)
+            del record["crc32"]
+            if record_line(record) != line + b"\n" or record["epoch"] != len(records) + 1:
+                break
+        except (ValueError, TypeError, KeyError, RecursionError):
+            break
+        records.append(record)
+    return records
+
+
+# ---- tables
+
+
+def write_table(path, columns, rows):
+    """Write rows (dicts with these columns) as CSV, aside and renamed; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_aside(path, text.getvalue().encode())
+
+
+def read_table(path, cell, accepts):
+    """The rows of a table as dicts.
+
+    cell     (column, text) -> value; a ValueError from it counts as damage
+    accepts  (header) -> None, or what is wrong with it
+
+    Raises:  UserError if there is no such file; DamagedError if it is not such a table
+    """
+    try:
+        text = Path(path).read_text("utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DamagedError(f"{path} is not a table of metrics: it is not text") from None
+    rows = []
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = next(reader, None) or []
+        if wrong := accepts(header):
+            raise ValueError(wrong)
+        for cells in reader:
+            if len(cells) != len(header):
+                raise ValueError(f"line {reader.line_num} has {len(cells)} cells")
+            rows.append({c: cell(c, v) for c, v in zip(header, cells, strict=True)})
+    except (ValueError, csv.Error) as error:
+        raise DamagedError(f"{path} is not a table of metrics: {error}") from None
+    return rows

@@ -1,0 +1,101 @@
+"""How every figure looks: its width, colours, markers, dashes and heading, and how it is saved.
+
+All lengths are inches, and a figure is laid out from its top without a layout engine, so that
+nothing moves between two saves.
+"""
+
+from io import BytesIO
+from math import log2
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from ..disk.files import make_folder, write_aside
+
+WIDTH = 9.0  # a README shows it about 900 pixels wide, so a point is 1.4 pixels there
+# Accuracies are drawn twice: over the whole range, and from ZOOM to 1, where good runs differ.
+WHOLE_RANGE = (-0.03, 1.03)
+ZOOM = 0.9
+
+# From light to dark. Neighbours can be told apart by the colour-blind, too.
+BATCH_PALETTE = (
+    "#f0b81c", "#e8913f", "#e5646c", "#c93a9c", "#7f4ad0", "#1f4f98", "#10432c", "#000000",
+)  # fmt: skip
+_BATCH_COLORS = LinearSegmentedColormap.from_list("batch sizes", BATCH_PALETTE)
+# The same colours for curves that have no batch size, neighbours as different as can be.
+PALETTE = ("#1f4f98", "#e5646c", "#10432c", "#e8913f", "#7f4ad0", "#c93a9c", "#000000", "#f0b81c")
+MARKERS = "os^DvPp*"
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)))
+GREY = "0.35"
+GRID = {"color": "0.9", "linewidth": 0.6}
+BAND = {"alpha": 0.16, "linewidth": 0}
+TITLE_LINE = 0.26  # the height of one line of the title
+NOTE_BOX = 0.32  # the height of the note under the title
+
+
+def batch_color(batch_size):
+    """The colour of a batch size, the same in every figure: the larger, the darker.
+
+    The sizes 64, 128, ..., 8192 have the colours of the palette. Sizes between them lie between
+    their colours by log2, and sizes beyond have the colour of the nearer end.
+    """
+    return _BATCH_COLORS(float(np.clip(log2(batch_size / 64) / 7, 0.0, 1.0)))
+
+
+def batch_marker(batch_size):
+    """The marker of a batch size, the same in every figure; it comes round again after eight."""
+    return MARKERS[round(log2(batch_size / 64)) % len(MARKERS)]
+
+
+def blank_figure(height):
+    """An empty white figure that can be drawn and saved without a window."""
+    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def draw_heading(figure, title_lines, note, note_at):
+    """Write the lines of the title and, if there is a note, a box that nobody can miss.
+
+    note_at:  the middle of the box, in inches from the top of the figure
+    """
+    height = figure.get_figheight()
+    for k, line in enumerate(title_lines):
+        y = 1 - (0.12 + TITLE_LINE * k) / height
+        figure.text(0.5, y, line, size=12, ha="center", va="top")
+    if note:
+        box = {"facecolor": "#fff0b3", "edgecolor": "#b30000", "boxstyle": "round,pad=0.25"}
+        y = 1 - note_at / height
+        figure.text(0.5, y, note, size=11, weight="bold", ha="center", va="center", bbox=box)
+
+
+def label_fine_decades(axis):
+    """Write numbers at 1, 2 and 5 times every power of ten of a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+
+
+def save(figure, folder, name):
+    """Write folder/name.png and folder/name.svg, and return their paths.
+
+    Each file is written under another name and then renamed, so that a reader finds either the
+    whole new picture or the old one. The same figure always gives the same bytes: the SVG holds no
+    date and no random names.
+
+    Raises:  StorageError if the folder cannot be written
+    """
+    make_folder(folder)
+    paths = []
+    for kind, options in (("png", {"dpi": 150}), ("svg", {"metadata": {"Date": None}})):
+        picture = BytesIO()
+        with rc_context({"svg.hashsalt": "minisgd"}):
+            figure.savefig(picture, format=kind, **options)
+        path = Path(folder) / f"{name}.{kind}"
+        write_aside(path, picture.getvalue())
+        paths.append(path)
+    return paths

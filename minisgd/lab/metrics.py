@@ -1,0 +1,119 @@
+"""Tables of epochs: metrics.csv and the tables of the figures, one row per epoch of a run."""
+
+import csv
+from dataclasses import fields
+from functools import cache
+
+from ..disk.formats import DamagedError, read_table, write_table
+from ..errors import UserError
+from ..settings import DEFAULTS, KINDS, Settings
+
+# These keep their names and places; settings that came later follow.
+FIRST = (
+    "rule warmup optimizer batch_size base_lr lr momentum seed epoch train_loss train_accuracy "
+    "test_loss test_accuracy seconds status"
+).split()
+MEASURED = (
+    "lr epoch train_loss train_accuracy test_loss test_accuracy seconds status".split()
+)  # of one epoch; all else is settings
+FIELD = {"base_lr": "lr"}  # the setting that a column of another name holds
+COLUMNS = [
+    *FIRST,
+    *(f.name for f in fields(Settings) if f.name not in (*FIRST, *FIELD.values())),
+]
+
+
+def tidy(settings, record):
+    """A record with its run's settings: a row of metrics.csv, as a dict with COLUMNS."""
+    row = {column: getattr(settings, FIELD.get(column, column)) for column in COLUMNS
+           if column not in MEASURED}  # fmt: skip
+    row |= {name: record[name] for name in MEASURED}
+    return {column: row[column] for column in COLUMNS}
+
+
+def settings_of(row):
+    """The Settings of the run that a row is of; what an older table does not tell has its default.
+
+    Raises:  SettingError if there are no such settings
+    """
+    return _settings(tuple((c, v) for c, v in row.items() if c not in MEASURED))
+
+
+@cache
+def _settings(items):
+    return Settings(**{FIELD.get(column, column): value for column, value in items})
+
+
+def write_metrics(path, rows):
+    """Write rows (dicts with COLUMNS) as CSV; None becomes an empty cell."""
+    write_table(path, COLUMNS, rows)
+
+
+def read_metrics(path, columns=None):
+    """The rows of a metrics.csv as dicts: whole numbers, floats, words; an empty cell is None.
+
+    columns:  of another table, as write_table wrote them
+
+    Raises:  UserError if there is no such file; DamagedError if it is not such a table
+    """
+    wanted = list(columns or FIRST)
+
+    def accepts(header):
+        if header == wanted:
+            return None
+        if columns or header[: len(FIRST)] != FIRST or len(set(header)) < len(header):
+            return f"its first line should be {','.join(wanted)}"
+        if unknown := [name for name in header if name not in COLUMNS]:
+            return f"a newer minisgd wrote it, this one does not know {', '.join(unknown)}"
+        return None
+
+    return read_table(path, _cell, accepts)
+
+
+def _cell(column, text):
+    if column == "status":
+        return text
+    if column == "epoch":
+        return int(text)
+    field = FIELD.get(column, column)
+    kind = KINDS.get(field) if column not in MEASURED else None
+    if text == "" and DEFAULTS.get(field, 0) is None:
+        return None
+    if kind == "int":
+        return int(text)
+    if kind == "str":
+        return text
+    if kind == "bool":
+        return {"True": True, "False": False}[text] if text in ("True", "False") else _bad(text)
+    return float(text) if text else None
+
+
+def _bad(text):
+    raise ValueError(f"{text!r} is neither True nor False")
+
+
+def read_authors(path):
+    """The records of one of the authors' own tables, with the batch size of each.
+
+    Raises:  as read_metrics
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return [
+                {
+                    "batch_size": int(row["batch_size"]),
+                    "epoch": int(row["epoch"]),
+                    "lr": float(row["lr"]),
+                    "train_loss": None,
+                    "train_accuracy": float(row["train_accuracy"]),
+                    "test_loss": float(row["test_loss"]),
+                    "test_accuracy": float(row["test_accuracy"]),
+                    "seconds": float(row["time"]),
+                    "status": "ok",
+                }
+                for row in csv.DictReader(file)
+            ]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DamagedError(f"{path} is not a table of the authors': {error!r}") from None

@@ -1,0 +1,254 @@
+"""What a run leaves on disk, and how it is found again.
+
+    OUT/sweep.json               the whole question: settings, versions, dataset digest, command
+    OUT/<run>/run.json           one run's settings, and the dataset it ran on
+    OUT/<run>/epochs.jsonl       one line per epoch, appended; each line carries its checksum
+    OUT/<run>/checkpoint.npz     w, the optimizer's memory, and the records so far; the one before
+                                 is kept beside it
+    OUT/<run>/error.txt          the whole traceback of an error that ended the run
+    OUT/metrics.csv              all epochs of all runs, tidy; beside it table.txt and the figure
+
+Everything but the appended lines is written aside, flushed to the disk and renamed, so that a crash
+leaves either the old file or the new one. Nothing is pickled.
+"""
+
+import io
+import json
+import re
+import zipfile
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from ..disk.files import StorageError, append, storage_errors, write_aside
+from ..disk.formats import (
+    FORMAT,
+    DamagedError,
+    NewerError,
+    check_format,
+    read_json,
+    read_records,
+    record_line,
+    write_json,
+)
+from ..networks import NETWORKS, size_of
+from ..optim import OPTIMIZERS
+from ..settings import DEFAULTS, what_matters
+from ..train import State
+from .names import older_run_name, run_name
+
+RUN = re.compile(r"b\d+-lr\S+-seed\d+")  # as run_name gives them
+IN_A_RUN = re.compile(
+    r"run\.json|epochs\.jsonl|error\.txt|checkpoint(-previous)?\.(npz|damaged)|\.lock|\..*\.part"
+)
+LARGEST = 1 << 26  # bytes of a vector in a checkpoint
+MEMORY = "memory."  # begins the names of the optimizer's vectors in a checkpoint
+
+
+def delete_run(folder):
+    """Delete what a run left in its folder, and the folder if nothing else is in it."""
+    for path in folder.iterdir():
+        if IN_A_RUN.fullmatch(path.name):
+            path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def check_settings(about, path):
+    """Refuse what a later version wrote: its format, or a setting that this one does not know.
+
+    Raises:  NewerError
+    """
+    check_format(about, path)
+    settings = about.get("settings")
+    unknown = [name for name in settings if name not in DEFAULTS] if settings else ()
+    if unknown:
+        raise NewerError(
+            f"{path} was written by a newer minisgd: this one does not know its setting "
+            f"{', '.join(unknown)}; use that one, or give another --out"
+        )
+
+
+def is_last(record, settings):
+    """Whether a run ends with this record."""
+    return record["epoch"] >= settings.epochs or record["status"] == "diverged"
+
+
+class RunFolder:
+    """One run on disk: OUT/<run>. It goes on from its checkpoint; the lines are made to match."""
+
+    def __init__(self, out, settings, identity):
+        """identity: of the dataset, see data.Dataset"""
+        self.settings = settings
+        self.about = {"format": FORMAT, "settings": settings.what_matters(), "digest": identity}
+        self.path = Path(out) / run_name(settings)
+        older = older_run_name(settings)
+        if older and not self.path.exists() and self._is_ours(Path(out) / older):
+            self.path = Path(out) / older
+        self.lines = self.path / "epochs.jsonl"
+        self.newest = self.path / "checkpoint.npz"
+        self.previous = self.path / "checkpoint-previous.npz"
+
+    def _is_ours(self, path):
+        try:
+            found = read_json(path / "run.json")
+        except (DamagedError, OSError):
+            return False
+        return found is not None and self._same(found)
+
+    def _same(self, about):
+        """Whether a run.json, of this format or an older one, is of this very run."""
+        try:
+            return (
+                what_matters(about["settings"]) == self.about["settings"]
+                and about["digest"] == self.about["digest"]
+            )
+        except (KeyError, TypeError):
+            return False
+
+    def records(self):
+        """The records of the epochs so far; a torn or damaged line, and all after it, is left out.
+
+        Raises:  DamagedError if the folder says that it belongs to another run; NewerError if
+                 a newer version wrote it
+        """
+        try:
+            found = read_json(self.path / "run.json")
+        except DamagedError:
+            found = None
+        if found is None:
+            return []  # whose lines they are is not known; `resume` asks the checkpoint
+        check_settings(found, self.path / "run.json")
+        if not self._same(found):
+            raise DamagedError(f"{self.path} holds another run: move it away")
+        return read_records(self.lines)
+
+    def finished(self):
+        """Whether the run is over: all its epochs are there, or it diverged."""
+        records = self.records()
+        return bool(records) and is_last(records[-1], self.settings)
+
+    def resume(self, log):
+        """(records, state) to go on from, state None at the start; makes the lines say the same.
+
+        A damaged checkpoint is put aside, and the one before costs an epoch; `log` says so.
+
+        Raises:  DamagedError if the checkpoint is another run's; NewerError; StorageError
+        """
+        records, state, damaged = [], None, []
+        for path in (self.newest, self.previous):
+            try:
+                about, records, state = read_checkpoint(path)
+                if not self._same(about):
+                    raise OtherRunError(f"{path} belongs to another run: move {self.path} away")
+                _check_vectors(path, state, self.settings)
+            except FileNotFoundError:
+                continue
+            except OtherRunError:
+                raise
+            except DamagedError as error:
+                records, state = [], None
+                with storage_errors(path):
+                    path.replace(path.with_suffix(".damaged"))
+                damaged.append(str(error))
+                continue
+            break
+        had = len(read_records(self.lines))
+        if had > len(records) and not damaged:
+            damaged.append(f"{self.newest} is gone or older than {self.lines}")
+        if damaged:
+            log(f"{'; '.join(damaged)}: the run goes on from epoch {len(records) + 1}")
+        elif records and not is_last(records[-1], self.settings):
+            log(f"{self.path.name} goes on after its epoch {len(records)}")
+        write_json(self.path / "run.json", self.about)
+        lines = b"".join(map(record_line, records))
+        with storage_errors(self.lines):
+            agree = self.lines.exists() and self.lines.read_bytes() == lines
+        if not agree:
+            write_aside(self.lines, lines)
+        return records, state
+
+    def save(self, records, state, new=1):
+        """Put the last `new` of the records, and the state after them, on the disk."""
+        write_aside(self.newest, _checkpoint_bytes(self.about, records, state), keep=self.previous)
+        # Last: where all lines are, so are the weights.
+        append(self.lines, b"".join(map(record_line, records[-new:])))
+
+
+class OtherRunError(DamagedError):
+    """A whole checkpoint, but of another run."""
+
+
+def _check_vectors(path, state, settings):
+    P, wanted = size_of(NETWORKS[settings.network]), OPTIMIZERS[settings.optimizer].memory
+    if state.w.shape != (P,) or not set(wanted) <= set(state.memory):
+        raise DamagedError(
+            f"{path} is damaged: it holds {state.w.shape} weights and "
+            f"{', '.join(state.memory) or 'no memory'}, not {P} and {', '.join(wanted) or 'none'}"
+        )
+
+
+def _checkpoint_bytes(about, records, state):
+    said = {"format": FORMAT, "run": about, "records": records, "epoch": state.epoch}
+    said |= {"predicted_class": state.predicted_class, "frozen": state.frozen}
+    said |= {"memory": list(state.memory)}
+    text = np.frombuffer(json.dumps(said, allow_nan=False).encode(), np.uint8)
+    memory = {MEMORY + name: vector for name, vector in state.memory.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, w=state.w, **memory, said=text)
+    return buffer.getvalue()
+
+
+def read_checkpoint(path):
+    """(run, records, state) of a checkpoint.npz; run is what its run.json says, too.
+
+    Raises:  DamagedError for anything but what this program wrote; NewerError; FileNotFoundError;
+             StorageError if it cannot be read
+    """
+    try:
+        content = io.BytesIO(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # tells nothing of what is in the file: it must not count as damaged
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        with zipfile.ZipFile(content) as archive:
+            said = json.loads(_member(archive, "said").tobytes())
+            check_format(said, path)
+            check_settings(said["run"], path)
+            w = _member(archive, "w")
+            if "memory" in said:
+                memory = {name: _member(archive, MEMORY + name) for name in said["memory"]}
+            else:  # format 1
+                memory = {"v": _member(archive, "v")}
+        frozen, predicted = int(said["frozen"]), said.get("predicted_class", said.get("told"))
+        state = State(int(said["epoch"]), w, memory, predicted, frozen)
+        run, records = dict(said["run"]), list(said["records"])
+        if w.ndim != 1 or w.dtype.kind != "f":
+            raise ValueError(f"w is {w.shape} {w.dtype}")
+        for name, vector in memory.items():
+            if vector.shape != w.shape or vector.dtype != w.dtype:
+                raise ValueError(f"w is {w.shape} {w.dtype}, {name} {vector.shape} {vector.dtype}")
+        if [record["epoch"] for record in records] != list(range(1, state.epoch + 1)):
+            raise ValueError("its records do not end at its epoch")
+    except (MemoryError, NewerError):
+        raise
+    except Exception as error:  # a damaged archive can raise nearly anything
+        raise DamagedError(f"{path} is damaged ({type(error).__name__}: {error})") from None
+    return run, records, state
+
+
+def _member(archive, name):
+    """An array of a checkpoint, before whose claims no memory is reserved."""
+    member = archive.getinfo(name + ".npy")
+    if member.file_size > LARGEST or member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is not as this program writes it")
+    whole = io.BytesIO(archive.read(member))  # read whole: its CRC is checked first
+    if np.lib.format.read_magic(whole) != (1, 0):
+        raise ValueError(f"{name} is not as this program writes it")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(whole)
+    if prod(shape) * dtype.itemsize > member.file_size:  # before it is made room for
+        raise ValueError(f"{name} claims to be {shape}")
+    whole.seek(0)
+    return np.load(whole, allow_pickle=False)

@@ -1,0 +1,198 @@
+"""Who does the runs: this process, or processes of this machine, one for every run.
+
+A run's process is spawned: it inherits nothing but what it is given, so that one that dies costs
+its own run. All share the memory of the dataset. The longest runs start first, so that no core
+waits for a last long one.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from multiprocessing import connection
+
+from ..data.sharing import share, shared
+from ..disk.files import StorageError, locked, make_folder, write_aside
+from ..errors import UserError
+from ..train import train
+from . import own
+from .names import run_name
+from .run_folder import RunFolder, is_last
+
+TRIES = 2  # of a run whose process died, or which lacked memory or a file
+
+
+class BrokenRun(UserError):
+    """An error in the code that trained: one sentence, and the traceback for error.txt.
+
+    may_pass    whether another try might go better: memory or a file was lacking
+    """
+
+    def __init__(self, sentence, traceback="", may_pass=False):
+        super().__init__(sentence, traceback, may_pass)
+        self.sentence, self.traceback, self.may_pass = sentence, traceback, may_pass
+
+    def __str__(self):
+        return self.sentence
+
+    @classmethod
+    def of(cls, error):
+        """What to say of an exception, in this process or for another one."""
+        text = "".join(traceback.format_exception(error))
+        return cls(own.sentence(error), text, isinstance(error, (MemoryError, OSError)))
+
+    def kept(self, folder):
+        """The same, the traceback being written to the folder's error.txt, which it names."""
+        path = folder.path / "error.txt"
+        write_aside(path, self.traceback.encode())
+        sentence = f"{self.sentence} (the whole traceback is in {path})"
+        return BrokenRun(sentence, self.traceback, self.may_pass)
+
+
+def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log=print, ranks=None):
+    """Do what is missing of one run, in this process, and keep every epoch on disk.
+
+    ranks    of an MPI job, this one being the first, while the others `follow`
+
+    Returns: the records of the whole run
+    Raises:  StorageError if the folder OUT is not there or cannot be written; BrokenRun for an
+             error in what trains, in the user's own file for one
+    """
+    from threadpoolctl import threadpool_limits
+
+    folder = RunFolder(out, settings, dataset.identity)
+    make_folder(folder.path, parents=False)  # an OUT that went away is not to come back empty
+    # One at a time in a run: a process whose parent was just killed may still be on its way out.
+    # One BLAS thread: the threads here are the lanes', and sums keep their order on any machine.
+    with locked(folder.path, wait=10.0), threadpool_limits(1, user_api="blas"):
+        records, state = folder.resume(log)
+        if records and is_last(records[-1], settings):
+            return records
+        if ranks:
+            ranks.tell((settings, state))
+        epochs = train(settings, dataset, device, threads, state=state, ranks=ranks)
+        while True:
+            try:
+                record, after = next(epochs)
+            except StopIteration:
+                return records
+            except UserError:
+                raise
+            except Exception as error:
+                raise BrokenRun.of(error).kept(folder) from error
+            records.append(record)
+            folder.save(records, after)
+            if on_epoch:
+                on_epoch(settings, record)
+
+
+def follow(ranks, dataset, device="cpu", threads=1):
+    """The other ranks' part of run_cell: the runs that rank 0 announces, until it tells None."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        while run := ranks.hear():
+            settings, state = run
+            for _ in train(settings, dataset, device, threads, state=state, ranks=ranks):
+                pass
+
+
+def run_cells(
+    out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print, elsewhere=None
+):
+    """Do what is missing of many runs, `jobs` at a time, each in a process of its own.
+
+    elsewhere    a cluster.Cluster that does them instead
+
+    Returns: {settings: reason} of the runs that failed, twice where a second try could help
+    Raises:  UserError at once where no run could go on: the folder is gone, full or read-only
+    """
+    if elsewhere:
+        return elsewhere.run_cells(out, cells, dataset, device, threads, on_epoch, log)
+    waiting, tries, failures, running = list(cells), {}, {}, {}
+    context = multiprocessing.get_context("spawn")
+    handle = share(dataset, context)
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                settings = waiting.pop(0)
+                tries[settings] = tries.get(settings, 0) + 1
+                ours, theirs = context.Pipe()
+                arguments = (out, settings, handle, own.loaded(), device, threads, theirs)
+                process = context.Process(target=_work, args=arguments, daemon=True)
+                _start_deaf(process)
+                theirs.close()
+                running[ours] = settings, process
+            for pipe in connection.wait(list(running)):
+                settings, process = running[pipe]
+                try:
+                    kind, message = pipe.recv()
+                except (EOFError, OSError):
+                    process.join()
+                    kind, message = "died", _how_it_died(process.exitcode)
+                if kind == "epoch":
+                    on_epoch and on_epoch(settings, message)
+                    continue
+                if kind == "log":
+                    log(message)
+                    continue
+                process.join()
+                del running[pipe]
+                pipe.close()
+                if kind == "stop":
+                    raise UserError(message)
+                if kind in ("lacked", "died") and tries[settings] < TRIES:
+                    log(f"{run_name(settings)}: {message}; it is tried once more")
+                    waiting.insert(0, settings)
+                elif kind != "done":
+                    failures[settings] = message
+    finally:
+        for _, process in running.values():
+            process.kill()  # what it had finished is on disk; a cut epoch is done again
+        for _, process in running.values():
+            process.join()
+    return failures
+
+
+def _start_deaf(process):
+    """Start a process that does not hear Ctrl-C: that is its parent's, which then kills it."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _how_it_died(exitcode):
+    if exitcode is not None and exitcode < 0:
+        try:
+            return f"its process was killed ({signal.Signals(-exitcode).name})"
+        except ValueError:
+            return f"its process was killed (signal {-exitcode})"
+    return f"its process ended (exit code {exitcode})"
+
+
+def _work(out, settings, handle, own_file, device, threads, pipe):
+    """The life of a run's process: sends ("epoch", record) ..., then how it ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it is not inherited (Windows)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        own.add(own_file)
+        on_epoch = lambda _, record: pipe.send(("epoch", record))  # noqa: E731
+        log = lambda line: pipe.send(("log", line))  # noqa: E731
+        run_cell(out, settings, shared(handle), device, threads, on_epoch, log)
+        pipe.send(("done", None))
+    except StorageError as error:
+        pipe.send(("stop", str(error)))
+    except BrokenRun as error:
+        pipe.send(("lacked" if error.may_pass else "broken", str(error)))
+    except UserError as error:  # as wrong the second time
+        pipe.send(("refused", str(error)))
+    except Exception as error:
+        pipe.send(("lacked", own.sentence(error)))
+
+
+def _die_with_parent():
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,0 +1,142 @@
+"""What `scaling` shows of measured jobs and of the model fitted to them: see speedup.py.
+
+A job is what speedup_timing.measure returns, a row one line of figures/scaling.csv.
+"""
+
+from dataclasses import replace
+from math import ceil
+from statistics import median
+
+from ..drawing import Curve, Plot, batch_color
+from .speedup import WEAK
+
+COLUMNS = "kind ranks batch_size seconds all_reduce projected".split()
+PROJECTED_RANKS = tuple(2**k for k in range(11))
+GREY = "0.35"
+
+
+def rows_of(jobs, model, N, batch_sizes):
+    """Rows with COLUMNS: medians over the rounds of what was measured, and what the model says."""
+    rows = []
+    for job in jobs:
+        for b in dict.fromkeys(size for size, _, _ in job["epochs"]):
+            rounds = [(took, waited) for size, took, waited in job["epochs"] if size == b]
+            took, waited = (median(values) for values in zip(*rounds, strict=True))
+            rows.append(["epoch", job["ranks"], b, took, waited, 0])
+        for size, seconds in job["messages"]:
+            rows.append([f"all-reduce of {size} bytes", job["ranks"], None, seconds, seconds, 0])
+    for ranks in PROJECTED_RANKS:
+        for kind, b in [*(("strong", b) for b in batch_sizes), ("weak", WEAK * ranks)]:
+            if ranks <= b <= N:  # a rank without an image gains nothing
+                waited = ceil(N / b) * model.all_reduce(ranks)
+                rows.append([kind, ranks, b, model.epoch(N, b, ranks), waited, 1])
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def model_over_measured(rows, model, N, cores):
+    """{(ranks, batch size): seconds of the model over those measured} of the epochs whose ranks
+    have a core each.
+    """
+    return {
+        (row["ranks"], row["batch_size"]): model.epoch(N, row["batch_size"], row["ranks"])
+        / row["seconds"]
+        for row in rows
+        if row["kind"] == "epoch" and row["ranks"] <= cores
+    }
+
+
+def table(rows, model, N, cores):
+    """The lines of a table: what was measured, and how far the model is from it."""
+    head = f"{'ranks':>5} {'batch':>6} {'s an epoch':>11} {'speedup':>8} {'in the all-reduce':>18}"
+    lines = [f"{head} {'the model':>10}"]
+    epochs = [row for row in rows if row["kind"] == "epoch"]
+    one_rank = {row["batch_size"]: row["seconds"] for row in epochs if row["ranks"] == 1}
+    for row in epochs:
+        b, ranks, seconds = row["batch_size"], row["ranks"], row["seconds"]
+        speedup = f"{one_rank[b] / seconds:.2f}" if b in one_rank else "-"
+        modelled = f"{model.epoch(N, b, ranks):.2f}" if ranks <= cores else f"{cores} cores"
+        lines.append(
+            f"{ranks:>5} {b:>6} {seconds:>11.2f} {speedup:>8} "
+            f"{row['all_reduce'] / seconds:>18.0%} {modelled:>10}"
+        )
+    ratios = model_over_measured(rows, model, N, cores).values()
+    return [
+        *lines,
+        "",
+        f"model: {1e6 * model.c:.1f} µs an image, {1e6 * model.o:.0f} µs an update, all-reduce "
+        f"{1e6 * model.alpha:.1f} µs a message and {1e9 * model.beta:.2f} ns a byte; "
+        f"its epochs are {min(ratios):.2f} to {max(ratios):.2f} of the measured ones",
+    ]
+
+
+def plots(rows, N, cores, epochs_to):
+    """Four panels: strong and weak scaling, the share of the all-reduce, the time to an accuracy.
+
+    epochs_to   {batch size: epochs to 97 %} of the best settings in the figures; the fourth panel
+                is left out where this is empty
+    """
+    measured = [row for row in rows if row["kind"] == "epoch" and row["ranks"] <= cores]
+    projected = [row for row in rows if row["projected"]]
+    sizes = sorted({row["batch_size"] for row in projected if row["kind"] == "strong"})
+
+    def curves(value, label, color, belongs, kind):
+        """A dashed line of what is projected, points of what was measured."""
+        line = [row for row in projected if row["kind"] == kind and belongs(row)]
+        points = [row for row in measured if belongs(row)]
+        x, y = (tuple(row["ranks"] for row in some) for some in (line, points))
+        return (
+            Curve("", x, tuple(map(value, line)), color=color, dash="--"),
+            Curve(label, y, tuple(map(value, points)), color=color, dash="", marker="o"),
+        )
+
+    def strong(value, chosen=sizes):
+        return tuple(
+            curve
+            for b in chosen
+            for curve in curves(value, f"b = {b}, measured", batch_color(b),
+                                lambda row, b=b: row["batch_size"] == b, "strong")
+        )  # fmt: skip
+
+    def seconds(row):
+        return row["seconds"]
+
+    def is_weak(row):
+        return row["batch_size"] == WEAK * row["ranks"]
+
+    reached = [b for b in sizes if b in epochs_to]
+    panels = (
+        Plot("strong scaling: the same batch on more ranks", "ranks", "s an epoch",
+             strong(seconds), True, True),
+        Plot(f"weak scaling: {WEAK} images a rank, b = {WEAK} R", "ranks", "s an epoch",
+             curves(seconds, f"b = {WEAK} R, measured", GREY, is_weak, "weak"), True, True),
+        Plot("in the all-reduce, measured with the waiting", "ranks", "share",
+             strong(lambda row: row["all_reduce"] / row["seconds"]), True, False, (-0.02, 1.02)),
+        Plot("seconds to 97 % of the test images", "ranks", "s",
+             strong(lambda row: row["seconds"] * epochs_to[row["batch_size"]], reached),
+             True, True),
+    )  # fmt: skip
+    in_legend = (Curve("projection by the model", (), (), color=GREY, dash="--"),)
+    return tuple(
+        replace(panel, curves=in_legend + panel.curves, xticks=PROJECTED_RANKS[::2])
+        for panel in panels
+        if panel.curves
+    )
+
+
+def describe(model, N, epochs_to):
+    """In words: which batch and how many ranks get to 97 % soonest, and what that gains."""
+    if not epochs_to:
+        return "The figures hold no runs that reach 97 %: `python cli.py figures` makes them."
+    best = {
+        ranks: min(
+            (model.epoch(N, b, ranks) * epochs, b) for b, epochs in epochs_to.items() if b >= ranks
+        )
+        for ranks in PROJECTED_RANKS
+        if any(b >= ranks for b in epochs_to)
+    }
+    each = [f"{ranks} ranks {seconds:.3g} s with b = {b}" for ranks, (seconds, b) in best.items()]
+    fastest = min(best, key=lambda ranks: best[ranks])
+    return (
+        f"Projected time to 97 %, with the batch that is best for each: {', '.join(each)}. "
+        f"The soonest is {fastest} ranks: {best[1][0] / best[fastest][0]:.3g} times as fast as one."
+    )

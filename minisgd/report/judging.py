@@ -1,0 +1,244 @@
+"""From the numbers of many runs to a verdict.
+
+A criterion asks one yes-or-no question of every seed. Where all seeds agree the claim holds, or it
+does not; otherwise the outcome depends on the seed. Two experiments are compared in pairs: runs
+with the same seed start from the same weights and see the images in the same order. A pair that
+ties, for instance because neither run reaches the target, gives no answer, and a batch size at
+which fewer than half of the pairs give one is left undecided.
+
+The functions `all_pass`, `compared` and so on each make a criterion, which is a function
+
+    results -> (what was observed, in words; the verdict; the sizes of each verdict if they differ)
+"""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import inf
+from operator import gt, lt
+from statistics import median
+
+from ..settings import Settings
+from . import selection
+from .experiments import EXPERIMENTS, SIZES
+from .statistics import binomial_tail, sign_flip_p
+
+HOLDS = "holds"
+FAILS = "does not hold"
+DEPENDS = "depends on the seed"
+UNDECIDED = "cannot be told"
+MISSING = "not tested"
+
+
+class NoRuns(Exception):
+    """A claim cannot be tested: no complete run of this experiment at this batch size is kept."""
+
+
+class Results:
+    """The complete runs of the experiments, from experiments.Kept.
+
+    A point is one setting of one experiment: (experiment's name, batch size), or (name, batch
+    size, n) for the nth setting, from 0, of an experiment that has several of that batch size, as
+    Fig. 6 has.
+    """
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    def values(self, statistic, name, batch_size, n=0):
+        """{seed: statistic(records)} of the runs at a point. Raises: NoRuns."""
+        experiment = EXPERIMENTS[name]
+        wanted = [s for s in experiment.settings if s.batch_size == batch_size][n : n + 1]
+        cells = [cell for cell in self.kept.cells(experiment) if replace(cell, seed=0) in wanted]
+        if not cells:
+            raise NoRuns(name)
+        return {cell.seed: statistic(self.kept.records(cell)) for cell in cells}
+
+    def pairs(self, statistic, one, other):
+        """[(value at one point, at the other)] of the seeds that both points have. Raises: NoRuns.
+
+        statistic:  one for both points, or a pair with one for each
+        """
+        first, second = statistic if isinstance(statistic, tuple) else (statistic, statistic)
+        a, b = self.values(first, *one), self.values(second, *other)
+        seeds = sorted(a.keys() & b.keys())
+        if not seeds:
+            raise NoRuns(one[0])
+        return [(a[seed], b[seed]) for seed in seeds]
+
+
+# ---- from answers to a verdict
+
+
+def agreement(answers):
+    """The verdict on one batch size, from an answer per seed: True, False, or None for no answer.
+
+    HOLDS if all answers are yes, FAILS if all are no, DEPENDS if they differ; UNDECIDED if fewer
+    than half of the seeds give an answer.
+    """
+    asked = list(answers)
+    given = [answer for answer in asked if answer is not None]
+    if not given or 2 * len(given) < len(asked):
+        return UNDECIDED
+    return HOLDS if all(given) else DEPENDS if any(given) else FAILS
+
+
+def worst(by_size):
+    """(the verdict on all sizes, the sizes of each verdict if they differ), from {size: verdict}.
+
+    A claim that fails at one size fails; failing that, if it depends on the seed at one, it does.
+    """
+    sizes_of = tuple(
+        (verdict, tuple(size for size, word in by_size.items() if word == verdict))
+        for verdict in (FAILS, DEPENDS, HOLDS, UNDECIDED)
+        if verdict in by_size.values()
+    )
+    return sizes_of[0][0], sizes_of if len(sizes_of) > 1 else ()
+
+
+# ---- criteria
+
+
+def all_pass(statistic, points, passes):
+    """At each point the value of every run passes."""
+
+    def criterion(results):
+        values = {point: results.values(statistic, *point).values() for point in points}
+        observed = "; ".join(
+            f"{point[1]}: {_spread(some)}, {sum(map(passes, some))} of {len(some)}"
+            for point, some in values.items()
+        )
+        return observed, *worst({p[1]: agreement(map(passes, v)) for p, v in values.items()})
+
+    return criterion
+
+
+def compared(statistic, point_pairs, better, in_order=False):
+    """At the first point of each pair the value is better than at the second, seed by seed.
+
+    better:    a function of both values; with `lt` or `gt`, equal values give no answer
+    in_order:  the median must also be better at each first point than at the one before
+    """
+
+    def answer(x, y):
+        return None if x == y and better in (lt, gt) else better(x, y)
+
+    def criterion(results):
+        found = {one[1]: results.pairs(statistic, one, other) for one, other in point_pairs}
+        answers = {b: [answer(x, y) for x, y in pairs] for b, pairs in found.items()}
+        observed = "; ".join(
+            f"{b}: {_median(x for x, _ in pairs)} against {_median(y for _, y in pairs)}, "
+            f"{_count(answers[b])}"
+            for b, pairs in found.items()
+        )
+        by_size = {b: agreement(some) for b, some in answers.items()}
+        if in_order:
+            medians = {b: median(x for x, _ in pairs) for b, pairs in found.items()}
+            for (_, before), (b, after) in pairwise(medians.items()):
+                if not better(after, before) and by_size[b] == HOLDS:
+                    by_size[b] = DEPENDS
+        return observed, *worst(by_size)
+
+    return criterion
+
+
+def compared_by_size(statistic, one, other, sizes, better):
+    """As `compared`: one experiment with another, at each size."""
+    return compared(statistic, [((one, b), (other, b)) for b in sizes], better)
+
+
+def ordered_by_size(statistic, name, better):
+    """As `compared`: each size with the smallest, and the medians must be in order, too."""
+    smallest = (name, SIZES[0])
+    return compared(statistic, [((name, b), smallest) for b in SIZES[1:]], better, in_order=True)
+
+
+def no_gain(statistic, one, other, sizes, gain, significance):
+    """At no size is one experiment's value above the other's by a gain that matters.
+
+    Such a gain is a median difference of `gain` or more whose p-value is below `significance`
+    divided by the number of sizes (Bonferroni's correction). A size with too few seeds for any
+    difference to be that significant is left undecided.
+    """
+    limit = significance / len(sizes)
+
+    def criterion(results):
+        found = {b: results.pairs(statistic, (one, b), (other, b)) for b in sizes}
+        observed, by_size = [], {}
+        for b, pairs in found.items():
+            gains = [x - y for x, y in pairs]
+            p = sign_flip_p(gains)
+            observed.append(
+                f"{b}: {_spread([x for x, _ in pairs])} against {_spread([y for _, y in pairs])}, "
+                f"median gain {median(gains):+.3f}, p = {p:.2g} of {len(pairs)}"
+            )
+            gained = p < limit and median(gains) >= gain
+            too_few = 0.5 ** len(pairs) >= limit  # the smallest p-value there is
+            by_size[b] = UNDECIDED if too_few else FAILS if gained else HOLDS
+        return "; ".join(observed), *worst(by_size)
+
+    return criterion
+
+
+def fewer_runs(statistic, one, other, sizes, counts, significance):
+    """Over all sizes and seeds, fewer of one experiment's runs count than of the other's.
+
+    A sign test on those pairs of runs of which exactly one counts.
+    """
+
+    def criterion(results):
+        pairs = [pair for b in sizes for pair in results.pairs(statistic, (one, b), (other, b))]
+        counted = [(counts(x), counts(y)) for x, y in pairs]
+        a, b = (sum(values) for values in zip(*counted, strict=True))
+        only_one, only_other = counted.count((True, False)), counted.count((False, True))
+        differing = only_one + only_other
+        p, p_of_more = binomial_tail(only_other, differing), binomial_tail(only_one, differing)
+        verdict = HOLDS if p < significance else FAILS if p_of_more < significance else UNDECIDED
+        return f"{a} and {b} of {len(pairs)} runs, p = {p:.2g}", verdict, ()
+
+    return criterion
+
+
+def best_rate_is(lr):
+    """Of the rates in tune.csv this one has the highest test accuracy, seed by seed."""
+
+    def criterion(results):
+        trials = selection.read_trials(results.kept.folder)
+        if not trials or replace(trials[0].settings, lr=Settings.lr) != Settings():
+            raise NoRuns("tune")
+        by_rate = {trial.settings.lr: trial.test for trial in trials}
+        seeds = sorted(set.intersection(*(set(trial.test) for trial in trials)))
+        winners = [max(by_rate, key=lambda rate: by_rate[rate][seed]) for seed in seeds]
+        top = sorted(by_rate, key=lambda rate: -median(by_rate[rate].values()))[:3]
+        shown = [*top, *([lr] if lr in by_rate and lr not in top else [])]
+        observed = "; ".join(f"{rate:g}: {_spread(by_rate[rate].values())}" for rate in shown)
+        won = [winner == lr for winner in winners]
+        return f"{observed}; {lr:g} is first in {sum(won)} of {len(won)}", agreement(won), ()
+
+    return criterion
+
+
+# ---- numbers in words
+
+
+def _number(value):
+    return "never" if value == inf else f"{value:.4g}"
+
+
+def _median(values):
+    return _number(median(values))
+
+
+def _spread(values):
+    """The median and, of several values, the smallest and the largest."""
+    if len(values) == 1:
+        return _median(values)
+    return f"{_median(values)} ({_number(min(values))} to {_number(max(values))})"
+
+
+def _count(answers):
+    """How many of the answers given are yes, and how many seeds give none."""
+    given = [answer for answer in answers if answer is not None]
+    if not given:
+        return "no seed tells"
+    silent = len(answers) - len(given)
+    return f"{sum(given)} of {len(given)}" + (f" ({silent} tell nothing)" if silent else "")

@@ -1,0 +1,86 @@
+"""What the commands of the report leave in the folder of the figures.
+
+<name>.csv           every number
+<name>.json          what was asked, and how it was answered: command, commit, versions, machine
+<name>.png and .svg  the figure
+"""
+
+from pathlib import Path
+from textwrap import wrap
+
+from .. import drawing
+from ..disk.files import make_folder
+from ..disk.formats import read_json, write_json
+from ..errors import SettingError
+from ..lab import facts
+from ..settings import DEFAULTS
+
+
+def refuse_another_question(folder, name, asked):
+    """Make sure that an answer does not take the place of the answer to another question.
+
+    asked    {what was asked: value}, as the JSON of this name holds it. A setting that an older
+             file does not know had its default there
+
+    Raises:  SettingError, naming what differs
+    """
+    path = Path(folder) / f"{name}.json"
+    known = read_json(path)
+    if known is None:
+        return
+    before = DEFAULTS | known["asked"]
+    differs = [key for key, value in asked.items() if before.get(key) != value]
+    if differs:
+        raise SettingError(
+            f"{path} is the answer to another question (it differs in {', '.join(differs)}): "
+            "give another --out"
+        )
+
+
+def how_made(command):
+    """What the JSON beside a figure records of every command: itself and where it ran."""
+    return {
+        "command": command,
+        "commit": facts.commit(),
+        "versions": facts.versions(),
+        "machine": facts.machine(),
+    }
+
+
+def note_on(dataset_name):
+    """The line that says under a title that the data are not MNIST; None if they are."""
+    if dataset_name == "glyphs":
+        return "NOT MNIST: the built-in digits drawn from fonts (glyphs)"
+    return None if dataset_name == "mnist" else f"NOT MNIST: {dataset_name}"
+
+
+def page(title, note=None, table=(), text=""):
+    """The lines that are printed of a result: its title, its note, its table and what it says."""
+    lines = ["", title, *([note] if note else []), ""]
+    if table:
+        lines += [*table, ""]
+    if text:
+        lines += [*wrap(text, 100), ""]
+    return lines
+
+
+def publish(folder, name, figure, rows_are, made=None, write_csv=None, csv=None):
+    """Write a figure, its table and how they were made, each aside and renamed.
+
+    rows_are     what the rows of the table are, for the sentence: "every epoch"
+    made         the object of the JSON; None: it was written before
+    write_csv    a function of the path that writes the table; None: it was written before
+    csv          the name of the table, if it is not that of the figure
+
+    Returns: the sentence that says where they are
+    Raises:  StorageError if the folder cannot be written
+    """
+    make_folder(folder)
+    folder = Path(folder)
+    table = folder / f"{csv or name}.csv"
+    if write_csv:
+        write_csv(table)
+    if made:
+        write_json(folder / f"{name}.json", made)
+    png, svg = drawing.save(figure, folder, name)
+    return f"figure: {png} and {svg.name}; {rows_are}: {table}"

@@ -1,0 +1,64 @@
+"""How the learning rate moves during a run: warmups at its beginning, decays towards its end.
+
+The rate of an update is a product of plain functions of numbers: the rule's factor of b (rules.py),
+a warmup and a decay. A warmup or a decay of your own is one function and one entry in its table.
+
+Letters:  η0 the rate that belongs to the base batch size, η the rate that the rule makes of it,
+          i epoch or update of the warmup, from 1, k how many it lasts,
+          t updates since the warmup ended, from 0, T all the updates that are left by then.
+"""
+
+from .errors import SettingError, one_of
+
+# ---- warmups: (i, k, η0, η) -> the rate, for 1 <= i <= k
+
+
+def constant(i, k, base_lr, lr):
+    """η_i = η0."""
+    return base_lr  # Report Sec. II, constant warmup
+
+
+def gradual(i, k, base_lr, lr):
+    """η_i = (k+1-i)/k η0 + (i-1)/k η: from η0, and still (k-1)/k of the way at i = k."""
+    return (k + 1 - i) / k * base_lr + (i - 1) / k * lr  # Report Sec. II, gradual warmup
+
+
+WARMUPS = {"none": None, "constant": constant, "gradual": gradual}
+
+
+def warmup_lr(kind, epoch, base_lr, lr, warmup_epochs=10):
+    """The learning rate during a warmup, on the way from base_lr (η0) to the scaled rate lr (η).
+
+        constant: η_i = η0                                 for i <= k, then η
+        gradual:  η_i = (k+1-i)/k η0 + (i-1)/k η           for i <= k, then η
+
+    Units:   epochs counted from 1, the rate standing for the whole epoch; or updates from 1, if
+             both numbers are counted in updates
+    Raises:  SettingError (a ValueError) for an unknown kind, epoch < 1, warmup_epochs < 1
+    Source:  report Sec. II. The authors' code is at the full rate in epoch k already; this is the
+             text's formula.
+    """
+    warmup = one_of("warmup", WARMUPS, kind)
+    if epoch < 1 or warmup_epochs < 1:
+        raise SettingError(
+            f"epochs are counted from 1, got epoch {epoch} and {warmup_epochs} warmup epochs"
+        )
+    if warmup is None or epoch > warmup_epochs:
+        return lr
+    return warmup(epoch, warmup_epochs, base_lr, lr)
+
+
+# ---- decays: (t, T) -> what the rate is multiplied by, for 0 <= t < T
+
+
+DECAYS = {"none": None}
+
+
+def decay_factor(kind, t, T):
+    """What the rate is multiplied by at update t of T: 1 at t = 0, and more than 0 at t = T - 1.
+
+    Units:   updates; before the decay begins (t < 0) the factor is 1
+    Raises:  SettingError (a ValueError) for an unknown kind
+    """
+    decay = one_of("decay", DECAYS, kind)
+    return 1.0 if decay is None or t < 0 else decay(t, T)

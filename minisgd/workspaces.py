@@ -1,0 +1,50 @@
+"""Memory for the steps of fused.py: arrays that are made once and used again for every chunk."""
+
+from math import prod
+
+import numpy as np
+
+from .backend import module_of
+
+KEPT = 4  # chunk sizes whose workspaces are kept: the usual one and a few last chunks
+BLOCK = 8 << 20  # bytes
+LINE = 64  # bytes of a line of the cache
+
+
+def add_product(a, b, total, first):
+    """total = a @ b for the first chunk of a batch, total += a @ b for the others."""
+    if first:
+        module_of(total).matmul(a, b, out=total)
+    else:
+        total += a @ b
+
+
+def kept(spaces, N, make):
+    """The workspace for N images, made if need be; those of the KEPT sizes used last are kept."""
+    space = spaces.pop(N, None)
+    if space is None:
+        if len(spaces) == KEPT:
+            del spaces[next(iter(spaces))]  # the one that has not been used for longest
+        space = make(N)
+    spaces[N] = space
+    return space
+
+
+class Cutter:
+    """Cuts arrays out of large blocks of memory, every array at the beginning of a cache line.
+
+    NumPy asks the system for huge pages for a block of this size, but not for the arrays singly.
+    """
+
+    def __init__(self, xp):
+        self.xp, self.rest = xp, xp.empty(0, xp.uint8)
+
+    def empty(self, shape, dtype):
+        size = prod(shape) * np.dtype(dtype).itemsize
+        lines = -(-size // LINE) * LINE
+        if len(self.rest) < lines:
+            block = self.xp.empty(max(BLOCK, lines + LINE), self.xp.uint8)
+            start = -block.ctypes.data % LINE if self.xp is np else 0  # CuPy's are aligned
+            self.rest = block[start:]
+        array, self.rest = self.rest[:size], self.rest[lines:]
+        return array.view(dtype).reshape(shape)

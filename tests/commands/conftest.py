@@ -1,0 +1,82 @@
+"""What the tests of the commands share: a place of their own, and a small dataset."""
+
+import shutil
+
+import pytest
+from calling import program, sweep_of
+from click.testing import CliRunner
+
+from minisgd.commands.group import cli
+from minisgd.data import known as data
+from minisgd.data.idx import digest_of
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch, tmp_path):
+    """Every test in an empty folder, without the data of whoever runs it, and without a network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MINISGD_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def call():
+    """Run a command in this process; nothing but an exit may come out of it."""
+
+    def call(*args, code=0):
+        result = CliRunner().invoke(cli, [str(arg) for arg in args])
+        if not isinstance(result.exception, SystemExit | None):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def swept(small_mnist, tmp_path_factory):
+    """(folder, finished process) of 2 batch sizes x 2 seeds x 2 epochs."""
+    out = tmp_path_factory.mktemp("swept") / "out"
+    return out, program(*sweep_of(small_mnist, out, "--seeds", "2", "--jobs", "2"))
+
+
+@pytest.fixture
+def copy(swept, tmp_path):
+    """A copy of the finished sweep, to do something to."""
+    return shutil.copytree(swept[0], tmp_path / "copy")
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """The experiments with an epoch a run, few runs, and the seeds of luck."""
+    from dataclasses import replace
+
+    from minisgd.report import experiments
+
+    for name, experiment in experiments.EXPERIMENTS.items():
+        settings = tuple(
+            replace(s, batch_size=s.batch_size // 32, epochs=1, warmup="none")
+            for s in (experiment.settings[0], experiment.settings[-1])
+        )
+        few = replace(experiment, settings=settings, lucky=(256,), apart=(256,))
+        monkeypatch.setitem(experiments.EXPERIMENTS, name, few)
+
+
+@pytest.fixture
+def as_mnist(small_mnist, small_data, monkeypatch):
+    """The small files taken for MNIST: their folder."""
+    arrays = [small_data.train.images, small_data.train.labels]
+    arrays += [small_data.test.images, small_data.test.labels]
+    digests = tuple(digest_of(array) for array in arrays)
+    monkeypatch.setitem(data.KNOWN, "mnist", data.Known(digests, title="MNIST"))
+    return small_mnist / "glyphs"
+
+
+@pytest.fixture
+def mnist_copy(as_mnist, tmp_path):
+    """A copy of the folder of as_mnist, to damage."""
+    return shutil.copytree(as_mnist, tmp_path / "data" / "mnist")

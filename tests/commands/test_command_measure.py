@@ -1,0 +1,62 @@
+"""measure, from the outside, with measures that take a second."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from calling import NOT_MNIST, on_glyphs
+
+from minisgd.disk.formats import read_json
+
+SMALL = {
+    "covariance": {"sizes": (64, 256), "draws": 4, "epochs": (0,)},
+    "equivalence": {"ks": (2, 8), "epochs": (0, 1), "draws": 2, "probe": 100},
+    "effective-rate": {"updates": 6, "draws": 2, "epochs": (0,), "batch_size": 64, "probe": 100},
+    "curvature": {
+        "sizes": (256,),
+        "epochs": 2,
+        "points": 2,
+        "subset": 50,
+        "probe": 50,
+        "clipped": (),
+    },
+    "noise-scale": {"updates": (0, 5), "draws": 3, "large": 256},
+    "sharpness": {"subset": 60, "hessian": 30, "subspaces": 2, "epochs": 1, "large": 256},
+}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The measures with defaults that take a second."""
+    from functools import partial
+
+    from minisgd import measures
+
+    for name, measure in measures.MEASURES.items():
+        monkeypatch.setitem(measures.MEASURES, name, partial(measure, **SMALL[name]))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_measure_leaves_a_table_a_figure_and_a_paragraph(call, quick, small_mnist, name):
+    first = call(*on_glyphs(small_mnist, "measure", name, "--seed", "1"))
+    made = read_json(f"figures/measure-{name}.json")
+    assert made["title"] in first.stdout and made["text"].endswith(".")
+    assert " ".join(made["text"].split()) in " ".join(first.stdout.split())
+    assert (
+        NOT_MNIST in first.stdout and NOT_MNIST in Path(f"figures/measure-{name}.svg").read_text()
+    )
+    with open(f"figures/measure-{name}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= 2 and Path(f"figures/measure-{name}.png").exists()
+    kept = {path: path.read_bytes() for path in Path("figures").glob(f"measure-{name}.[cps]*")}
+    call(*on_glyphs(small_mnist, "measure", name, "--seed", "1", "--threads", "3"))
+    assert {path: path.read_bytes() for path in kept} == kept  # by the seed, on any threads
+    other = call(*on_glyphs(small_mnist, "measure", name, "--seed", "2"), code=2)
+    assert f"{name}.json is the answer to another question (it differs in seed)" in other.stderr
+
+
+def test_a_measure_that_wants_larger_batches_than_there_are_images_says_so(call, small_mnist):
+    for name in ("covariance", "equivalence", "curvature", "noise-scale", "sharpness"):
+        done = call(*on_glyphs(small_mnist, "measure", name), code=2)
+        assert "is larger than the training set of 640 images" in done.stderr
+        assert "Traceback" not in done.stderr and not Path(f"figures/measure-{name}.csv").exists()

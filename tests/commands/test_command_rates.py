@@ -1,0 +1,30 @@
+"""rates: the learning rates that a sweep would use."""
+
+import re
+from pathlib import Path
+
+
+def table_of(text):
+    return [line.split() for line in text.splitlines() if re.match(r"\s+\d", line)]
+
+
+def test_rates_at_8192_are_the_reports(call):
+    done = call("rates", "--rule", "linear", "--batch-sizes", "64,8192", "--epochs", "2")
+    assert table_of(done.stdout)[:2] == [["1", "0.01", "1.28"], ["2", "0.01", "1.28"]]
+    assert not Path("runs").exists()
+
+
+def test_rates_of_a_gradual_warmup_begin_at_the_base_rate(call):
+    args = ("--rule", "linear", "--warmup", "gradual", "--epochs", "12", "--momentum", "0.9")
+    rows = table_of(call("rates", *args).stdout)
+    assert [float(rate) for rate in rows[0][1:]] == [0.01] * 8
+    assert [row[-1] for row in rows[:12]] == [
+        "0.01", "0.137", "0.264", "0.391", "0.518", "0.645", "0.772", "0.899", "1.026", "1.153",
+        "1.28", "1.28",
+    ]  # fmt: skip
+    assert rows[12][0] == "0.1" and rows[12][-1] == "12.8"  # η/(1-m)
+
+
+def test_rates_of_any_size_stand_apart(call):
+    done = call("rates", "--lr", "1.234e-5", "--rule", "sqrt", "--batch-sizes", "64,256,4096")
+    assert table_of(done.stdout)[0] == ["1", "1.234e-05", "2.468e-05", "9.872e-05"]

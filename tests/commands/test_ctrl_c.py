@@ -1,0 +1,88 @@
+"""Ctrl-C: what is kept, what is said, and that no process stays behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from calling import PROGRAM, epochs_of, program, small, sweep_of
+
+
+def test_ctrl_c_in_a_single_run_says_what_is_kept(call, small_mnist, monkeypatch):
+    from minisgd.lab import workers
+
+    real = workers.train
+
+    def interrupted(*args, **keywords):
+        for epoch in real(*args, **keywords):
+            if epoch[0]["epoch"] == 3:
+                raise KeyboardInterrupt
+            yield epoch
+
+    args = small(small_mnist, "train", "--batch-size", "640", "--epochs", "4", "--out", "out")
+    monkeypatch.setattr(workers, "train", interrupted)
+    stopped = call(*args, code=130)
+    assert "Stopped. 2 whole epochs are kept in out" in stopped.stderr
+    monkeypatch.setattr(workers, "train", real)
+    assert [line.split()[1] for line in call(*args).stdout.splitlines() if line[:5] == "epoch"] == [
+        "3",
+        "4",
+    ]
+
+
+def group(number):
+    """Processes of a process group that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, group = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except OSError:
+            continue
+        if int(group) == number and state not in "ZX":
+            found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_ctrl_c_says_what_is_kept_leaves_no_process_and_the_same_command_goes_on(
+    small_mnist, tmp_path
+):
+    out = tmp_path / "out"
+    args = ("--batch-sizes", "64,128", "--epochs", "16", "--jobs", "2")
+    command = [sys.executable, PROGRAM, *sweep_of(small_mnist, out, *args)]
+    process = subprocess.Popen(
+        [str(part) for part in command], start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A suite that was started in the background ignores it, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 60
+        while not any(text.count(b"\n") for text in epochs_of(out).values()):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)  # the terminal sends it to all of them
+        said = process.communicate(timeout=30)[1]
+        until = time.monotonic() + 10
+        while group(process.pid) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert group(process.pid) == []
+    finally:
+        if group(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130 and "Traceback" not in said
+    kept = int(re.search(r"Stopped\. (\d+) whole epochs are kept in ", said)[1])
+    before = epochs_of(out)
+    assert kept == sum(text.count(b"\n") for text in before.values()) and 1 <= kept < 32
+    assert "the same command goes on from there" in said
+
+    again = program(*sweep_of(small_mnist, out, *args))
+    assert again.returncode == 0, again.stderr
+    after = epochs_of(out)
+    assert all(text.count(b"\n") == 16 for text in after.values()) and len(after) == 2
+    assert all(after[name].startswith(text) for name, text in before.items())
+    assert (out / "table.txt").read_text().count(" ok\n") == 2

@@ -1,0 +1,52 @@
+"""What a command publishes: the words around a result, its files, and whose place they may take."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from minisgd.disk.formats import read_json, write_json, write_table
+from minisgd.errors import SettingError
+from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
+
+
+def test_a_page_has_a_title_a_note_a_table_and_a_text():
+    assert page("title") == ["", "title", ""]
+    lines = page("title", "note", ["a  b", "1  2"], "word " * 25)
+    assert lines[:7] == ["", "title", "note", "", "a  b", "1  2", ""]
+    assert lines[7:] == [" ".join(["word"] * 20), " ".join(["word"] * 5), ""]
+
+
+def test_a_note_says_what_is_not_mnist():
+    assert note_on("mnist") is None
+    assert note_on("fashion-mnist") == "NOT MNIST: fashion-mnist"
+    assert "fonts" in note_on("glyphs")
+
+
+def test_a_figure_is_published_with_its_table_and_its_making(tmp_path):
+    folder = tmp_path / "new" / "figures"
+    rows = [{"x": 1, "y": 2}]
+    made = {"title": "title"} | how_made("python cli.py tune")
+    where = publish(folder, "tune", Figure(), "every run", made,
+                    lambda path: write_table(path, ["x", "y"], rows))  # fmt: skip
+    assert where == f"figure: {folder / 'tune.png'} and tune.svg; every run: {folder / 'tune.csv'}"
+    assert (folder / "tune.csv").read_text() == "x,y\n1,2\n"
+    known = read_json(folder / "tune.json")
+    assert list(known) == ["title", "command", "commit", "versions", "machine"]
+    first = {path: path.read_bytes() for path in folder.iterdir()}
+    publish(folder, "tune", Figure(), "every run")  # the figure alone, the same to the byte
+    assert {path: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_the_answer_to_another_question_stays(tmp_path):
+    asked = {"lr": 0.1, "seeds": [0]}
+    refuse_another_question(tmp_path, "tune", asked)  # there is none yet
+    write_json(tmp_path / "tune.json", {"asked": asked})
+    refuse_another_question(tmp_path, "tune", asked)
+    with pytest.raises(SettingError, match=r"tune.json .*differs in seeds\): give another --out"):
+        refuse_another_question(tmp_path, "tune", asked | {"seeds": [0, 1]})
+
+
+def test_an_older_answer_had_the_defaults_of_what_it_does_not_know(tmp_path):
+    write_json(tmp_path / "tune.json", {"asked": {"lr": 0.1}})
+    refuse_another_question(tmp_path, "tune", {"lr": 0.1, "momentum": 0.0})
+    with pytest.raises(SettingError, match="differs in momentum"):
+        refuse_another_question(tmp_path, "tune", {"lr": 0.1, "momentum": 0.9})

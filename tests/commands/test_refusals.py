@@ -1,0 +1,145 @@
+"""How the commands refuse: one sentence, an exit code, and nothing left behind."""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from calling import program, run_on, sentence, sweep_of
+
+SWEEP = ("sweep", "--epochs", "2")
+
+
+REFUSED = {
+    "unknown rule": ((*SWEEP, "--rule", "cubic"), "cubic"),
+    "unknown option": ((*SWEEP, "--speed", "9"), "--speed"),
+    "not a number": (("train", "--lr", "fast"), "fast"),
+    "batch size 0": (("train", "--batch-size", "0"), "at least 1, got 0"),
+    "batch size 0 in a sweep": ((*SWEEP, "--batch-sizes", "64,0"), "at least 1, got 0"),
+    "batch sizes of words": ((*SWEEP, "--batch-sizes", "64,many"), "64,many"),
+    "no batch sizes": ((*SWEEP, "--batch-sizes", ""), "whole numbers"),
+    "a batch too large": (("train", "--batch-size", "641"), "641 .*640 images"),
+    "a batch too large in a sweep": ((*SWEEP, "--batch-sizes", "64,641"), "641 .*640 images"),
+    "base batch size 0": ((*SWEEP, "--rule", "linear", "--base-batch-size", "0"), "at least 1"),
+    "momentum 1": (("train", "--momentum", "1"), "below 1, got 1"),
+    "momentum 1 in rates": (("rates", "--momentum", "1"), "below 1, got 1"),
+    "negative rate": (("train", "--lr", "-0.1"), "positive number, got -0.1"),
+    "no rate": (("train", "--lr", "nan"), "positive number, got nan"),
+    "zero epochs": (("train", "--epochs", "0"), "at least 1 epoch"),
+    "long warmup": ((*SWEEP, "--warmup", "gradual", "--warmup-epochs", "3"), "longer than the run"),
+    "cuda": (("train", "--device", "cuda"), "--device cuda cannot be used"),
+    "no seeds": ((*SWEEP, "--seeds", "0"), "a count from 1"),
+    "seeds of letters": ((*SWEEP, "--seeds", "a"), "'a'"),
+    "negative seed": ((*SWEEP, "--seeds", "0,-1"), "at least 0, got -1"),
+    "no jobs": ((*SWEEP, "--jobs", "0"), "--jobs"),
+    "unknown dataset": (("data", "--dataset", "cifar"), "cifar"),
+    "a batch of 400 digits": (("rates", "--rule", "linear", "--batch-sizes", "9" * 400), "at most"),
+    "no such option": (("--bogus",), "--bogus"),
+    "batch size 0 in bench": (("bench", "--batch-sizes", "0"), "at least 1, got 0"),
+    "a batch too large in bench": (("bench", "--batch-sizes", "641"), "641 .*640 images"),
+    "a profile of rounds": (("bench", "--profile", "--rounds", "3"), "leave out --rounds"),
+    "a profile as JSON": (("bench", "--profile", "--json", "x"), "leave out --json"),
+    "JSON nowhere": (("bench", "--json", "none/x"), "none/x cannot be a file"),
+    "JSON in a folder's place": (("bench", "--json", "."), "cannot be a file"),
+    "no such figure": (("figures", "7"), "there is no figure 7"),
+    "rates of words": (("tune", "--lrs", "fast"), "'fast' is not a list of numbers"),
+    "a rate below 0": (("tune", "--lrs", "-1"), "positive number, got -1"),
+    "nothing held out": (("tune", "--held-out", "0"), "at least 1 image, got 0"),
+    "a factor of 1": (
+        ("grow", "--held-out", "9", "--factor", "1"),
+        "nothing grows by a factor of 1",
+    ),
+    "no tolerance": (("grow", "--held-out", "9", "--tolerance", "nan"), "from 0 to 1, got nan"),
+    "too large to start": (("grow", "--held-out", "9"), "2048 is larger than the training set"),
+    "nothing to plot": (("plot",), "RESULTS"),
+    "a senseless import": (("data", "--dataset", "glyphs", "--from", "."), "import takes"),
+}
+
+
+@pytest.mark.parametrize(("args", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_makes_no_sense_is_refused_in_one_sentence(call, small_mnist, monkeypatch, args, said):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # no GPU, whatever there is
+    if args[0] in ("train", "sweep", "bench", "tune", "grow"):
+        data_set = ("--dataset", "glyphs", "--data-dir", small_mnist)
+        data_set += () if args[0] == "bench" else ("--out", "out")
+        args = (args[0], *data_set, *args[1:])
+    assert re.search(said, sentence(call(*args, code=2).stderr))
+    assert not Path("out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(call, small_mnist, tmp_path):
+    (tmp_path / "file").write_text("")
+    for args in (run_on(small_mnist, out="file/out"), sweep_of(small_mnist, "file/out")):
+        assert "file/out" in sentence(call(*args, code=1).stderr)
+    assert "file" in sentence(call(*run_on(small_mnist, out="file"), code=2).stderr)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_that_cannot_be_written_is_refused(call, small_mnist, tmp_path):
+    (tmp_path / "mine").mkdir(mode=0o500)
+    refused = call(*run_on(small_mnist, out="mine/out"), code=1)
+    assert "cannot write mine/out" in sentence(refused.stderr)
+
+
+def test_a_folder_of_something_else_is_refused(call, small_mnist, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("mine")
+    refused = call(*run_on(small_mnist, out="thesis"), code=2)
+    assert "holds no sweep" in sentence(refused.stderr)
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
+
+
+def test_plot_refuses_what_is_no_sweep_or_a_damaged_one(call, copy, tmp_path):
+    assert "holds no sweep" in sentence(call("plot", tmp_path / "none", code=1).stderr)
+    (copy / "sweep.json").write_bytes(b"{")
+    assert str(copy / "sweep.json") in sentence(call("plot", copy, code=1).stderr)
+
+
+def test_a_truncated_file_is_refused_by_name(call, mnist_copy):
+    path = mnist_copy / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-1000])
+    for args in (run_on(mnist_copy.parent, "mnist"), ("data", "--from", mnist_copy)):
+        said = sentence(call(*args, code=1).stderr)
+        assert str(path) in said and "truncated" in said
+    # Damaged is not absent: "auto" does not turn to other digits.
+    assert str(path) in sentence(call(*run_on(mnist_copy.parent, "auto"), code=1).stderr)
+
+
+def test_a_file_with_another_digest_is_refused_by_name(call, mnist_copy):
+    images, labels = (
+        mnist_copy / f"t10k-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")
+    )
+    shutil.copy(mnist_copy / "train-labels-idx1-ubyte.gz", labels)
+    for args in (run_on(mnist_copy.parent, "mnist"), ("data", "--from", mnist_copy)):
+        said = sentence(call(*args, code=1).stderr)
+        assert str(labels) in said and "SHA-256" in said and str(images) not in said
+
+
+def test_a_file_of_something_else_is_refused_by_name(call, mnist_copy):
+    (mnist_copy / "t10k-labels-idx1-ubyte.gz").write_text("<html>403 Forbidden</html>")
+    said = sentence(call(*run_on(mnist_copy.parent, "mnist"), code=1).stderr)
+    assert "t10k-labels-idx1-ubyte.gz is not an IDX file" in said
+
+
+def test_an_import_from_a_folder_without_the_files_is_refused(call, tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        said = sentence(call("data", "--from", folder, code=1).stderr)
+        assert "holds no train-images-idx3-ubyte" in said
+
+
+def test_without_mnist_and_without_a_network_mnist_is_not_replaced(small_mnist, tmp_path):
+    """As a user meets it: a process, its exit code, one sentence."""
+    done = program(*run_on(small_mnist, "mnist"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "could not be downloaded" in sentence(done.stderr)
+    assert "python cli.py data --from DIR" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_refusals_of_a_process_have_their_exit_codes(small_mnist):
+    done = program("train", "--momentum", "1")
+    assert (done.returncode, done.stdout) == (2, "") and "momentum" in sentence(done.stderr)
+    done = program("plot", "nowhere")
+    assert (done.returncode, done.stdout) == (1, "") and "nowhere" in sentence(done.stderr)

@@ -1,0 +1,87 @@
+"""The profile of a small dataset: it accounts for the time, and leaves no trace of itself."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minisgd import loss, networks
+from minisgd.machine import profiling
+
+
+@pytest.fixture(scope="module")
+def found(small_data):
+    """Of 640 images in two batches, each in four lanes of one chunk of 80 images."""
+    return profiling.profile(small_data, batch_size=320)
+
+
+def test_the_rows_add_up_to_the_epoch_that_they_were_timed_in(small_data):
+    """The best of five epochs: on a busy machine any of them may be interrupted in between."""
+    model, train_epoch = profiling.trainer(small_data, 320)
+    shares = []
+    for _ in range(5):
+        with profiling.timed(profiling.calls_of(model)) as seconds:
+            whole, _ = profiling.seconds_of(lambda: train_epoch(np.arange(640)))
+        shares.append(sum(seconds.values()) / whole)
+    assert 0.95 < max(shares) < 1
+
+
+def test_the_rows_are_the_layers_and_the_other_work(found):
+    rows = {row for row, _ in found.rows}
+    assert {"conv1", "conv2", "fc1", "fc2", "fc3", "input", "loss", "update"} <= rows
+    for layer in ("conv1", "conv2", "fc1", "fc2", "fc3"):
+        assert {(layer, "forward"), (layer, "backward")} <= set(found.rows)
+    assert found.rows["conv2", "forward"] > found.rows["fc3", "forward"]
+
+
+def test_the_table_adds_up(found):
+    lines = profiling.table(found)
+    below = lines.index(next(line for line in lines if line.startswith("all ")))
+    totals = [float(line.split()[-2]) for line in lines[2 : below + 1]]
+    assert sum(totals[:-1]) == pytest.approx(totals[-1], abs=0.005 * len(totals) + 0.01)
+    assert lines[below - 1].startswith("the rest") and "is accounted for" in lines[below + 1]
+    assert lines[-1].count("%") == 3  # training, shuffle, test set
+
+
+def test_the_multiply_adds_of_a_training_image_by_hand(found):
+    conv1, conv2 = 6 * 25 * 28 * 28, 16 * 6 * 25 * 10 * 10
+    linear = 400 * 120 + 120 * 84 + 84 * 10
+    assert profiling.training_multiply_adds() == 2 * conv1 + 3 * (conv2 + linear)
+    assert found.floor == pytest.approx(2e6 * 1_131_960 / found.flops)
+
+
+def test_the_hottest_lines_are_counted_and_quoted(found):
+    pytest.importorskip("line_profiler", reason="line_profiler is not installed")
+    spent = [microseconds for *_, microseconds in found.lines]
+    assert spent == sorted(spent, reverse=True)
+    files = {Path(file) for file, *_ in found.lines}
+    assert {Path(loss.__file__), Path(networks.__file__)} <= files
+    hits = {hits for file, _, hits, _ in found.lines if Path(file) == Path(loss.__file__)}
+    assert hits == {8}  # once for each of the four lanes of two batches
+    file, number, *_ = found.lines[0]
+    source = Path(file).read_text().splitlines()[number - 1].strip()
+    (hottest,) = (line for line in profiling.table(found) if line.endswith(source))
+    assert f"{Path(file).name}:{number}" in hottest
+
+
+def test_without_line_profiler_one_sentence_says_how_to_get_it(small_data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "line_profiler", None)
+    found = profiling.profile(small_data, batch_size=320)
+    lines = profiling.table(found)
+    (sentence,) = (line for line in lines if "line_profiler" in line)
+    assert 'python -m pip install -e ".[bench]"' in sentence
+    text = "\n".join(lines)
+    assert "conv1" in text and "arithmetic floor" in text and "shuffle" in text
+
+
+def test_the_timers_are_taken_off_again_even_after_an_error(small_data):
+    model, _ = profiling.trainer(small_data, 64)
+    calls = profiling.calls_of(model)
+    before = [call.function for call in calls]
+    with pytest.raises(ZeroDivisionError), profiling.timed(calls):
+        assert all(call.function != was for call, was in zip(calls, before, strict=True))
+        raise ZeroDivisionError
+    assert [call.function for call in calls] == before
+    (layer, *_) = (call.owner for call in calls)
+    assert not set(profiling.PASSES) & set(vars(layer))

@@ -1,0 +1,53 @@
+"""Made-up results, so that the verdict on them can be worked out by hand."""
+
+from dataclasses import replace
+
+from minisgd.report.experiments import EXPERIMENTS
+from minisgd.report.verdicts import verdicts
+
+
+def curve(*accuracies, train_losses=None):
+    """The records of 30 epochs with these test accuracies, the last of which is repeated.
+
+    The test loss is 1 - accuracy, and so is the training loss unless it is given.
+    """
+    accuracies += accuracies[-1:] * (30 - len(accuracies))
+    train_losses = train_losses or [1 - accuracy for accuracy in accuracies]
+    return [
+        {"epoch": i, "train_loss": train_loss, "test_loss": 1 - accuracy, "test_accuracy": accuracy}
+        for i, (accuracy, train_loss) in enumerate(zip(accuracies, train_losses, strict=True), 1)
+    ]
+
+
+def diverged(*accuracies):
+    """The records of a run that diverges in the epoch after those with these accuracies."""
+    records = curve(*accuracies, 0.0)[: len(accuracies) + 1]
+    records[-1] |= dict.fromkeys(("train_loss", "test_loss", "test_accuracy"))
+    return records
+
+
+class MadeUp:
+    """Stands in for experiments.Kept, with runs that `keep` puts in."""
+
+    def __init__(self, folder):
+        self.folder, self.runs = folder, {}
+
+    def keep(self, name, curves_by_size, n=0):
+        """Keep {batch size: [the records of each seed]} as runs of an experiment.
+
+        n:  which of the experiment's settings with this batch size, from 0
+        """
+        for b, curves in curves_by_size.items():
+            settings = [s for s in EXPERIMENTS[name].settings if s.batch_size == b][n]
+            self.runs |= {replace(settings, seed=seed): run for seed, run in enumerate(curves)}
+
+    def cells(self, experiment):
+        return [cell for cell in self.runs if replace(cell, seed=0) in experiment.settings]
+
+    def records(self, settings):
+        return self.runs[settings]
+
+    def verdict_on(self, beginning):
+        """The Verdict on the one claim that begins like this."""
+        (found,) = [v for v in verdicts(self) if v.claim.startswith(beginning)]
+        return found

@@ -1,0 +1,173 @@
+"""Every threshold of the claims, from both sides.
+
+A test accuracy is counted on 10,000 images and so moves in steps of .0001. The runs here lie at a
+threshold or one step to either side of it.
+"""
+
+import pytest
+from made_up_runs import curve
+
+from minisgd.report.experiments import SIZES
+from minisgd.report.judging import FAILS, HOLDS, UNDECIDED
+from minisgd.report.verdicts import verdicts
+
+STEADY = curve(0.97)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "verdict", "opposite"), [(0.9, HOLDS, FAILS), (0.8999, FAILS, HOLDS)]
+)
+def test_an_accuracy_of_90_percent_is_learnt(kept, accuracy, verdict, opposite):
+    kept.keep("figure2", {b: [curve(accuracy)] for b in SIZES})
+    assert kept.verdict_on("sqrt scaling keeps").verdict == verdict
+    kept.keep("figure3", {b: [curve(0.1, accuracy, 0.1)] for b in SIZES[5:]})
+    assert kept.verdict_on("beyond 1024").verdict == opposite
+    kept.keep("figure4", {b: [curve(accuracy, 0.1)] for b in SIZES[6:]})
+    assert kept.verdict_on("with it large batches").verdict == verdict
+
+
+def test_convergence_is_the_epoch_of_90_percent(kept):
+    kept.keep("figure1", {b: [curve(0.8999, 0.8999, 0.8999, 0.9)] for b in SIZES})
+    for name, claim in (("figure2", "sqrt scaling makes"), ("figure3", "... and so does linear")):
+        kept.keep(name, {b: [curve(0.1, 0.1, 0.9)] for b in SIZES})
+        found = kept.verdict_on(claim)
+        assert found.verdict == HOLDS and "8192: 3 against 4, 1 of 1" in found.observed
+
+
+@pytest.mark.parametrize(
+    ("claim", "sizes", "faster", "slower"),
+    [
+        ("linear is more efficient", SIZES[1:5], ("figure3", 0), ("figure2", 0)),
+        ("raising the rate helps", (4096,), ("figure6", 0), ("figure5", 0)),
+        ("scaling the momentum instead", (8192,), ("figure6", 1), ("figure6", 0)),
+        ("rate and momentum by the sqrt rule", (8192,), ("figure6", 1), ("figure5", 0)),
+    ],
+)
+def test_the_end_of_convergence_is_the_epoch_of_97_percent(kept, claim, sizes, faster, slower):
+    for (name, n), run in ((faster, (0.1, 0.1, 0.97)), (slower, (*[0.9699] * 3, 0.97))):
+        kept.keep(name, {b: [curve(*run)] for b in sizes}, n)
+    found = kept.verdict_on(claim)
+    assert found.verdict == HOLDS and found.observed.endswith(f"{sizes[-1]}: 3 against 4, 1 of 1")
+
+
+@pytest.mark.parametrize(("claim", "n"), [("raising the rate makes", 0), ("... and unstable", 1)])
+@pytest.mark.parametrize(
+    ("run", "verdict"),
+    [
+        ((0.97, 0.9501, 0.97), FAILS),  # falls by .0199
+        ((0.97, 0.9499, 0.97), HOLDS),  # by .0201
+        ((0.5, 0.4, 0.97), HOLDS),  # by .1 from an accuracy of .5
+        ((0.4999, 0.4, 0.97), FAILS),  # by .1 before one of .5
+    ],
+)
+def test_a_fall_of_2_percent_after_one_half_is_an_instability(kept, claim, n, run, verdict):
+    kept.keep("figure5", {8192: [STEADY]})
+    kept.keep("figure6", {8192: [curve(*run)]}, n)
+    assert kept.verdict_on(claim).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("to", "counted"), [(0.9501, "0 and 0 of 48 runs"), (0.9499, "0 and 48 of 48 runs")]
+)
+def test_a_fall_of_2_percent_is_counted(kept, to, counted):
+    kept.keep("figure5", {b: [STEADY] * 6 for b in SIZES})
+    kept.keep("effective-rate", {b: [curve(0.97, to, 0.97)] * 6 for b in SIZES})
+    assert kept.verdict_on("... and what it adds").observed.startswith(counted)
+
+
+@pytest.mark.parametrize(
+    ("below", "verdict", "opposite"), [(0.0049, HOLDS, FAILS), (0.0051, FAILS, HOLDS)]
+)
+def test_accuracies_within_half_a_percent_are_the_same(kept, below, verdict, opposite):
+    best, worse = curve(0.99), curve(0.99 - below)
+    kept.keep("figure1", {b: [best if b == 64 else worse] for b in SIZES})
+    for name in ("figure2", "figure3", "figure4", "figure5"):
+        kept.keep(name, {b: [best if b == 64 else worse] for b in SIZES})
+    kept.keep("effective-rate", {b: [worse if b == 64 else best] for b in SIZES})  # to either side
+    found = {v.claim: str(v) for v in verdicts(kept)}
+    (first,) = (i for i, claim in enumerate(found) if claim.startswith("the purpose"))
+    assert list(found.values())[first:] == [verdict] * 5 + [HOLDS]  # the accuracy is kept
+    assert found["with it 2048 is as good as any"] == verdict
+    assert found["... and 4096 is not"] == opposite
+    equal = "at equal effective rate, momentum ends the same (not tested in the text)"
+    assert found[equal] == verdict
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.0101, FAILS), (0.0099, HOLDS)])
+@pytest.mark.parametrize(
+    ("claim", "name"),
+    [("gradual warmup gives no", "figure4"), ("nor does constant", "constant-warmup")],
+)
+def test_a_gain_of_1_percent_in_the_median_matters(kept, claim, name, gain, verdict):
+    """Six seeds that all gain, p = 1/64, the third and fourth of them by so much."""
+    gains = (0.3, 0.001, gain, gain, 0.002, 0.2)
+    kept.keep("figure3", {b: [curve(0.5)] * 6 for b in SIZES[5:]})
+    kept.keep(name, {b: [curve(0.5 + some) for some in gains] for b in SIZES[5:]})
+    assert kept.verdict_on(claim).verdict == verdict
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0.1, FAILS), (0.04, HOLDS)])
+@pytest.mark.parametrize(
+    ("claim", "name"),
+    [("gradual warmup gives no", "figure4"), ("nor does constant", "constant-warmup")],
+)
+def test_a_gain_at_three_sizes_is_significant_from_a_third_of_5_percent(
+    kept, claim, name, more, verdict
+):
+    """Ten seeds gain .02 five times, lose .04 once, and gain .1 three times and `more` once.
+
+    A choice of signs has at least the observed mean if what turns negative sums to .04 or less:
+    nothing, one .02 (5 ways), two of them (10), or the .04: 17 of 1024, which is below .05/3. A
+    gain of .04 is one way more: 18 of 1024, above.
+    """
+    gains = [0.02] * 5 + [-0.04] + [0.1] * 3 + [more]
+    kept.keep("figure3", {b: [curve(0.5)] * 10 for b in SIZES[5:]})
+    kept.keep(name, {b: [curve(0.5 + gain) for gain in gains] for b in SIZES[5:]})
+    found = kept.verdict_on(claim)
+    assert found.verdict == verdict
+    assert f"p = {17 / 1024 if verdict == FAILS else 18 / 1024:.2g} of 10" in found.observed
+
+
+@pytest.mark.parametrize(("end", "verdict"), [(0.4499, HOLDS), (0.4501, FAILS)])
+def test_a_run_has_lost_what_it_had_learnt_one_half_below_its_best(kept, end, verdict):
+    kept.keep("figure4", {b: [curve(0.95, end)] for b in SIZES[6:]})
+    assert kept.verdict_on("with it large batches").verdict == verdict
+
+
+def test_convergence_is_compared_at_epoch_5(kept):
+    """A training loss that is lower in the fifth epoch alone."""
+    losses = [2.0, 2.0, 2.0, 2.0, 0.5, *[2.0] * 25]
+    kept.keep("figure1", {b: [curve(0.9, train_losses=[1.0] * 30)] for b in SIZES})
+    kept.keep("figure5", {b: [curve(0.9, train_losses=losses)] for b in SIZES})
+    assert kept.verdict_on("momentum improves").verdict == HOLDS
+    for i, b in enumerate(SIZES):
+        rising = [0.0, 0.0, 0.0, 0.0, 1.0 + i / 10, *[0.0] * 25]
+        kept.keep("figure1", {b: [curve(0.9, train_losses=rising)]})
+    assert kept.verdict_on("larger batches at a fixed rate").verdict == HOLDS
+
+
+@pytest.mark.parametrize(
+    ("more", "fewer", "verdict"),
+    [
+        (20, 10, HOLDS),  # 20 or more of 30: p = .0494
+        (29, 17, UNDECIDED),  # 29 or more of 46: p = .0519
+        (17, 29, UNDECIDED),
+        (10, 20, FAILS),
+    ],
+)
+def test_a_difference_in_the_number_of_falls_is_significant_from_5_percent(
+    kept, more, fewer, verdict
+):
+    """Six seeds at eight sizes: so many pairs in which only the run without momentum falls, so
+    many in which only the one with momentum does, and in the rest neither.
+    """
+    falls, others = curve(0.97, 0.9, 0.97), 48 - more - fewer
+    with_momentum = [STEADY] * more + [falls] * fewer + [STEADY] * others
+    without = [falls] * more + [STEADY] * (fewer + others)
+    for i, b in enumerate(SIZES):
+        seeds = slice(6 * i, 6 * i + 6)
+        kept.keep("figure5", {b: with_momentum[seeds]})
+        kept.keep("effective-rate", {b: without[seeds]})
+    found = kept.verdict_on("... and what it adds")
+    assert found.observed.startswith(f"{fewer} and {more} of 48 runs")
+    assert found.verdict == verdict
