@@ -10,6 +10,8 @@ Letters:  w weights, g gradient of the mean loss of the batch, v velocity, η th
 
 from typing import NamedTuple
 
+from .errors import SettingError
+
 
 def sgd_step(w, g, lr):
     """w <- w - η g.
@@ -31,6 +33,22 @@ def momentum_step(w, v, g, lr, m):
     v *= m  # Report Sec. III, momentum
     v += g
     w -= lr * v
+
+
+# Not in the report, from here on: what else may be adjusted for a large batch.
+
+
+def nesterov_step(w, v, g, lr, m):
+    """v <- m v + g, then w <- w - η (g + m v): momentum that looks one step ahead.
+
+    At a constant rate this is Sutskever's form, which takes the gradient at the point ahead.
+
+    Shapes:  w, v, g (P,), v zero before the first update
+    Source:  Sutskever et al. 2013, On the Importance of Initialization and Momentum
+    """
+    v *= m
+    v += g
+    w -= lr * (g + m * v)
 
 
 # ---- the table of optimizers
@@ -59,7 +77,17 @@ def _momentum(w, g, memory, lr, t, settings, shapes):
     momentum_step(w, memory["v"], g, lr, settings.momentum)
 
 
+def _nesterov(w, g, memory, lr, t, settings, shapes):
+    nesterov_step(w, memory["v"], g, lr, settings.momentum)
+
+
+def _needs_momentum(settings):
+    if not settings.momentum:
+        raise SettingError(f"{settings.optimizer} needs a momentum above 0, such as 0.9")
+
+
 OPTIMIZERS = {
     "sgd": Optimizer(_sgd),
     "momentum": Optimizer(_momentum, ("v",)),
+    "nesterov": Optimizer(_nesterov, ("v",), _needs_momentum),
 }

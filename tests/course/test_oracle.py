@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minisgd import LeNet5, rules
-from minisgd.optim import momentum_step
+from minisgd.optim import momentum_step, nesterov_step
 
 torch = pytest.importorskip("torch", reason="PyTorch, the independent oracle, is not installed")
 
@@ -113,3 +113,22 @@ def test_initial_weights_have_the_bounds_of_torchs_defaults():
             ours[name] = max(ours.get(name, 0), np.abs(mine).max())
             theirs[name] = max(theirs.get(name, 0), other.detach().abs().max().item())
     assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_ten_nesterov_updates_agree(setting):
+    """PyTorch has the same form: v <- m v + g, then w <- w - η (g + m v)."""
+    model, tolerance, x, y = setting
+    net = torch_lenet(model)
+    start, v = model.w.copy(), np.zeros_like(model.w)
+    theirs = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True)
+    for t in range(10):
+        batch = slice(13 * t, 13 * t + 20)
+        model.gradient(x[batch], y[batch])
+        nesterov_step(model.w, v, model.g, 0.05, 0.9)
+
+        theirs.zero_grad()
+        logits = net(torch.tensor(x[batch]).double())
+        torch.nn.functional.cross_entropy(logits, torch.tensor(y[batch])).backward()
+        theirs.step()
+    assert off(model.w, start) > 0.1, "the weights have moved"
+    assert off(model.w, flat(net.parameters())) < 10 * tolerance
