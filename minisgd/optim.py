@@ -10,6 +10,9 @@ Letters:  w weights, g gradient of the mean loss of the batch, v velocity, η th
 
 from typing import NamedTuple
 
+import numpy as np
+
+from .backend import module_of
 from .errors import SettingError
 
 
@@ -49,6 +52,20 @@ def nesterov_step(w, v, g, lr, m):
     v *= m
     v += g
     w -= lr * (g + m * v)
+
+
+def clip_by_norm(g, c):
+    """g <- g min(1, c/|g|), g being the whole vector: no gradient is longer than c.
+
+    A gradient that is not finite stays so, for a run that diverges must not look as if it stood
+    still. The norm stays on the device: nothing waits for it.
+
+    Shapes:  g (P,)
+    Source:  Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks
+    """
+    xp = module_of(g)
+    norm = xp.sqrt(xp.square(g.astype(np.float64)).sum())  # in float32 the square may overflow
+    g *= xp.minimum(1.0, c / norm).astype(g.dtype)
 
 
 # ---- the table of optimizers

@@ -20,6 +20,8 @@ class Settings:
 
     optimizer        a name in optim.OPTIMIZERS. "sgd" and "momentum" are the report's pair: which
                      of the two it is follows from the momentum, whichever was given
+    clip             the length to which a longer gradient of the mean loss is clipped, before the
+                     optimizer sees it; None: it is left alone
     warmup_updates   the warmup counted in updates; None: it is counted in warmup_epochs
     network          a name in networks.NETWORKS
     plain            train with the layers of layers.py as they stand, not with their fused form
@@ -41,6 +43,7 @@ class Settings:
     seed: int = 0
     # Not in the report:
     optimizer: str = "sgd"
+    clip: float | None = None
     warmup_updates: int | None = None
     decay: str = "none"
     network: str = "lenet5"
@@ -54,6 +57,8 @@ class Settings:
             raise SettingError(f"a run needs at least 1 epoch, got {self.epochs}")
         if self.seed < 0:
             raise SettingError(f"a seed must be at least 0, got {self.seed}")
+        if self.clip is not None and not 0 < self.clip < float("inf"):
+            raise SettingError(f"the clip must be a positive number, got {self.clip:g}")
         if self.warmup_updates is not None and self.warmup_updates < 1:
             raise SettingError(f"a warmup needs at least 1 update, got {self.warmup_updates}")
         effective_lr(self.rate(0, 1), self.momentum)  # refuses what the rules refuse

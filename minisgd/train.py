@@ -11,7 +11,7 @@ from .data import epoch_order
 from .errors import UserError
 from .loss import softmax_cross_entropy
 from .model import Model
-from .optim import OPTIMIZERS
+from .optim import OPTIMIZERS, clip_by_norm
 
 STUCK_AFTER = 3  # epochs in a row in which every test image was given one and the same class
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -27,6 +27,8 @@ def update(model, memory, x, y, batch, lr, t, settings):
              classified correctly: numbers on the device
     """
     loss, correct = model.gradient_at(x, y, batch)  # fills model.g
+    if settings.clip is not None:
+        clip_by_norm(model.g, settings.clip)
     step = OPTIMIZERS[settings.optimizer].step
     step(model.w, model.g, memory, lr, t, settings, model.shapes)
     return loss, correct

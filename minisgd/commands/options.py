@@ -53,6 +53,7 @@ UPDATE = {
         type=Entry("minisgd.optim", "OPTIMIZERS"),
         help="What makes the update.  [default: momentum if m > 0, else sgd]",
     ),
+    "clip": _option("--clip", type=float, help="Clip the gradient to this length."),
     "network": _option(
         "--network",
         type=Entry("minisgd.networks", "NETWORKS"),

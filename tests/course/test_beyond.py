@@ -1,11 +1,15 @@
 """What is adjusted beyond the report, one test a formula, the values worked by hand."""
 
+import math
+
 import numpy as np
 import pytest
 
+from minisgd.backend import to_host
 from minisgd.errors import SettingError
-from minisgd.optim import nesterov_step, sgd_step
+from minisgd.optim import clip_by_norm, nesterov_step, sgd_step
 from minisgd.settings import Settings
+from minisgd.train import Run
 
 # ---- Nesterov
 
@@ -46,3 +50,52 @@ def test_nesterov_without_momentum_is_sgd(rng):
 def test_nesterov_wants_a_momentum():
     with pytest.raises(SettingError, match=r"nesterov needs a momentum above 0, such as 0\.9"):
         Settings(optimizer="nesterov")
+
+
+# ---- clipping by the norm
+
+
+def test_clipping_by_hand(xp):
+    """|(3, 4)| = 5: with c = 2.5 half of it is left, with c = 5 or 6 all of it."""
+    for c, wanted in ((2.5, [1.5, 2.0]), (5.0, [3.0, 4.0]), (6.0, [3.0, 4.0])):
+        g = xp.asarray([3.0, 4.0])
+        clip_by_norm(g, c)
+        assert to_host(g).tolist() == wanted
+
+
+def test_a_gradient_of_zero_stays_zero(xp):
+    g = xp.zeros(3)
+    with np.errstate(all="ignore"):
+        clip_by_norm(g, 1.0)
+    assert to_host(g).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_gradient_that_is_not_finite_stays_a_divergence(xp, value):
+    g = xp.asarray([1.0, value])
+    with np.errstate(all="ignore"):
+        clip_by_norm(g, 1.0)
+    assert not np.isfinite(to_host(g)).all()
+
+
+def test_a_float32_gradient_whose_square_overflows_is_clipped(xp):
+    g = xp.asarray([3e30, 4e30], np.float32)
+    clip_by_norm(g, 5.0)
+    np.testing.assert_allclose(to_host(g), [3, 4], rtol=1e-6)
+    assert g.dtype == np.float32
+
+
+def test_the_clip_comes_before_the_momentum(small_data):
+    """Each gradient enters v no longer than c: |v| <= c (1 + m + m² + ...) < c/(1 - m)."""
+    run = Run(Settings(64, lr=1e-6, momentum=0.5, clip=0.01, epochs=1), small_data)
+    for t, lr, batch in run.batches(1):
+        before = run.memory["v"].copy()
+        run.update(t, lr, batch)
+        added = np.linalg.norm(run.memory["v"] - 0.5 * before)
+        assert added == pytest.approx(0.01, rel=1e-3)  # the gradient is far longer
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0, math.nan, math.inf])
+def test_a_clip_that_makes_no_sense_is_refused(clip):
+    with pytest.raises(SettingError, match="clip must be a positive number"):
+        Settings(clip=clip)
