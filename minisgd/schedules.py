@@ -8,6 +8,8 @@ Letters:  η0 the rate that belongs to the base batch size, η the rate that the
           t updates since the warmup ended, from 0, T all the updates that are left by then.
 """
 
+from math import cos, pi
+
 from .errors import SettingError, one_of
 
 # ---- warmups: (i, k, η0, η) -> the rate, for 1 <= i <= k
@@ -51,7 +53,17 @@ def warmup_lr(kind, epoch, base_lr, lr, warmup_epochs=10):
 # ---- decays: (t, T) -> what the rate is multiplied by, for 0 <= t < T
 
 
-DECAYS = {"none": None}
+def cosine(t, T):
+    """(1 + cos π t/T) / 2.  Source: Loshchilov and Hutter 2017, SGDR, without restarts"""
+    return (1 + cos(pi * t / T)) / 2
+
+
+def linear(t, T):
+    """1 - t/T."""
+    return 1 - t / T
+
+
+DECAYS = {"none": None, "cosine": cosine, "linear": linear}
 
 
 def decay_factor(kind, t, T):

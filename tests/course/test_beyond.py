@@ -9,7 +9,7 @@ from minisgd.backend import to_host
 from minisgd.errors import SettingError
 from minisgd.optim import clip_by_norm, nesterov_step, sgd_step
 from minisgd.settings import Settings
-from minisgd.train import Run
+from minisgd.train import Run, train
 
 # ---- Nesterov
 
@@ -99,3 +99,58 @@ def test_the_clip_comes_before_the_momentum(small_data):
 def test_a_clip_that_makes_no_sense_is_refused(clip):
     with pytest.raises(SettingError, match="clip must be a positive number"):
         Settings(clip=clip)
+
+
+# ---- decays, and warmups counted in updates
+
+
+def rates(N, **settings):
+    settings = Settings(batch_size=10, lr=1.0, **settings)
+    per_epoch = settings.updates_per_epoch(N)
+    return [settings.rate(t, per_epoch) for t in range(settings.epochs * per_epoch)]
+
+
+def test_cosine_as_a_full_list():
+    """2 epochs of 3 updates, T = 6: (1 + cos π t/6)/2; the cosines are 1, √3/2, 1/2, 0, ..."""
+    half_root = math.sqrt(3) / 2
+    cosines = [1, half_root, 0.5, 0, -0.5, -half_root]
+    wanted = [(1 + c) / 2 for c in cosines]
+    assert rates(25, decay="cosine", epochs=2) == pytest.approx(wanted, abs=1e-15)
+
+
+def test_linear_decay_as_a_full_list():
+    assert rates(25, decay="linear", epochs=2) == pytest.approx(
+        [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]
+    )
+
+
+def test_the_reports_warmup_counted_in_updates():
+    """η0 = 1, η = 4 (b/b0 = 4), k = 3: the formula at i = 1, 2, 3, then η."""
+    given = dict(rule="linear", batch_size=40, base_batch_size=10, lr=1.0, epochs=2)
+    for warmup, wanted in (("gradual", [1, 2, 3, 4, 4]), ("constant", [1, 1, 1, 4, 4])):
+        settings = Settings(warmup=warmup, warmup_updates=3, **given)
+        assert [settings.rate(t, 4) for t in range(5)] == wanted
+    # Epochs of warmup mean nothing then.
+    other = Settings(warmup="constant", warmup_updates=3, warmup_epochs=99, **given)
+    assert other.key() == settings.key()
+
+
+def test_a_run_that_is_longer_is_another_run():
+    """T is the updates of the whole run."""
+    assert Settings(decay="cosine", epochs=9).key() != Settings(decay="cosine").key()
+    assert rates(25, decay="cosine", epochs=2)[5] != rates(25, decay="cosine", epochs=3)[5]
+
+
+def test_the_recorded_rate_is_that_of_the_epochs_last_update(small_data):
+    settings = Settings(320, lr=1e-9, decay="linear", epochs=2)
+    found = [record["lr"] for record, _ in train(settings, small_data)]
+    assert found == pytest.approx([0.75e-9, 0.25e-9])
+
+
+def test_warmups_and_decays_that_make_no_sense_are_refused(small_data):
+    with pytest.raises(SettingError, match="decay must be one of none, cosine, linear"):
+        Settings(decay="steep")
+    with pytest.raises(SettingError, match="at least 1 update, got 0"):
+        Settings(warmup="gradual", warmup_updates=0)
+    with pytest.raises(SettingError, match="warmup of 9 updates is longer than the run of 8"):
+        Settings(320, warmup="gradual", warmup_updates=9, epochs=4).check(640)
