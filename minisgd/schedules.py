@@ -25,7 +25,12 @@ def gradual(i, k, base_lr, lr):
     return (k + 1 - i) / k * base_lr + (i - 1) / k * lr  # Report Sec. II, gradual warmup
 
 
-WARMUPS = {"none": None, "constant": constant, "gradual": gradual}
+def ramp(i, k, base_lr, lr):
+    """η_i = i/k η: from almost nothing, whatever η0 is. Not in the report."""
+    return i / k * lr
+
+
+WARMUPS = {"none": None, "constant": constant, "gradual": gradual, "ramp": ramp}
 
 
 def warmup_lr(kind, epoch, base_lr, lr, warmup_epochs=10):
@@ -33,6 +38,7 @@ def warmup_lr(kind, epoch, base_lr, lr, warmup_epochs=10):
 
         constant: η_i = η0                                 for i <= k, then η
         gradual:  η_i = (k+1-i)/k η0 + (i-1)/k η           for i <= k, then η
+        ramp:     η_i = i/k η                              for i <= k, then η
 
     Units:   epochs counted from 1, the rate standing for the whole epoch; or updates from 1, if
              both numbers are counted in updates

@@ -124,6 +124,14 @@ def test_linear_decay_as_a_full_list():
     )
 
 
+def test_a_decay_begins_where_the_warmup_ends():
+    """A ramp of 2 updates, then T = 4: 1/2, 1, then 1, 3/4, 2/4, 1/4."""
+    found = rates(25, warmup="ramp", warmup_updates=2, decay="linear", epochs=2)
+    assert found == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
+    found = rates(25, warmup="ramp", warmup_epochs=1, decay="linear", epochs=2)
+    assert found == pytest.approx([1, 1, 1, 1, 2 / 3, 1 / 3])  # one epoch of 3 updates
+
+
 def test_the_reports_warmup_counted_in_updates():
     """η0 = 1, η = 4 (b/b0 = 4), k = 3: the formula at i = 1, 2, 3, then η."""
     given = dict(rule="linear", batch_size=40, base_batch_size=10, lr=1.0, epochs=2)
