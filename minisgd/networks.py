@@ -60,7 +60,9 @@ LENET5 = (  # Report Sec. I, LeNet-5
     linear("fc3", 84, 10),
 )  # fmt: skip
 
-NETWORKS = {"lenet5": LENET5}
+MLP = (FLATTEN, linear("fc1", 784, 300), RELU, linear("fc2", 300, 10))
+
+NETWORKS = {"lenet5": LENET5, "mlp": MLP}
 
 
 # ---- the weights
