@@ -62,7 +62,16 @@ LENET5 = (  # Report Sec. I, LeNet-5
 
 MLP = (FLATTEN, linear("fc1", 784, 300), RELU, linear("fc2", 300, 10))
 
-NETWORKS = {"lenet5": LENET5, "mlp": MLP}
+LENET5_WIDE = (  # twice the channels
+    conv("conv1", 1, 12, 5, pad=2), RELU, MAX_POOL,  # (12, 14, 14, n)
+    conv("conv2", 12, 32, 5), RELU, MAX_POOL,  # (32, 5, 5, n)
+    FLATTEN,  # (800, n)
+    linear("fc1", 800, 120), RELU,
+    linear("fc2", 120, 84), RELU,
+    linear("fc3", 84, 10),
+)  # fmt: skip
+
+NETWORKS = {"lenet5": LENET5, "mlp": MLP, "lenet5-wide": LENET5_WIDE}
 
 
 # ---- the weights
