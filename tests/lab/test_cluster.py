@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -167,41 +166,6 @@ def test_distributed_that_is_not_there_is_named(monkeypatch):
 # -- distributed
 
 
-@pytest.fixture
-def scheduler(tmp_path):
-    """(address, start a worker) of a scheduler of its own."""
-    pytest.importorskip("distributed", reason="distributed is not installed")
-    started = []
-
-    def start(*arguments):
-        log = open(tmp_path / f"log{len(started)}", "w")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
-            stdout=log, stderr=subprocess.STDOUT, start_new_session=True, cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    until, address = time.monotonic() + 60, None
-    while address is None:
-        assert time.monotonic() < until, (tmp_path / "log0").read_text()
-        address = re.search(r"tcp://127\.0\.0\.1:\d+", (tmp_path / "log0").read_text())
-        time.sleep(0.1)
-    address = address[0]
-
-    def worker():
-        given = "--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)
-        return start("dask_worker", address, *given)
-
-    yield address, worker
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def command(small_mnist, out, *more, epochs=2):
     return [
         sys.executable, ROOT / "cli.py", "sweep", "--dataset", "glyphs", "--data-dir", small_mnist,
@@ -226,7 +190,7 @@ def test_a_sweep_through_distributed_with_a_worker_killed_in_the_middle(
     os.killpg(workers[0].pid, signal.SIGKILL)
     code, out, err = finished(process)
     assert code == 0, err
-    assert "failed" not in out and out.count("2 ok") == 2
+    assert "failed" not in out and "of 4 runs failed" not in err
     plain = subprocess.run(
         list(map(str, command(small_mnist, tmp_path / "plain", epochs=epochs))), check=True,
         capture_output=True,
