@@ -1,0 +1,37 @@
+"""The example of the lesson runs, as it stands there."""
+
+import re
+
+from calling import small
+from test_readme import ROOT
+
+from minisgd.lab import own
+
+
+def test_the_file_in_the_lesson_is_swept_with(call, small_mnist, tmp_path):
+    text = (ROOT / "figures" / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    (tmp_path / "mine.py").write_text(example)
+    (command,) = re.findall(r"(?m)^    python cli\.py (sweep --with mine\.py .*[^.])$", text)
+    try:
+        args = small(small_mnist, *command.split(), "--batch-sizes", "64,128", "--epochs", "2")
+        done = call(*args, "--out", "out")
+        assert "cube-root scaling, two-speeds" in done.stdout and done.stdout.count("  ok") == 2
+        assert "two-speeds" in (tmp_path / "out" / "metrics.csv").read_text()
+    finally:
+        own.forget()
+
+
+def test_readme_says_how_in_a_few_lines(call, small_mnist, tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.split("## An idea of your own")[1].split("\n## ")[0]
+    code = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    command = code.pop()
+    (tmp_path / "mine.py").write_text("\n".join(code))
+    assert len([line for line in [*code, command] if line]) <= 6
+    try:
+        words = command.split()[2:]
+        args = small(small_mnist, *words, "--batch-sizes", "64", "--epochs", "1", "--out", "out")
+        assert "cube-root scaling" in call(*args).stdout
+    finally:
+        own.forget()
