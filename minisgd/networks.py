@@ -80,7 +80,14 @@ NETWORKS = {"lenet5": LENET5, "mlp": MLP, "lenet5-wide": LENET5_WIDE}
 def shapes_of(parts):
     """{"conv1.W": (6, 1, 5, 5), ...}: the order of the weights in w. It and the shapes are those of
     PyTorch, so that weights can be exchanged.
+
+    Raises:  SettingError if two layers share a name, or if none has weights
     """
+    named = [part.name for part in parts if part.shapes]
+    if not named:
+        raise SettingError("a network needs a layer that has weights")
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise SettingError(f"two layers of the network are called {twice[0]!r}: rename one of them")
     return {f"{part.name}.{kind}": shape for part in parts for kind, shape in part.shapes.items()}
 
 

@@ -154,7 +154,7 @@ def what_matters(values):
 # value, so that a new one cannot be forgotten.
 IN_NAMES = {
     "lr": "lr{}", "rule": "{}", "base_batch_size": "base{}", "warmup": "{}", "momentum": "m{}",
-    "optimizer": "{}", "decay": "{}", "network": "{}", "plain": "plain", "own": "own{}",
+    "optimizer": "{}", "decay": "{}-decay", "network": "{}", "plain": "plain", "own": "own{}",
 }  # fmt: skip
 
 

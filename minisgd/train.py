@@ -124,6 +124,13 @@ class Run:
 
     def state(self, epoch, predicted_class=None, frozen=0):
         """The State after an epoch."""
+        w = self.model.w
+        for name, vector in self.memory.items():  # what is kept must be fit to go on from
+            if (vector.shape, vector.dtype) != (w.shape, w.dtype):
+                raise ValueError(
+                    f"{self.settings.optimizer} made its memory {name!r} {vector.shape} "
+                    f"{vector.dtype}, wanted {w.shape} {w.dtype} as w is"
+                )
         memory = {name: np.array(to_host(vector)) for name, vector in self.memory.items()}
         return State(epoch, self.model.weights(), memory, predicted_class, frozen)
 

@@ -146,6 +146,8 @@ def settings_of(optimizer=None, momentum=0.0, **run):
         )
     if optimizer == "momentum" and not momentum:
         raise SettingError("--optimizer momentum needs a --momentum above 0, such as 0.9")
+    if run.get("warmup_updates") and run.get("warmup") == "none":
+        raise SettingError("--warmup-updates needs a --warmup, such as gradual")
     return Settings(optimizer=optimizer or "sgd", momentum=momentum, **run)
 
 

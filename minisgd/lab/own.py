@@ -8,8 +8,12 @@ the file but the one who asks.
 
 import hashlib
 import linecache
+import re
 import traceback
 import types
+from inspect import signature
+from math import isfinite
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +28,10 @@ TABLES = {
     "NETWORKS": networks.NETWORKS,
 }
 DIGITS = 8  # of the digest, in the name of a run
+NAME = re.compile(r"\w[\w.+-]*")  # of an entry: it becomes part of a folder's name
+# An ordinary call of an entry, and for an optimizer how its step is called.
+CALLS = {"RULES": (128, 64), "WARMUPS": (1, 10, 0.01, 0.02), "DECAYS": (1, 100)}
+STEP = "w g memory lr t settings shapes".split()
 
 
 class OwnFile(NamedTuple):
@@ -80,8 +88,9 @@ def add(own):
     try:
         exec(compile(own.text, own.path, "exec"), module.__dict__)
     except SyntaxError as error:
-        raise SettingError(f"{error.filename}, line {error.lineno}: {error.msg}") from None
-    except Exception as error:
+        where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
+        raise SettingError(f"{where}: {error.msg}") from None
+    except (Exception, SystemExit) as error:
         raise SettingError(sentence(error, own)) from None
     found = {
         name: entries for name in TABLES if isinstance(entries := vars(module).get(name), dict)
@@ -97,10 +106,48 @@ def add(own):
                 f"--with: {own.path} has {', '.join(map(repr, taken))} in its {name}, and so has "
                 "minisgd: choose another name"
             )
+        for entry, thing in entries.items():
+            _check(own, name, entry, thing)
     for name, entries in found.items():
         TABLES[name].update(entries)
     _added.update(found)
     _loaded.append(own)
+
+
+def _check(own, table, name, entry):
+    """Refuse an entry that its table has no use for, before anything is done with it.
+
+    Raises:  SettingError, with the line if the entry is a function
+    """
+    function = getattr(entry, "step", entry) if table == "OPTIMIZERS" else entry
+    line = getattr(getattr(function, "__code__", None), "co_firstlineno", None)
+    where = f"{own.path}{f', line {line}' if line else ''}: {name!r} of its {table}"
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
+        raise SettingError(f"{where} needs a name of letters, digits and . _ + - alone")
+    try:
+        if table == "OPTIMIZERS":
+            _check_optimizer(entry)
+        elif table == "NETWORKS":
+            if not all(isinstance(part, networks.Part) for part in entry):
+                raise SettingError("it should be a list of networks.Part")
+            networks.shapes_of(entry)
+            networks.inputs_of(entry)
+        else:
+            value = entry(*CALLS[table])
+            if not (isinstance(value, Real) and isfinite(value)):
+                raise SettingError(f"of {CALLS[table]} it makes {value!r}, not a number")
+    except SettingError as error:
+        raise SettingError(f"{where} cannot be used: {error}") from None
+    except Exception as error:
+        raise SettingError(f"{where} cannot be used: {sentence(error, own)}") from None
+
+
+def _check_optimizer(entry):
+    if not isinstance(entry, optim.Optimizer):
+        raise SettingError("it should be an Optimizer(step, memory=(...)) of minisgd.optim")
+    if isinstance(entry.memory, str) or not all(isinstance(name, str) for name in entry.memory):
+        raise SettingError(f'its memory should be a tuple of names, ("v",) for one: {entry.memory}')
+    signature(entry.step).bind(*STEP)  # TypeError if it cannot be called like this
 
 
 def forget():
@@ -116,6 +163,13 @@ def sentence(error, own=None):
     """An exception in one line; with the line of the user's file where it came from, if it did."""
     own = own or loaded()
     said = " ".join(f"{type(error).__name__}: {error}".split())
+    line = line_of(error, own)
+    return f"{own.path}, line {line}: {said}" if line else said
+
+
+def line_of(error, own=None):
+    """The last line of the user's file that an exception passed through; None if it did not."""
+    own = own or loaded()
     frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if own and frame.filename == own.path]
-    return f"{own.path}, line {inside[-1].lineno}: {said}" if inside else said
+    lines = [frame.lineno for frame in frames if own and frame.filename == own.path]
+    return lines[-1] if lines else None

@@ -29,6 +29,7 @@ REFUSED = {
     "no rate": (("train", "--lr", "nan"), "positive number, got nan"),
     "zero epochs": (("train", "--epochs", "0"), "at least 1 epoch"),
     "long warmup": ((*SWEEP, "--warmup", "gradual", "--warmup-epochs", "3"), "longer than the run"),
+    "no warmup to count": ((*SWEEP, "--warmup-updates", "3"), "needs a --warmup"),
     "cuda": (("train", "--device", "cuda"), "--device cuda cannot be used"),
     "no seeds": ((*SWEEP, "--seeds", "0"), "a count from 1"),
     "seeds of letters": ((*SWEEP, "--seeds", "a"), "'a'"),

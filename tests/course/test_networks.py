@@ -33,6 +33,24 @@ def test_the_gradient_of_every_tensor_is_right(name, plain):
     assert all(check.passed for check in checks)
 
 
+def test_a_kink_within_the_usual_step_is_no_mistake():
+    """Of 2,400 ReLUs some turn on or off between two losses: a smaller step then tells."""
+    rng = np.random.default_rng(0)
+    model = Model("mlp", dtype=np.float64)
+    x, y = rng.normal(size=(8, 1, 28, 28)), rng.integers(0, 10, 8)
+    assert all(check.passed for check in check_model(model, x, y, rng, directions=40))
+    gradient, grads = model.gradient, model.grads["fc1.W"]
+
+    def wrong(x, y):
+        found = gradient(x, y)
+        grads[...] *= 1 + 1e-5
+        return found
+
+    model.gradient = wrong
+    passed = {check.name: check.passed for check in check_model(model, x, y, rng)}
+    assert passed == {"fc1.W": False, "fc1.b": True, "fc2.W": True, "fc2.b": True}
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_gradients_of_single_images_have_the_batchs_as_their_mean(name, rng):
     model = Model(name, dtype=np.float64)
@@ -79,9 +97,11 @@ def test_a_layer_derived_from_one_of_ours_is_used_as_it_is(rng):
     [
         ([linear("fc", 784, 10)], "layer 1 of the network, fc, does not take what the one before"),
         ([FLATTEN, linear("a", 784, 30), linear("b", 31, 10)], r"layer 3 .*, b, .*\(31, N\)"),
+        ([FLATTEN], "needs a layer that has weights"),
+        ([FLATTEN, linear("a", 784, 30), linear("a", 30, 10)], "two layers .* are called 'a'"),
         ([FLATTEN, linear("a", 784, 9)], r"must end in 10 logits per image, this one in \(9,\)"),
     ],
-    ids=["first", "later", "logits"],
+    ids=["first", "later", "no weights", "twice", "logits"],
 )
 def test_layers_that_do_not_fit_are_told_by_their_place(parts, said):
     with pytest.raises(SettingError, match=said):

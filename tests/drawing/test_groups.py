@@ -163,3 +163,10 @@ def test_comparison_tells_what_differs_inside_a_sweep():
     rows = [row for m in (0.0, 0.9) for row in records([0.5], momentum=m)]
     figure = comparison_figure([("a", rows), ("b", records([0.5]))])
     assert legend(figure) == ["b = 64, η = 0.01, m = 0", "b = 64, η = 0.01, m = 0.9"]
+
+
+def test_a_rate_that_moves_by_updates_is_told_by_what_the_rule_gives():
+    """The ends of epochs see 0.005 at the most, and at each batch size another part of 0.02."""
+    rows = records([0.5, 0.6], batch_size=128, lr=0.005, base_lr=0.01)
+    rows = [row | {"rule": "linear", "base_batch_size": 64, "decay": "cosine"} for row in rows]
+    assert legend(accuracy_figure(rows, "t")) == ["b = 128, η = 0.02"]

@@ -19,6 +19,7 @@ from minisgd.rules import RULES
 from minisgd.settings import Settings
 from minisgd.train import train
 
+OPTIMIZER = "from minisgd.optim import Optimizer\nOPTIMIZERS = {'f': "
 MINE = Path(__file__).with_name("mine.py")
 
 
@@ -109,8 +110,39 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("RULES = []\n", "adds nothing"),
         ("x = 1\n", "adds nothing.*RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS"),
         ("RULES = {'mine': max, 'sqrt': max}\n", "'sqrt' in its RULES, and so has minisgd"),
+        ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
+        ("RULES = {'a/b': max}\n", "'a/b' of its RULES needs a name of letters"),
+        ("\ndef f(b):\n    return b\nRULES = {'f': f}\n", r"line 2: 'f' .*takes 1 positional"),
+        ("def f(b, b0):\n    return b / 0\nRULES = {'f': f}\n", r"line 1: 'f' .*line 2: ZeroDiv"),
+        ("def f(t, T):\n    t / T\nDECAYS = {'f': f}\n", "line 1: 'f' .*makes None, not a number"),
+        ("def f(i, k, a, b):\n    return 'a'\nWARMUPS = {'f': f}\n", "line 1: 'f' .*makes 'a'"),
+        ("OPTIMIZERS = {'f': max}\n", r"should be an Optimizer\(step, memory"),
+        (OPTIMIZER + "Optimizer(lambda w, g: 1)}\n", "line 2: 'f' .*too many positional"),
+        (OPTIMIZER + "Optimizer(print, memory='v')}\n", r"a tuple of names, \(\"v\",\) for one: v"),
+        ("NETWORKS = {'f': 3}\n", "'f' of its NETWORKS cannot be used: TypeError: 'int'"),
+        ("NETWORKS = {'f': ['x']}\n", r"it should be a list of networks\.Part"),
+        ("from minisgd.networks import RELU\nNETWORKS = {'f': [RELU]}\n", "that has weights"),
     ],
-    ids=["a name", "syntax", "in a function", "a list", "nothing", "taken"],
+    ids=[
+        "a name",
+        "syntax",
+        "in a function",
+        "a list",
+        "nothing",
+        "taken",
+        "exit",
+        "a slash",
+        "arguments",
+        "in a call",
+        "None",
+        "a word",
+        "no Optimizer",
+        "a step",
+        "memory",
+        "no list",
+        "no Part",
+        "no weights",
+    ],
 )
 def test_mistakes_in_the_file_are_told_with_their_line(tmp_path, text, said):
     before = len(RULES), len(OPTIMIZERS), len(NETWORKS)
@@ -148,3 +180,15 @@ def test_a_worker_may_be_given_one_file_after_another(mine, tmp_path):
     assert "other" in RULES and "cube-root" not in RULES and "leaky" not in NETWORKS
     own.add(mine)
     assert "cube-root" in RULES and "other" not in RULES
+
+
+def test_a_memory_that_could_not_be_kept_ends_the_run(small_data, tmp_path):
+    """It would be written, and called damaged when the run goes on."""
+    step = "    w -= lr * (fast + slow) / 2\n"
+    text = MINE.read_text().replace(step, step + "    memory['fast'] = fast[:10]\n")
+    found = own.read(written(tmp_path, text))
+    try:
+        with pytest.raises(ValueError, match=r"two-speeds made its memory 'fast' \(10,\) float32"):
+            next(train(mine_settings(found), small_data))
+    finally:
+        own.forget()

@@ -18,6 +18,9 @@ from minisgd.lab import facts, own, sweep, workers
 from minisgd.lab.names import run_name
 from minisgd.lab.run_folder import RunFolder, read_checkpoint
 from minisgd.lab.sweep import Question, open_folder, run_cell, run_cells
+from minisgd.networks import NETWORKS
+from minisgd.rules import RULES
+from minisgd.schedules import DECAYS, WARMUPS
 from minisgd.settings import Settings
 from minisgd.train import train
 
@@ -58,6 +61,18 @@ def files(out):
 
 
 # -- which runs there are
+
+
+def test_no_two_runs_have_a_name_in_common():
+    """A rule and a decay are both called linear."""
+    runs = [
+        Settings(rule=rule, warmup=warmup, momentum=0.9, optimizer=optimizer, decay=decay,
+                 network=network, plain=plain, **more)
+        for rule in RULES for warmup in WARMUPS for optimizer in ("momentum", "nesterov")
+        for decay in DECAYS for network in NETWORKS for plain in (False, True)
+        for more in ({}, {"base_batch_size": 32}, {"warmup_updates": 10}, {"clip": 1.0})
+    ]  # fmt: skip
+    assert len({run_name(run) for run in runs}) == len({run.key() for run in runs})
 
 
 def test_the_longest_runs_come_first():
