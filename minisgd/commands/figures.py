@@ -78,6 +78,15 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
     click.echo(publish(out, picture, figure, "every epoch", csv=name))
 
 
+def _beyond(settings):
+    """What the runs of tune and grow have beyond the report's, as a part of their titles."""
+    from minisgd.settings import in_words
+
+    told = "batch_size lr momentum epochs seed own".split()
+    parts = [in_words(k, v) for k, v in settings.differing().items() if k not in told]
+    return "".join(f"{part}, " for part in parts)
+
+
 @click.command()
 @click.option("--lrs", type=Rates(),
               help="Rates, separated by commas.  [default: .001 .002 .005 ... .5]")  # fmt: skip
@@ -105,7 +114,7 @@ def tune(workshop, lrs, seeds, held_out, out, **run):
     trials, common = selection.trials(folders, data), cells[0]
     title = (
         f"Which rate? b = {common.batch_size}, m = {common.momentum:g}, {common.epochs} epochs, "
-        f"{held_out:,} of {len(data.train.labels):,} training images held out"
+        f"{_beyond(common)}{held_out:,} of {len(data.train.labels):,} training images held out"
     )
     note = note_on(data.name)
     lines, advice = selection.table(trials)
@@ -161,7 +170,7 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, held_out, out, **run
 
     title = (
         f"How far can it grow? From b = {start.batch_size} by {factor}, {rule} rule, "
-        f"tolerance {tolerance:g}, {held_out:,} images held out"
+        f"{_beyond(start)}tolerance {tolerance:g}, {held_out:,} images held out"
     )
     note = note_on(data.name)
     show(page(title, note))

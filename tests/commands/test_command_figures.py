@@ -136,3 +136,9 @@ def test_verdicts_are_read_from_the_figures(call, short, small_mnist):
     markdown = call("verdicts", "--markdown").stdout.splitlines()
     assert markdown[1].startswith("| the report says | seen here |")
     assert len(markdown) == 1 + 2 + len(verdicts.CLAIMS)
+
+
+def test_titles_tell_what_runs_have_beyond_the_reports(call, small_mnist):
+    args = ("tune", "--lrs", ".05", "--epochs", "1", "--seeds", "1", "--held-out", "100")
+    done = call(*on_glyphs(small_mnist, *args, "--network", "mlp", "--clip", "2"))
+    assert "m = 0, 1 epochs, clip = 2, mlp, 100 of 640 training images held out" in done.stdout
