@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 
 from ..errors import SettingError
-from ..lab.metrics import FIELD, MEASURED
+from ..lab.metrics import FIELD, MEASURED, settings_of
 from ..settings import DEFAULTS, IN_WORDS
 from ..settings import in_words as setting_in_words
 
@@ -184,7 +184,11 @@ def values_of_seeds(group, metric):
 
 
 def largest_rate(group):
-    """The largest rate in force in any epoch, or None. After a warmup it is the scaled rate."""
+    """The largest rate in force in any epoch, or None. After a warmup it is the scaled rate, and so
+    it is where a decay leaves less than that at the end of every epoch.
+    """
+    if _setting(group.settings, "decay") != "none":
+        return settings_of(group.settings).scaled_lr
     rates = [record["lr"] for run in group.seeds.values() for record in run.values()]
     return max(filter(_is_finite, rates), default=None)
 

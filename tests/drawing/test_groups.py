@@ -101,6 +101,12 @@ def test_what_is_the_same_in_all_runs_is_not_in_the_label(column, values, words)
         assert legend(accuracy_figure(rows, "t")) == ["b = 64, η = 0.01", "b = 128, η = 0.01"]
 
 
+def test_a_decayed_rate_is_told_as_it_was_before_the_decay():
+    """0.01 * 128/64, of which 0.015 was left at the end of the first epoch."""
+    more = dict(batch_size=128, rule="linear", lr=0.015, decay="cosine")
+    assert legend(accuracy_figure(records([0.5], **more), "t")) == ["b = 128, η = 0.02"]
+
+
 def test_all_settings_with_words_are_tried_here():
     assert {column for column, *_ in DIFFERENT} >= set(IN_ORDER) - {"batch_size"}
 
