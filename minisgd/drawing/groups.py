@@ -184,9 +184,8 @@ def values_of_seeds(group, metric):
 
 
 def largest_rate(group):
-    """The largest rate in force in any epoch, or None. After a warmup it is the scaled rate.
-
-    Where the rate moves by updates, what is known of it at the ends of epochs does not tell that.
+    """The largest rate in force in any epoch, or None. After a warmup it is the scaled rate, and so
+    it is where a schedule by updates leaves less than that at the end of every epoch.
     """
     if _setting(group.settings, "decay") != "none" or _setting(group.settings, "warmup_updates"):
         return settings_of(group.settings).scaled_lr

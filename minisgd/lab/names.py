@@ -54,7 +54,8 @@ def folder_name(settings, dataset_name):
 def title_of(settings, dataset_name):
     """What a figure of such runs shows, in one line."""
     s = settings
-    parts = ["constant rate" if s.rule == "none" else f"{s.rule} scaling"]
+    constant = s.rule == s.decay == "none"
+    parts = ["constant rate" if constant else in_words("rule", s.rule)]
     if s.warmup != "none":
         k, unit = s.warmup_updates or s.warmup_epochs, "updates" if s.warmup_updates else "epochs"
         parts.append(f"{s.warmup} warmup over {k} {unit}")

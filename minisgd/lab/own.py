@@ -7,10 +7,11 @@ the file but the one who asks.
 """
 
 import hashlib
-import linecache
 import re
+import sys
 import traceback
-import types
+from importlib.abc import SourceLoader
+from importlib.util import module_from_spec, spec_from_loader
 from inspect import signature
 from math import isfinite
 from numbers import Real
@@ -28,6 +29,7 @@ TABLES = {
     "NETWORKS": networks.NETWORKS,
 }
 DIGITS = 8  # of the digest, in the name of a run
+MODULE = "minisgd_own"  # what the file is imported as
 NAME = re.compile(r"\w[\w.+-]*")  # of an entry: it becomes part of a folder's name
 # An ordinary call of an entry, and for an optimizer how its step is called.
 CALLS = {"RULES": (128, 64), "WARMUPS": (1, 10, 0.01, 0.02), "DECAYS": (1, 100)}
@@ -44,6 +46,19 @@ class OwnFile(NamedTuple):
     def digest(self):
         """What stands for the text in the settings of a run."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:DIGITS]
+
+
+class _FromText(SourceLoader):
+    """Imports an OwnFile from its text, wherever the file is; tracebacks show its lines."""
+
+    def __init__(self, own):
+        self.own = own
+
+    def get_filename(self, name):
+        return self.own.path
+
+    def get_data(self, path):
+        return self.own.text.encode()
 
 
 _loaded, _added = [], {}  # the one file of this process, and its entries by table
@@ -79,14 +94,11 @@ def add(own):
     if own is None or own in _loaded:
         return
     forget()
-    module = types.ModuleType("own")
-    module.__file__ = own.path
-    # So that a traceback shows the line, also where the file is not.
-    linecache.cache[own.path] = (
-        len(own.text), None, own.text.splitlines(keepends=True), own.path,
-    )  # fmt: skip
+    loader = _FromText(own)
+    module = module_from_spec(spec_from_loader(MODULE, loader))
+    sys.modules[MODULE] = module
     try:
-        exec(compile(own.text, own.path, "exec"), module.__dict__)
+        loader.exec_module(module)
     except SyntaxError as error:
         where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
         raise SettingError(f"{where}: {error.msg}") from None

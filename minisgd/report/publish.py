@@ -29,7 +29,11 @@ def refuse_another_question(folder, name, asked):
     if known is None:
         return
     before = DEFAULTS | known["asked"]
-    differs = [key for key, value in asked.items() if before.get(key) != value]
+    differs = [
+        "the file given by --with" if key == "own" else key
+        for key, value in asked.items()
+        if before.get(key) != value
+    ]
     if differs:
         raise SettingError(
             f"{path} is the answer to another question (it differs in {', '.join(differs)}): "

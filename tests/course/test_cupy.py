@@ -17,7 +17,7 @@ from minisgd.data import epoch_order
 from minisgd.errors import UserError
 from minisgd.fused import ConvReLUPool, LinearReLU
 from minisgd.machine import bench, doctor, gradients, rivals
-from minisgd.model import LeNet5
+from minisgd.model import LeNet5, Model
 from minisgd.networks import LENET5, Network
 from minisgd.optim import momentum_step, sgd_step
 from minisgd.settings import Settings
@@ -200,9 +200,23 @@ def test_per_example_gradients_and_the_plain_network(xp, small_data):
     assert np.allclose(to_host(z).T, LeNet5(0).logits(x), atol=1e-5)
 
 
-def test_an_epoch_on_the_device_waits_for_nothing_until_its_end(xp, small_data, monkeypatch):
+RUNS = {
+    "momentum": Settings(100, lr=0.05, momentum=0.9, epochs=2),
+    "Nesterov, clipped, cosine": Settings(
+        100, lr=0.05, momentum=0.9, optimizer="nesterov", clip=0.5, decay="cosine", warmup="ramp",
+        warmup_updates=3, epochs=2,
+    ),
+    "mlp": Settings(100, lr=0.05, network="mlp", epochs=2),
+    "plain": Settings(100, lr=0.05, plain=True, epochs=2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", RUNS.values(), ids=RUNS.keys())
+def test_an_epoch_on_the_device_waits_for_nothing_until_its_end(
+    xp, small_data, monkeypatch, settings
+):
     """Same start, same batches: only the order in which sums are formed differs from the CPU's."""
-    settings, seen = Settings(100, lr=0.05, momentum=0.9, epochs=2), []
+    seen = []
 
     real = Run.update
 
@@ -221,7 +235,7 @@ def test_an_epoch_on_the_device_waits_for_nothing_until_its_end(xp, small_data, 
         assert len(set(waits)) == 1, "the host waits inside an epoch"
         order = np.concatenate([b for _, b, _ in seen[epoch * updates : (epoch + 1) * updates]])
         assert np.array_equal(order, epoch_order(640, 0, epoch + 1))
-    assert np.array_equal(seen[0][2], LeNet5(0).w)
+    assert np.array_equal(seen[0][2], Model(settings.network).w)
     assert fake_cupy.waits < 30  # of an epoch's end, and the checkpoint's
     for (there, state), (here, other) in zip(device, cpu, strict=True):
         assert there["test_accuracy"] == pytest.approx(here["test_accuracy"], abs=0.02)

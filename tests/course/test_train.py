@@ -364,3 +364,25 @@ def test_float64_is_the_same_run_more_precisely(tiny):
     assert (states[-1].w.dtype, finer[-1].w.dtype) == (np.float32, np.float64)
     assert double[-1]["test_loss"] == pytest.approx(single[-1]["test_loss"], rel=1e-4)
     assert double[-1]["test_loss"] != single[-1]["test_loss"]
+
+
+# -- what is read is what may train
+
+
+def test_plain_layers_train_as_the_fused_ones_do(tiny):
+    settings = Settings(batch_size=32, lr=0.05, momentum=0.5, epochs=2)
+    (fused, states), (plain, others) = (
+        run(replace(settings, plain=plain), tiny) for plain in (False, True)
+    )
+    assert not np.array_equal(states[-1].w, others[-1].w)  # sums in another order
+    np.testing.assert_allclose(states[-1].w, others[-1].w, atol=1e-5)
+    assert fused[-1]["train_loss"] == pytest.approx(plain[-1]["train_loss"], rel=1e-4)
+
+
+def test_who_breaks_a_layer_sees_it_where_it_is_trained_with_as_it_stands(tiny, monkeypatch):
+    settings = Settings(batch_size=32, lr=0.05, epochs=1)
+    before = [run(replace(settings, plain=plain), tiny)[1][-1].w for plain in (False, True)]
+    monkeypatch.setattr("minisgd.layers.ReLU.backward", lambda self, dy: dy)  # without its mask
+    after = [run(replace(settings, plain=plain), tiny)[1][-1].w for plain in (False, True)]
+    assert np.array_equal(before[0], after[0]), "the fused steps have a ReLU of their own"
+    assert np.abs(before[1] - after[1]).max() > 1e-3

@@ -101,6 +101,12 @@ def test_what_is_the_same_in_all_runs_is_not_in_the_label(column, values, words)
         assert legend(accuracy_figure(rows, "t")) == ["b = 64, η = 0.01", "b = 128, η = 0.01"]
 
 
+def test_a_decayed_rate_is_told_as_it_was_before_the_decay():
+    """0.01 * 128/64, of which 0.015 was left at the end of the first epoch."""
+    more = dict(batch_size=128, rule="linear", lr=0.015, decay="cosine")
+    assert legend(accuracy_figure(records([0.5], **more), "t")) == ["b = 128, η = 0.02"]
+
+
 def test_all_settings_with_words_are_tried_here():
     assert {column for column, *_ in DIFFERENT} >= set(IN_ORDER) - {"batch_size"}
 
@@ -165,8 +171,7 @@ def test_comparison_tells_what_differs_inside_a_sweep():
     assert legend(figure) == ["b = 64, η = 0.01, m = 0", "b = 64, η = 0.01, m = 0.9"]
 
 
-def test_a_rate_that_moves_by_updates_is_told_by_what_the_rule_gives():
-    """The ends of epochs see 0.005 at the most, and at each batch size another part of 0.02."""
+def test_a_warmup_by_updates_within_the_last_epoch_leaves_the_rules_rate_in_the_label():
     rows = records([0.5, 0.6], batch_size=128, lr=0.005, base_lr=0.01)
-    rows = [row | {"rule": "linear", "base_batch_size": 64, "decay": "cosine"} for row in rows]
-    assert legend(accuracy_figure(rows, "t")) == ["b = 128, η = 0.02"]
+    more = {"rule": "linear", "base_batch_size": 64, "warmup": "ramp", "warmup_updates": 900}
+    assert legend(accuracy_figure([row | more for row in rows], "t")) == ["b = 128, η = 0.02"]
