@@ -54,7 +54,7 @@ class Landscape:
 
 
 def passes_over(w, images, labels, threads, pixels=MNIST_PIXELS):
-    """What diagnostics.moments asks: work on all the images' gradients at w, piece by piece."""
+    """What estimators.moments asks: work on all the images' gradients at w, piece by piece."""
     model = LeNet5(dtype=np.float32, pixels=pixels)
     model.w[...] = w
 

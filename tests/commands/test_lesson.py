@@ -2,7 +2,7 @@
 
 import re
 
-from calling import small
+from calling import sentence, small
 from test_readme import ROOT
 
 from minisgd.lab import own
@@ -33,5 +33,15 @@ def test_readme_says_how_in_a_few_lines(call, small_mnist, tmp_path):
         words = command.split()[2:]
         args = small(small_mnist, *words, "--batch-sizes", "64", "--epochs", "1", "--out", "out")
         assert "cube-root scaling" in call(*args).stdout
+    finally:
+        own.forget()
+
+
+def test_a_mistake_that_only_some_settings_meet_is_one_sentence_with_its_line(call, tmp_path):
+    text = "def mine(b, b0):\n    return 1 / (b - b0)\n\n\nRULES = {'mine': mine}\n"
+    (tmp_path / "mine.py").write_text(text)
+    try:
+        args = ("rates", "--with", "mine.py", "--rule", "mine", "--batch-sizes", "64")
+        assert "mine.py, line 2: ZeroDivisionError" in sentence(call(*args, code=2).stderr)
     finally:
         own.forget()
