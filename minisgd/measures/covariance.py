@@ -3,8 +3,8 @@
     cov(Δw, Δw) = η² (1/M - 1/N) (1/N) Σ g_i g_i'
 
 The formula's trace and largest eigenvalues are computed from the gradients of all N images, one by
-one, and compared with the variance over many random batches at the same w. That variance is measured
-along the formula's own eigenvectors, because the largest eigenvalue of a sample covariance is biased.
+one, and compared with the variance over many random batches at the same w. That variance is taken
+along the formula's own eigenvectors, for the largest eigenvalue of a sample covariance is biased.
 """
 
 from dataclasses import replace
@@ -179,8 +179,8 @@ def _text(rows, sizes, N):
             f"{when(epoch).capitalize()} the measured trace is {min(ratios):.3f} to "
             f"{max(ratios):.3f} times the exact one; the report's formula, which does not subtract "
             f"the mean gradient, is {chosen[0]['report'] / chosen[0]['exact']:.3f} times it. "
-            f"From b = {sizes[0]} to {sizes[-1]} the trace goes to {change['none']:.3g} of itself at a "
-            "fixed rate, "
+            f"From b = {sizes[0]} to {sizes[-1]} the trace goes to {change['none']:.3g} of itself "
+            "at a fixed rate, "
             f"{change['sqrt']:.3g} under the sqrt rule and {change['linear']:.3g} under the "
             f"linear rule. What is left outside of the leading eigenvectors goes to {kept:.3f} "
             f"± {error:.3f} under the sqrt rule; drawing without replacement makes that "

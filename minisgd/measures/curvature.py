@@ -110,10 +110,10 @@ def shorten(w, before, longest):
 
 
 class Walk:
-    """What is observed along a run: a little before many of its updates, and everything before a few.
+    """What is observed along a run: something before many of its updates, everything before a few.
 
     points  how many updates, evenly spaced, are examined closely
-    looks   about how many are looked at
+    looks   the most updates that are looked at, evenly spaced, besides those
     probe   how many images are used for a look
     clip    the length to which longer steps are shortened; None leaves the run alone
     """
@@ -209,7 +209,7 @@ class Walk:
             lambda rate: self.forward.loss(w32 - np.float32(rate) * direction), 0.02, 1.25
         )
         sharp = [sharpness_along(self.batch, w, g, h)]
-        for _ in range(4096 // len(batch) - 1):  # about 4096 images, whatever the batch size
+        for _ in range(4096 // len(batch) - 1):  # 4096 images in all, unless a batch is larger
             another = self.rng.choice(len(self.y), len(batch), replace=False)
             self.batch.images, self.batch.labels = self.x[another], self.y[another]
             sharp.append(sharpness_along(self.batch, w, self.batch(w)[1], h))
