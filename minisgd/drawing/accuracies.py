@@ -1,7 +1,8 @@
 """Accuracy and loss by epoch, one line for each batch size, as in the report's figures.
 
-Every panel of accuracies has two parts. The upper one shows the whole range, and so the runs that never
-learn; the lower one shows 0.9 to 1, where the other runs differ, and is left out if none gets there. A panel of losses has one part, with a logarithmic axis.
+Every panel of accuracies has two parts. The upper one shows the whole range, and so the runs that
+never learn. The lower one shows 0.9 to 1, where the other runs differ, and is left out if none gets
+there. A panel of losses has one part, with a logarithmic axis.
 """
 
 from dataclasses import replace
