@@ -16,14 +16,14 @@ settings.load_profile("minisgd")
 
 @pytest.fixture(scope="session", autouse=True)
 def one_blas_thread():
-    """As in training; on a busy machine the BLAS's own threads would make the tests crawl."""
+    """As in training. On a busy machine, more threads of the BLAS would make the tests crawl."""
     with threadpool_limits(1, user_api="blas"):
         yield
 
 
 @pytest.fixture(scope="session", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request):
-    """Every device there is; a test that takes it runs on each, and is skipped where none is."""
+    """Every device. A test that takes it runs on each, and is skipped where there is no GPU."""
     if request.param == "cuda" and (problem := backend.cuda_problem()):
         pytest.skip(f"no GPU to test on: {problem}")
     return request.param
@@ -31,7 +31,7 @@ def device(request):
 
 @pytest.fixture(scope="session")
 def xp(device):
-    """The array module of the device, numpy or cupy. Bring results back with backend.to_host."""
+    """The array module of the device, numpy or cupy. backend.to_host brings results back."""
     return backend.array_module(device)
 
 
@@ -42,7 +42,7 @@ def rng():
 
 @pytest.fixture(scope="session")
 def small_mnist(tmp_path_factory):
-    """A data folder with 640 + 160 images, for `--dataset glyphs`: MNIST's first, or blobs."""
+    """A data folder with 640 + 160 images for `--dataset glyphs`: MNIST's first, or blobs."""
     folder = tmp_path_factory.mktemp("data")
     try:
         mnist = load_dataset("mnist", download=False)
@@ -63,7 +63,7 @@ def small_data(small_mnist):
 
 
 def blobs(N, seed):
-    """Stand-ins for digits: a class is a place on a circle.  -> uint8 (N, 28, 28), (N,)"""
+    """Stand-ins for digits, each class at its place on a circle: uint8 (N, 28, 28) and (N,)."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(10, size=N).astype(np.uint8)
     middle = np.exp(2j * np.pi * labels / 10) * 8 + rng.normal(size=N) + 1j * rng.normal(size=N)

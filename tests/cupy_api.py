@@ -1,12 +1,12 @@
-"""What CuPy has, and what this program asks of it: no GPU is needed for either.
+"""What CuPy has, and what this program asks of it; neither needs a GPU.
 
-    python tests/cupy_api.py            writes tests/cupy_api.json, from the CuPy that is installed
-    python tests/cupy_api.py --check    says whether it is what the installed CuPy has
+    python tests/cupy_api.py            writes tests/cupy_api.json from the installed CuPy
+    python tests/cupy_api.py --check    says whether that file agrees with the installed CuPy
 
-The list holds every public name of NumPy's that CuPy has too, with the keywords that it takes (null
-where its signature tells nobody), and what is asked of CUDA. The stand-in (fake_cupy.py) and
-`problems` go by it. CuPy shows its names of NCCL where that library is installed beside it
-(python -m pip install nvidia-nccl-cu12); it must be for the list to be written.
+The list holds every public name of NumPy that CuPy has as well, with its keywords (null if its
+signature does not tell them), and the names that this program uses of CUDA. The stand-in
+(fake_cupy.py) and `problems` rely on it. CuPy has names for NCCL only if that library is installed
+(python -m pip install nvidia-nccl-cu12), which writing the list requires.
 """
 
 import ast
@@ -38,14 +38,14 @@ def resolve(root, dotted):
 
 
 def keywords(thing):
-    """The names of a function's parameters, or None where nobody can tell."""
+    """The names of a function's parameters, or None if they cannot be found."""
     try:
         parameters = inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):
         parameters = ()
     if parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters):
         return sorted(p.name for p in parameters)
-    # What is compiled carries its signature in the first lines of its docstring.
+    # A compiled function has its signature in the first lines of its docstring.
     signature = re.match(r"[\w.]+\((.*?)\)(?:\s|$)", inspect.getdoc(thing) or "", re.S)
     if not signature or "**" in signature[1]:
         return None
@@ -55,7 +55,7 @@ def keywords(thing):
 
 
 def listed(cupy):
-    """{name: keywords or None} of what this CuPy has of NumPy's names."""
+    """{name: keywords or None} of the names that this CuPy shares with NumPy, and those of CUDA."""
     found = {}
     for space in SPACES:
         theirs, ours = resolve(cupy, space.rstrip(".")), resolve(np, space.rstrip("."))
@@ -66,7 +66,7 @@ def listed(cupy):
             thing = getattr(theirs, name) if thing is None else thing
             takes = callable(thing) or inspect.ismethoddescriptor(thing)
             found[space + name] = keywords(thing) if takes else None
-    importlib.import_module("cupy.cuda.nccl")  # nobody else does
+    importlib.import_module("cupy.cuda.nccl")  # cupy does not import it
     for name in CUDA:
         try:
             thing = resolve(cupy, name)
@@ -77,10 +77,13 @@ def listed(cupy):
 
 
 def problems(source, api):
-    """[(line, what is wrong)] of a module's source: names and keywords that CuPy does not have.
+    """Names and keywords in a module's source that CuPy does not have.
 
-    Looked at are `xp.NAME`, `self.xp.NAME`, `module_of(...).NAME`, `cupy.NAME` and `nccl.NAME`, and
-    the methods of an array on whatever they are called. What is passed by position escapes this.
+    It examines `xp.NAME`, `self.xp.NAME`, `module_of(...).NAME`, `cupy.NAME`, `nccl.NAME` and
+    `gpus.NAME`, and every call of a method that arrays have, whatever it is called on. Positional
+    arguments are not checked.
+
+    Returns: [(line, what is wrong)], and the set of the names that were found in the list
     """
     found, seen = [], set()
     for node in ast.walk(ast.parse(source)):
@@ -113,7 +116,7 @@ def problems(source, api):
 
 
 def _space(node):
-    """What stands before the names of xp, self.xp, cupy, module_of(...), nccl and gpus, or None."""
+    """The list's prefix for the names of xp, cupy, module_of(...), nccl or gpus; else None."""
     if isinstance(node, ast.Call):
         return "" if isinstance(node.func, ast.Name) and node.func.id == "module_of" else None
     name = getattr(node, "id", getattr(node, "attr", None))  # xp, self.xp

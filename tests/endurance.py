@@ -1,10 +1,10 @@
-"""Kill it, cut its bytes, fill its disk: nothing computed may be lost, no bad byte pass for data.
+"""Kill it, cut its files, fill its disk: no result may be lost, and no bad byte taken for data.
 
-The suite runs a handful of each (test_endurance.py); the long form is
+The test suite runs a few cases of each kind (test_endurance.py). The long form is
 
     python tests/endurance.py --kills 100 --cases 20000
 
-which prints what it did as counts and exits 1 if anything was lost or got through.
+which prints counts of what it did, and exits with 1 if anything was lost or got through.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def start(data, out, *more, **keywords):
 
 
 def fingerprint(out):
-    """One digest of all weights, velocities and metrics (but the seconds) that a sweep left."""
+    """One digest of all weights, velocities and metrics, except the seconds, that a sweep left."""
     total = hashlib.sha256()
     for folder in sorted(path.parent for path in Path(out).glob("*/run.json")):
         _, records, state = read_checkpoint(folder / "checkpoint.npz")
@@ -76,7 +76,7 @@ def fingerprint(out):
 
 
 def _workers(pid):
-    """The processes that train for this one (it has others, such as the keeper of semaphores)."""
+    """The child processes that train (there are others, such as multiprocessing's tracker)."""
     try:
         tasks = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [t for t in map(int, tasks) if b"spawn_main" in _command(t)]
@@ -89,23 +89,23 @@ def _command(pid):
 
 
 def _kept(out):
-    """The whole lines of every run so far, with the seconds that each epoch took: done again, an
-    epoch would have others.
+    """The whole lines of every run so far, including the seconds of each epoch, which would differ
+    if the epoch were done again.
     """
     lines = {path: path.read_bytes() for path in Path(out).glob("*/epochs.jsonl")}
     return {path: text[: text.rfind(b"\n") + 1] for path, text in lines.items()}
 
 
 def _lost(kept):
-    """The runs of which an epoch that was kept is no longer there."""
+    """The runs that have lost an epoch that was kept."""
     return [p.parent.name for p, text in kept.items() if not p.read_bytes().startswith(text)]
 
 
 def kill_and_resume(data, work, kills, seed=0, log=print):
     """Kill a sweep (its parent, a worker, or all) at random moments until `kills` have hit.
 
-    Returns: counts: kills, resumed sweeps that ended, losses (results other than the uncut one's,
-    or an epoch that was done twice)
+    Returns: the counts of kills, of sweeps resumed to their end, and of losses: results that differ
+             from those of the uninterrupted sweep, or an epoch that was done twice
     """
     rng = random.Random(seed)
     process = start(data, work / "uncut")
@@ -144,7 +144,7 @@ def kill_and_resume(data, work, kills, seed=0, log=print):
 
 
 def _kill(process, whom, rng):
-    """Kill; whether it hit."""
+    """Kill the process, one of its workers or all of them; return whether there was one to hit."""
     workers = _workers(process.pid)
     try:
         if whom == "worker" and workers:
@@ -154,12 +154,12 @@ def _kill(process, whom, rng):
         else:
             os.kill(process.pid, signal.SIGKILL)
     except ProcessLookupError:
-        return False  # it was quicker
+        return False  # it had already ended
     return True
 
 
 def good_files(folder):
-    """A small good file of every kind that is read, and its reader."""
+    """{a small good file: its reader}, one file of every kind that is read."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (7, 28, 28)).astype(np.uint8)
@@ -190,7 +190,7 @@ def sweep_state(epoch, w):
 
 
 def mutate(good, rng):
-    """Bytes like the good ones, but not them: flipped, cut, grown, shuffled, or made up."""
+    """The good bytes damaged: a bit flipped, cut, lengthened, overwritten, or all made up."""
     bytes_ = bytearray(good)
     kind = rng.randrange(7)
     if kind == 0:
@@ -216,9 +216,10 @@ def mutate(good, rng):
 
 
 def fuzz(work, cases, seed=0):
-    """Read mutated files: a value or one of our own errors, in bounded time and memory.
+    """Read damaged files: each gives a value or one of our own errors, in bounded time and memory.
 
-    Returns: counts: cases, values, refused, other exceptions, the most memory and the longest time
+    Returns: the counts of cases, values, refusals and other exceptions; the most memory and the
+             longest time
     """
     rng = random.Random(seed)
     goods = [
@@ -252,9 +253,10 @@ def fuzz(work, cases, seed=0):
 
 
 def flipped_bits(work, cases, seed=0):
-    """Flip one bit of a checkpoint or of a line: it must be refused or dropped, never believed.
+    """Flip one bit of a file of a run: it must be refused or dropped, never believed.
 
-    Returns: counts: flips, believed (a reader that returned other numbers than were written)
+    Returns: the counts of flips, and of those believed: the reader returned other values than were
+             written
     """
     rng = random.Random(seed)
     files = good_files(work / "flips")
@@ -286,10 +288,13 @@ def flipped_bits(work, cases, seed=0):
 
 
 def faults(data, work):
-    """Small file limit, folder gone, second sweep, full disk, read-only disk, in mid-run.
+    """In mid-run: a limit on file sizes, a folder that vanishes, a second sweep, a read-only folder
+    and a full disk.
 
-    Each must end in one sentence and exit code 1, and the same command afterwards in the result of
-    a sweep that met none of it. Returns: counts: injected, losses; the sentences
+    Each must end in one sentence and exit code 1; the same command afterwards must give the results
+    of an undisturbed sweep.
+
+    Returns: the counts of faults injected and of losses; the sentences
     """
     counts, sentences = {"injected": 0, "losses": 0}, []
     start(data, work / "calm").communicate()
@@ -300,7 +305,7 @@ def faults(data, work):
         line = said.strip().splitlines()[-1]
         sentences.append(f"{name}: exit {process.returncode}: {line}")
         clear = process.returncode == 1 and line.startswith("Error: ") and "Traceback" not in said
-        if again_at_once:  # before it is mended: as clear
+        if again_at_once:  # before it is mended: it must fail as clearly
             process = start(data, out)
             said = process.communicate()[1]
             line = said.strip().splitlines()[-1]
@@ -356,7 +361,7 @@ def faults(data, work):
 
 
 def _freeze(out, frozen):
-    """Let nobody, root included, make or remove files in the folders of a sweep; or again."""
+    """Forbid everybody, even root, to make or remove files in a sweep's folders; or allow it."""
     folders = [out, *(path for path in out.iterdir() if path.is_dir())]
     if os.geteuid():
         for folder in folders:
@@ -382,7 +387,7 @@ def _limit_files():
     import resource
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    # The dataset's shared memory, a file too, is just smaller; a checkpoint is just larger.
+    # The dataset's shared memory, also a file, is just below this; a checkpoint is just above.
     resource.setrlimit(resource.RLIMIT_FSIZE, (480_000, 480_000))
 
 

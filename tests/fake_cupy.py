@@ -1,9 +1,9 @@
-"""A strict stand-in for CuPy on NumPy: what a GPU would refuse or wait for, without a GPU.
+"""A strict stand-in for CuPy, built on NumPy: it shows what a GPU would refuse or wait for.
 
-Its arrays live "on the device": they do not mix with NumPy's, are not converted by accident, and
-know only the names and keywords that the real CuPy has (cupy_api.json). Every way of bringing a
-number to the host is counted in `waits`. It computes with NumPy, so results are the CPU's to the
-bit. It has no streams and no random numbers: those are drawn on the host. NCCL goes over MPI.
+Its arrays live "on the device": they do not mix with NumPy's, are never converted implicitly, and
+have only the names and keywords that the real CuPy has (cupy_api.json). Whatever brings a number to
+the host is counted in `waits`. It computes with NumPy, so its results are those of the CPU to the
+bit. It has no streams, and no random numbers, which are drawn on the host. Its NCCL works over MPI.
 """
 
 import ctypes
@@ -15,10 +15,10 @@ import numpy as np
 
 LIST = json.loads(Path(__file__).with_name("cupy_api.json").read_text(encoding="utf-8"))
 API, VERSION = LIST["names"], LIST["cupy"]
-# How many there are is known on the device alone: a wait, too.
+# Only the device knows the size of their results, so that these wait, too.
 COUNTED = "nonzero", "argwhere", "flatnonzero", "unique", "compress", "extract"
 
-waits = 0  # times that the host asked for what is on the device
+waits = 0  # how often the host has asked for what is on the device
 MIXED = "Unsupported type <class 'numpy.ndarray'>"
 CONVERTED = "Implicit conversion to a NumPy array is not allowed"
 
@@ -31,7 +31,7 @@ def _known(name, keywords=()):
 
 
 def _inside(thing):
-    """What NumPy computes with: no array of the host's may be among it, but numbers may."""
+    """What NumPy computes with. Arrays of the host are refused, numbers are not."""
     if isinstance(thing, ndarray):
         return thing._a
     if isinstance(thing, np.ndarray):
@@ -44,19 +44,19 @@ def _inside(thing):
 
 
 def _index(key):
-    """An index: as above, and a 0-d array of the device's is no number."""
+    """An index: as in `_inside`, but a 0-d array of the device may not bound a slice."""
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, slice):
             if any(isinstance(end, ndarray) for end in (part.start, part.stop, part.step)):
                 raise TypeError("slice indices must be integers, not arrays of the device")
         elif isinstance(part, ndarray) and part.dtype == bool:
-            _wait()  # how many there are is known on the device alone
+            _wait()  # only the device knows how many are True
     return _inside(key)
 
 
 def _outside(thing):
     if isinstance(thing, (np.ndarray, np.generic)):
-        return ndarray(np.asarray(thing))  # a sum, too, stays there: 0-d
+        return ndarray(np.asarray(thing))  # a sum stays there as well, as a 0-d array
     return type(thing)(map(_outside, thing)) if isinstance(thing, (tuple, list)) else thing
 
 
@@ -70,11 +70,11 @@ def _call(name, function, arguments, keywords):
 
 
 class OutOfMemoryError(MemoryError):
-    """As cupy.cuda.memory's."""
+    """Like that of cupy.cuda.memory."""
 
 
 class _Pool:
-    """The memory that arrays are made of: `limit` is in bytes for one array, None for no end."""
+    """The pool that arrays are allocated from. No array may exceed `limit` bytes, if it is set."""
 
     limit = fraction = None
     emptied = 0
@@ -98,7 +98,7 @@ def _wait():
 class ndarray:
     """An array on the device."""
 
-    __module__ = "cupy"  # whoever has an array finds its module by this
+    __module__ = "cupy"  # the module of an array is found by this
     __slots__ = ("_a",)
     __hash__ = None
 
@@ -119,7 +119,7 @@ class ndarray:
         raise TypeError(f"{CONVERTED} (numpy.{function.__name__})")
 
     def __array_ufunc__(self, ufunc, method, *operands, **keywords):
-        # np.float32(2) * array is the device's; anything else of NumPy's is not.
+        # np.float32(2) * array is computed on the device; nothing else of NumPy's is.
         if method == "__call__" and any(isinstance(o, np.generic) for o in operands):
             return _call(ufunc.__name__, ufunc, operands, keywords)
         raise TypeError(f"{CONVERTED} (numpy.{ufunc.__name__})")
@@ -189,7 +189,7 @@ for _name in (
 
 
 class _Space(types.ModuleType):
-    """cupy, or a part of it, with what the list knows of NumPy's part of that name."""
+    """cupy or a part of it: those names of NumPy's part that are in the list."""
 
     def __init__(self, name, real):
         super().__init__(name)
@@ -214,7 +214,7 @@ def _upload(x, dtype=None):
 
 
 def module(gpus=1):
-    """A new cupy, with GPUs on which kernels run."""
+    """A new cupy, with this many GPUs on which kernels run."""
     made = _Space("cupy", np)
     made.ndarray = ndarray
     pool = _Pool()
@@ -252,7 +252,7 @@ def module(gpus=1):
     return made
 
 
-STREAM = 7  # what a null pointer is not
+STREAM = 7  # anything but a null pointer
 
 
 def nccl(comm):

@@ -1,4 +1,4 @@
-"""Jobs of several ranks, for the tests: whether there is MPI, how one is started, what it left."""
+"""Jobs of several ranks: whether there is MPI, how a job is started, and what it left behind."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def why_no_mpi():
-    # Asked elsewhere: where MPI is loaded once, it stays.
+    # In another process, because MPI, once loaded, stays loaded.
     script = "from mpi4py import MPI"
     asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     if asked.returncode:
@@ -37,8 +37,8 @@ needs_mpi = pytest.mark.skipif(why_no_mpi() is not None, reason=str(why_no_mpi()
 def start(ranks, folder, *more, runner=("-m", "mpi4py"), command="train", program=ROOT / "cli.py"):
     command = [starter(), "-n", str(ranks), sys.executable, *runner, program, command]
     command += ["--dataset", "glyphs", "--data-dir", folder, "--threads", "1", "--device", "cpu"]
-    command += more  # of an option given twice the last counts
-    # Open MPI wants to be asked twice by root, and for more ranks than cores.
+    command += more  # if an option is given twice, the last one counts
+    # Open MPI wants root to confirm twice, and to be told that there are more ranks than cores.
     more = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     more |= {"PYTHONPATH": str(ROOT)}
     more |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
@@ -67,7 +67,7 @@ def weights(out):
 
 
 class Pretended:
-    """One of several ranks, whose sum never happens: what it would send is kept."""
+    """One of several ranks that sends nothing: what it would send is kept."""
 
     def __init__(self, rank, size):
         self.rank, self.size, self.sent = rank, size, None

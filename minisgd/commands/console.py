@@ -1,4 +1,4 @@
-"""What every command says and how: notes on stderr, times, and errors in one sentence."""
+"""How every command talks to its user: notes on stderr, times, and errors of one sentence."""
 
 import shlex
 import sys
@@ -8,7 +8,7 @@ import click
 
 
 class Sentence(click.ClickException):
-    """What went wrong, in one sentence, with its exit code."""
+    """An error as one sentence for the user, with an exit code."""
 
     def __init__(self, message, exit_code):
         super().__init__(message)
@@ -36,5 +36,5 @@ def command_line():
     """The command that started this process, as one would type it again."""
     program, *arguments = sys.argv
     # Under `python -m minisgd` the program is the path of the package's __main__.py.
-    how = ["-m", Path(program).parent.name] if Path(program).name == "__main__.py" else [program]
-    return shlex.join(["python", *how, *arguments])
+    start = ["-m", Path(program).parent.name] if Path(program).name == "__main__.py" else [program]
+    return shlex.join(["python", *start, *arguments])

@@ -1,4 +1,4 @@
-"""figures, tune, grow and verdicts: the report made anew, and held against what it claims."""
+"""figures, tune, grow and verdicts: repeat the experiments of the report and test its claims."""
 
 from functools import partial
 from pathlib import Path
@@ -55,8 +55,8 @@ def figures(workshop, which, seeds, reference, out):
 
 
 def show_figure(out, experiment, collected, dataset_name, theirs):
-    """Draw the figure of an experiment from its runs, under another name if the authors' own lines
-    are laid over it, and print its table.
+    """Draw the figure of an experiment from its runs and print its table. If the authors' own lines
+    are drawn over it, the figure has a name of its own.
     """
     from statistics import median
 
@@ -68,9 +68,9 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
     title, note = experiment.title, note_on(dataset_name)
     rows = [tidy(settings, r) for settings, records, _ in collected for r in records]
     figure = drawing.report_figure(rows, title, experiment.losses, experiment.apart, theirs, note)
-    # By the median: an epoch in which the machine slept, or was stopped, counts as the others do.
+    # The median, so that an epoch in which the machine slept or was stopped does not count more.
     times = [[record["seconds"] for record in records] for _, records, _ in collected]
-    took = clock(sum(median(some) * len(some) for some in times))
+    took = clock(sum(median(seconds) * len(seconds) for seconds in times))
     show(page(title, note, summary.table(collected)))
     click.echo(f"{len(collected)} runs, {took} of training one after the other")
     name = experiment.name

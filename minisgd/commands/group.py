@@ -1,4 +1,4 @@
-"""The program: its commands by need, and how an error becomes a sentence."""
+"""The program: its commands by purpose, and how an error becomes a sentence."""
 
 import errno
 import sys
@@ -21,7 +21,7 @@ SECTIONS = {
 
 
 class Commands(click.Group):
-    """Lists its commands by need, and turns every error that a user can cause into one sentence."""
+    """Lists its commands by purpose, and turns every error that a user can cause into one line."""
 
     def list_commands(self, ctx):
         return [command.name for section in SECTIONS.values() for command in section]
@@ -47,7 +47,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
-            raise  # --help, or an exit code that was chosen
+            raise  # --help, or a deliberate exit code
         except click.UsageError as error:
             raise Sentence(error.format_message(), 2) from None
         except (KeyboardInterrupt, click.Abort):
@@ -60,12 +60,12 @@ class Commands(click.Group):
 
 
 def sentence_of(error):
-    """The Sentence that tells a user of an error; None if it is not the user's, but a bug."""
+    """The Sentence that tells a user of an error; None if the error is a bug."""
     from minisgd.errors import SettingError, UserError
 
     if isinstance(error, UserError):
         return Sentence(str(error), 2 if isinstance(error, SettingError) else 1)
-    # A closed pipe is left to click, which ends in silence.
+    # A closed pipe is left to click, which ends the program silently.
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         where = f": {error.filename}" if error.filename else ""
         return Sentence(f"{error.strerror or error}{where}", 1)

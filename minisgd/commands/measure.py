@@ -29,7 +29,7 @@ def measure(workshop, what, seed, out):
 
 
 def measure_one(workshop, name, seed, out):
-    """Measure one formula, print what is found and keep it in the folder OUT."""
+    """Measure one formula, print the result and keep it in the folder `out`."""
     from threadpoolctl import threadpool_limits
 
     from minisgd import drawing
@@ -44,19 +44,19 @@ def measure_one(workshop, name, seed, out):
     refuse_another_question(out, into, asked)
 
     def run(cells):
-        """Whole runs, for the measure that compares where they end: {settings: (w, records)}."""
+        """Train whole runs, for the measure of where they end: {settings: (w, records)}."""
         folders = workshop.run_all("measure", cells, data)
         found = {cell: read_checkpoint(folder.newest) for cell, folder in folders.items()}
         return {cell: (state.w, records) for cell, (_, records, state) in found.items()}
 
     more = {"sharpness": {"run": run}, "noise-scale": {"kept": Kept(out)}}.get(name, {})
     began, threads = time.monotonic(), workshop.jobs * workshop.threads
-    with threadpool_limits(1, user_api="blas"):  # the threads are those of the lanes
+    with threadpool_limits(1, user_api="blas"):  # the lanes have threads of their own
         found = MEASURES[name](data, seed, threads, say, **more)
     took, note = time.monotonic() - began, note_on(data.name)
     made = {"title": found.title, "asked": asked, "text": found.text, "seconds": round(took)}
     made |= {key: value for key, value in workshop.how_made(()).items() if key != "runs"}
-    if name != "sharpness":  # only its runs choose a device, or go elsewhere
+    if name != "sharpness":  # only its runs use a device or a scheduler
         made |= {"device": "cpu", "machine": how_made(command_line())["machine"]}
     figure = drawing.chart(found.plots, found.title, note, height=found.height)
     write_csv = partial(write_table, columns=found.columns, rows=found.rows)

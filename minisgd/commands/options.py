@@ -1,7 +1,7 @@
 """The options that several commands share.
 
-An option of every run is one line in SCHEDULE or UPDATE. Its name is the field of Settings that it
-sets: the commands hand what they get for RUN on to Settings, without looking at it.
+An option of every run is one entry in SCHEDULE or UPDATE. Its name is the field of Settings that it
+sets: the commands pass the values of RUN on to Settings without looking at them.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ def _option(flag, *name, **keywords):
 
 
 def _read_own(ctx, param, path):
-    """The digest of the user's own file, whose entries the other options then know."""
+    """Read the user's own file, whose entries the other options then know; return its digest."""
     if path is None:
         return ""
     from minisgd.lab import own
@@ -28,7 +28,7 @@ def _read_own(ctx, param, path):
     return own.read(path).digest
 
 
-# How the rate is found, for train, sweep and rates.
+# What sets the learning rate, for train, sweep and rates.
 SCHEDULE = {
     "lr": _option("--lr", type=float, default=0.01, help="Learning rate of the base batch size."),
     "rule": _option("--rule", type=Entry("minisgd.rules", "RULES"), default="none",
@@ -44,7 +44,7 @@ SCHEDULE = {
     "decay": _option("--decay", type=Entry("minisgd.schedules", "DECAYS"), default="none",
                      help="How the rate falls after the warmup, update by update."),
 }  # fmt: skip
-# What else makes a run, for train, sweep and rates, and for tune and grow as well.
+# What else defines a run, for train, sweep and rates, and for tune and grow as well.
 UPDATE = {
     "momentum": _option("--momentum", type=float, default=0.0, help="m of the momentum update."),
     "epochs": _option("--epochs", type=int, default=30, help="Epochs of a run."),
@@ -113,14 +113,14 @@ OPTIONS = SCHEDULE | UPDATE | {
                     help="Folder of the runs behind the figures."),
 }  # fmt: skip
 MACHINE = ("threads", "device", "dataset", "data_dir", "out", "fresh")
-# What a Workshop is made of, for the commands of the report.
+# The arguments of a Workshop, for the commands of the report.
 WORKSHOP = ("runs", "dataset", "jobs", "scheduler", "threads", "device", "data_dir")
 
 
 def options(*names, **changes):
     """The options of these names, in this order, as one decorator.
 
-    changes    what a command wants otherwise, by name: batch_size={"default": 2048}
+    changes    what is different for one command, by name: batch_size={"default": 2048}
     """
 
     def decorate(command):
@@ -133,9 +133,9 @@ def options(*names, **changes):
 
 
 def settings_of(optimizer=None, momentum=0.0, **run):
-    """The Settings of what the options of RUN give.
+    """The Settings that the options of RUN give.
 
-    Raises:  SettingError, also for an --optimizer of the report's pair that the momentum belies
+    Raises:  SettingError, also if --optimizer sgd or momentum contradicts --momentum
     """
     from minisgd.errors import SettingError
     from minisgd.settings import Settings
@@ -152,6 +152,6 @@ def settings_of(optimizer=None, momentum=0.0, **run):
 
 
 def check_workers(scheduler, jobs):
-    """Refuse --jobs beside --scheduler: how many runs go side by side is then its workers'."""
+    """Refuse --jobs together with --scheduler, whose workers decide how many runs go at once."""
     if scheduler and jobs:
         raise click.UsageError("--scheduler has its own workers: leave out --jobs")

@@ -1,4 +1,4 @@
-"""plot, and what a sweep shows and leaves when it is done."""
+"""plot, and what a sweep prints and writes when it is done."""
 
 from pathlib import Path
 
@@ -39,8 +39,8 @@ def plot(results, out, own):
 
 
 def show_sweep(out, question, failures, into=None):
-    """Write the metrics.csv, table and figure of a folder, there or into another folder; print the
-    table and where everything is.
+    """Write the metrics.csv, table and figure of a sweep's folder into it or into another folder;
+    print the table and where everything is.
 
     failures    {settings: reason} of the runs that failed just now
     """
@@ -66,8 +66,8 @@ def show_sweep(out, question, failures, into=None):
 
 
 def title_of(out):
-    """(title, note, digest) of a sweep's folder. The title names the dataset; the note says what
-    the name glyphs alone does not: that they are not MNIST.
+    """(title, note, digest) of a sweep's folder. The title names the dataset; glyphs need the note
+    as well, because their name does not say that they are not MNIST.
     """
     from minisgd.lab import sweep
     from minisgd.report.publish import note_on

@@ -1,4 +1,4 @@
-"""How far a run or a sweep is, while it goes on."""
+"""The progress of a run or a sweep."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ MINUTE = 60.0  # seconds
 
 
 class EpochLines:
-    """Prints every epoch of one run, with the time that the rest will take."""
+    """Prints every epoch of one run, with the time left."""
 
     def __init__(self):
         self.began, self.first = time.monotonic(), None
@@ -33,7 +33,7 @@ class EpochLines:
 
 
 class Progress:
-    """How far many runs are: a bar on a terminal; elsewhere a line per run, and one every minute.
+    """The progress of many runs: a bar on a terminal, elsewhere a line per run and one a minute.
 
     epochs_left    {settings: epochs still to come}
     """
@@ -60,7 +60,7 @@ class Progress:
 
     def __call__(self, settings, record):
         over = self.is_last(record, settings)
-        # A run that diverged has no more epochs to come; one that is repeated was counted before.
+        # A run that diverged has no epochs left; an epoch that is repeated was counted before.
         steps = self.epochs_left[settings] if over else min(1, self.epochs_left[settings])
         self.epochs_left[settings] -= steps
         self.finished += over

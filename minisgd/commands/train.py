@@ -37,14 +37,14 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **ru
 
 
 def follow(ranks, threads):
-    """What every rank but the first does: its part of every batch, in silence."""
+    """The work of every rank but the first: its part of every batch, without printing."""
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
     from minisgd.errors import UserError
     from minisgd.lab import own, sweep
 
     name, digest, data_dir, device, file = ranks.hear()
-    own.add(file)  # as rank 0 has read it
+    own.add(file)  # as rank 0 read it
     data = load_dataset(name, data_dir, log=lambda line: None)
     if data.identity != digest:
         raise UserError(f"{data.name} is not the same here as at rank 0: give --data-dir")
@@ -77,7 +77,7 @@ def sweep(
 
 
 def side_by_side(threads, device):
-    """How many runs of so many threads this machine takes at once."""
+    """How many runs, with this many threads each, the machine can do at once."""
     from minisgd.lab.facts import cores
 
     return 1 if device == "cuda" else max(1, cores() // threads)
@@ -86,10 +86,10 @@ def side_by_side(threads, device):
 def answer(
     question, jobs, threads, device, dataset, data_dir, out, fresh, ranks=None, elsewhere=None
 ):
-    """Do the runs of a question that are missing in its folder, then show what the folder holds.
+    """Do the runs of a question that are missing from its folder, then show what the folder holds.
 
-    jobs         runs side by side; None: there is one run, in this process
-    ranks        the ranks that share that run
+    jobs         how many runs go side by side; None for a single run in this process
+    ranks        the ranks that share that single run
     elsewhere    a cluster.Cluster that does the runs instead
     """
     from minisgd.backend import device_name, resolve_device
@@ -97,7 +97,7 @@ def answer(
     from minisgd.disk.files import locked, make_folder
     from minisgd.lab import own, sweep
 
-    question.cells()  # refuses batch sizes and seeds that make no sense, before anything is done
+    question.cells()  # raises for senseless batch sizes and seeds, before anything is done
     if not elsewhere:
         device = resolve_device(device, ranks.place if ranks else None)
     data = load_dataset(dataset, data_dir, log=say)
@@ -135,7 +135,7 @@ def answer(
 
 
 def folder_name(question, dataset_name, alone):
-    """The name of a question's folder under runs/, if none is given."""
+    """The name of a question's folder under runs/, for when --out is not given."""
     from minisgd.lab import names
 
     name = names.folder_name(question.common, dataset_name)

@@ -1,4 +1,4 @@
-"""The types of parameters that click lacks: lists of numbers, seeds, and the entries of a table."""
+"""Types of parameters that click lacks: lists of numbers, seeds, and entries of a table."""
 
 from importlib import import_module
 
@@ -48,7 +48,7 @@ class Rates(click.ParamType):
 
 
 def split(text, kind):
-    """The different numbers of a text with commas, in their order; () if it holds anything else."""
+    """The distinct numbers of a text with commas, in order; () if it holds anything else."""
     try:
         numbers = [kind(part) for part in text.split(",") if part.strip()]
     except ValueError:
@@ -60,8 +60,8 @@ class Entry(click.Choice):
     """The name of an entry in a table of the package, such as RULES in minisgd.rules.
 
     It is click's Choice, but the table is looked up only when a value is converted or the help of
-    its command is shown. So the list of commands imports no table, and an entry that a user's own
-    file added a moment ago is accepted.
+    its command is shown. So listing the commands imports no table, and an entry that a user's own
+    file has just added is accepted.
 
     besides    names that are accepted although the table lacks them
     without    names that are refused although the table has them

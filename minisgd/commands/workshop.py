@@ -1,4 +1,4 @@
-"""The workshop: what trains the runs behind the figures of the report."""
+"""The workshop, which trains the runs behind the figures of the report."""
 
 import functools
 
@@ -9,7 +9,7 @@ from .train import side_by_side
 
 
 class Workshop:
-    """A dataset, loaded when it is first needed, and the processes or workers that train on it."""
+    """A dataset that is loaded when it is first needed, and the means to train on it."""
 
     def __init__(self, runs, dataset, data_dir, jobs, scheduler, threads, device):
         from minisgd.backend import resolve_device
@@ -28,9 +28,9 @@ class Workshop:
         return self.loaded
 
     def run(self, name, cells, data):
-        """Do what is missing of these runs, in the folder of this name.
+        """Do whatever is missing of these runs, in the folder of this name.
 
-        Returns: {settings: RunFolder} of the whole runs; a sentence on those that failed, or None
+        Returns: {settings: RunFolder} of the finished runs; a sentence on the failed ones, or None
         """
         from minisgd.disk.files import locked, make_folder
         from minisgd.lab import sweep
@@ -56,7 +56,7 @@ class Workshop:
         return whole, amiss if failures else None
 
     def run_all(self, name, cells, data):
-        """As `run`, for a command that needs every run: {settings: RunFolder}.
+        """Like `run`, for a command that needs every run: {settings: RunFolder}.
 
         Raises:  Sentence if a run failed
         """
@@ -66,7 +66,7 @@ class Workshop:
         return folders
 
     def how_made(self, cells):
-        """How runs came about, for the file beside their results."""
+        """How these runs were made, for the file beside their results."""
         from minisgd.report.publish import how_made
 
         made = how_made(command_line())
@@ -79,7 +79,7 @@ class Workshop:
 
 
 def with_workshop(command):
-    """Give a command the options of a Workshop, and the workshop in their place."""
+    """Add the options of a Workshop to a command, and pass it the workshop in their place."""
 
     @functools.wraps(command)
     def wrapped(runs, dataset, data_dir, jobs, scheduler, threads, device, **rest):

@@ -1,12 +1,12 @@
 """Datasets: which are known, where they are found, how they are fetched, read and split.
 
-The names below are looked up in their rooms when they are first used, so that a room which needs
-no NumPy (`known`, `folder`) can be imported without it.
+The names below are imported from their modules when they are first used, so that a module which
+needs no NumPy (`known`, `folder`) can be imported without it.
 """
 
 from importlib import import_module
 
-ROOMS = {
+MODULES = {
     "folder": ("DataError", "MissingError", "data_folder"),
     "idx": ("read_idx", "write_idx"),
     "known": ("FILES", "KNOWN", "MNIST_PIXELS", "NAMES", "Known", "dataset_title"),
@@ -14,16 +14,16 @@ ROOMS = {
     "sharing": ("share", "shared"),
     "splits": ("Dataset", "Split", "describe", "epoch_order", "split_validation"),
 }
-ROOM_OF = {name: room for room, names in ROOMS.items() for name in names}
+MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
-__all__ = list(ROOM_OF)
+__all__ = list(MODULE_OF)
 
 
 def __getattr__(name):
-    if name not in ROOM_OF:
+    if name not in MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{ROOM_OF[name]}", __name__), name)
+    return getattr(import_module(f".{MODULE_OF[name]}", __name__), name)
 
 
 def __dir__():
-    return sorted({*globals(), *ROOM_OF})
+    return sorted({*globals(), *MODULE_OF})

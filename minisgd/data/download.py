@@ -1,7 +1,7 @@
 """Download one file from the first of several mirrors that sends the right bytes.
 
-Nothing here knows what a dataset is: the caller passes addresses, a check for the finished file
-and how long to wait. The check alone decides whether a file is kept; no mirror is trusted.
+Nothing here knows what a dataset is: the caller passes the addresses, a check of the finished file
+and the limits on waiting. The check alone decides whether a file is kept; no mirror is trusted.
 """
 
 import http.client
@@ -19,13 +19,13 @@ from ..errors import UserError
 
 USER_AGENT = "minisgd/0.1 (urllib)"
 CHUNK = 1 << 16
-# Worth a second request: the rest (403, 404, wrong bytes, no such host) will not have changed.
+# Worth a second request; the others (403, 404, wrong bytes, no such host) will not change.
 TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 TRANSIENT_ERRORS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 class DownloadError(UserError):
-    """No mirror sent the right bytes; the sentence says what each of them answered."""
+    """No mirror sent the right bytes; the message says what each of them answered."""
 
 
 class MirrorError(Exception):
@@ -45,7 +45,7 @@ class Patience:
 
     answer: float = 8.0  # for the host's name, the connection, TLS and the headers together
     silence: float = 10.0  # between two pieces of the body
-    slowest: float = 4096.0  # average rate below which a mirror counts as stalled
+    slowest: float = 4096.0  # a mirror whose average rate is lower counts as stalled
     tries: int = 2  # rounds over the mirrors
     pause: float = 1.0  # before the second round, and twice as long before each further one
     most: int = 1 << 27  # a longer file is refused
@@ -66,7 +66,7 @@ def fetch(mirrors, name, path, check, log, patience=None):
     patience = patience or Patience()
     answers = {}
     worth_asking = list(mirrors)
-    # With the process's number in the name, two runs that start together do not share a file.
+    # The process id in the name keeps two runs that start together from sharing a file.
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         for round_number in range(patience.tries):

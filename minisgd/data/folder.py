@@ -1,4 +1,4 @@
-"""The folder in which datasets are kept, the names of the files in it, and what can go wrong."""
+"""The folder in which datasets are kept, the names of its files, and what can go wrong with it."""
 
 import os
 import sys
@@ -6,17 +6,17 @@ from pathlib import Path
 
 from ..errors import UserError
 
-# What to do next, at the end of an error's sentence.
+# What to do next, for the end of an error message.
 FETCH_AGAIN = "move it away and run `python cli.py data`"
 CHOOSE_ANOTHER = "set MINISGD_DATA to a folder that can be written"
 
 
 class DataError(UserError):
-    """A file or folder of a dataset is not what it should be; the sentence says what to do."""
+    """A file or folder of a dataset is not what it should be; the message says what to do."""
 
 
 class MissingError(DataError):
-    """The dataset is neither on this machine nor to be downloaded; then "auto" draws glyphs."""
+    """The dataset is not on this machine and cannot be downloaded; then "auto" draws glyphs."""
 
 
 def data_folder(folder=None):
@@ -37,7 +37,7 @@ def data_folder(folder=None):
 
 
 def existing_path(folder, file):
-    """The path of a file in a folder under any name in use, packed or not; None if it is not there.
+    """The path of a file in a folder, under any usual name, packed or not; None if it is not there.
 
     Some distributors write `train-images.idx3-ubyte` for `train-images-idx3-ubyte`.
     """

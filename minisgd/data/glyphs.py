@@ -1,7 +1,7 @@
 """Built-in digits, drawn from matplotlib's fonts and distorted, for machines without a network.
 
-Each font's digit becomes a field of distances to its outline. An image looks the field up at
-distorted coordinates and inks what lies inside; the stroke grows thicker by adding a number to it.
+Each digit of a font becomes a field of distances to its outline. An image reads the field at
+distorted coordinates and inks what lies inside. Adding a number to the field thickens the stroke.
 Not in the report: a stand-in for MNIST of the same size and mean grey, and about as difficult.
 """
 
@@ -11,17 +11,17 @@ import numpy as np
 
 from ..errors import UserError
 
-RECIPE = 1  # raise it when the same seed draws other digits; those kept on disk are then redrawn
+RECIPE = 1  # raise it when a seed comes to draw other digits; those kept on disk are then redrawn
 SIDE = 28  # of an image, in pixels
 BODY = 20  # a digit's height, as in MNIST
 FINE = 2  # field points per pixel
 STROKE = 1.6  # pixels from the middle of a stroke to its edge
-REACH = 4  # pixels beyond which all distances count as this one
+REACH = 4  # pixels; longer distances count as this one
 KNOTS = 5  # smooth distortions are drawn on a KNOTS x KNOTS grid
-CHUNK = 1000  # images drawn at a time, each chunk by its own generator, to bound the memory
+CHUNK = 1000  # images drawn at a time, to bound the memory; each chunk has its own generator
 # Fonts of symbols, or of boxes where digits should be.
 NO_DIGITS = ("cmex", "cmsy", "LastResort", "STIXNonUni", "STIXSiz")
-# Fonts that only the test set shows, so that memorising the training fonts is not enough.
+# Fonts that only the test set uses, so that memorising the training fonts is not enough.
 TEST_ONLY = ("DejaVuSansMono-Oblique", "STIXGeneralBol", "cmti10")
 
 
@@ -43,11 +43,11 @@ def make(train=60_000, test=10_000, seed=0, log=None):
 
 
 def _draw(N, fields, fonts, seed, stream):
-    """N images in a shuffled order, the classes as equal in number as N allows.
+    """N images in random order, as many of each class as N allows.
 
     Shapes:  -> uint8 (N, 28, 28), uint8 (N,)
     """
-    # Streams and chunks are keys of one seed, so training and test images share no random number.
+    # Stream and chunk are keys of the seed, so training and test images share no random numbers.
     order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))
     labels = order.permutation(np.arange(N) % 10).astype(np.uint8)
     images = np.empty((N, SIDE, SIDE), dtype=np.uint8)
@@ -60,7 +60,7 @@ def _draw(N, fields, fonts, seed, stream):
 
 
 def _handwrite(fields, which, rng):
-    """The digits numbered `which` in the fields, each in a hand of its own.
+    """The digits numbered `which` in the fields, each with a distortion of its own.
 
     Shapes:  fields (G, P, P), which (N,) -> uint8 (N, 28, 28)
     """
@@ -69,7 +69,7 @@ def _handwrite(fields, which, rng):
     def normal(spread, *shape):
         return rng.standard_normal((N, *shape), dtype=np.float32) * np.float32(spread)
 
-    # Where each pixel looks the field up: turned, slanted, scaled and shifted ...
+    # Where each pixel reads the field: turned, slanted, scaled and shifted ...
     turn, slant = normal(0.13), normal(0.15)
     wide, high = np.exp(normal(0.12)), np.exp(normal(0.1))
     cos, sin = np.cos(turn), np.sin(turn)
@@ -156,7 +156,7 @@ def _fields(fonts):
     within = np.maximum(_distance_to(~inside) - 0.5, 0)
     beyond = np.maximum(_distance_to(inside) - 0.5, 0)
     depth = (within - beyond) / FINE
-    # Every stroke moves half-way to STROKE: thin fonts do not break up, bold ones do not clog.
+    # Every stroke is brought half-way to STROKE: thin fonts do not break up, bold ones do not clog.
     return depth + (STROKE - depth.max(axis=(1, 2), keepdims=True)) / 2
 
 

@@ -1,8 +1,8 @@
 """IDX files, LeCun's format: a header with the dimensions, then the numbers.
 
-Whatever the bytes are, reading ends in an array or in a DataError, and in bounded memory. A mapped
-file stays on the disk, and the system brings in the pages that are asked for. A file is written
-whole or not at all.
+Whatever the bytes are, reading ends in an array or in a DataError, within bounded memory. A mapped
+file stays on the disk, and the system loads the pages that are used. A file is written whole or not
+at all.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from ..disk.files import write_aside
 from .folder import DataError
 
 GZIP = b"\x1f\x8b"
-MOST_BYTES = 1 << 27  # read from one file, after unpacking; the largest published one has 47 MB
+MOST_BYTES = 1 << 27  # read from one file, once unpacked; the largest published one has 47 MB
 BLOCK = 1 << 23  # bytes hashed at a time
 BYTE, INT = 8, 12  # the format's codes for uint8, and for int32 (QMNIST's labels)
 DTYPES = {BYTE: np.dtype(np.uint8), INT: np.dtype(">i4")}
@@ -38,7 +38,7 @@ def read_idx(path):
 
 
 def write_idx(path, array):
-    """Write an array as IDX, gzipped if the name ends in .gz; the bytes are the same every time.
+    """Write an array as IDX, gzipped if the name ends in .gz; equal arrays give equal bytes.
 
     Raises:  TypeError unless the array is uint8; StorageError if it cannot be written, and then
              nothing is left behind
@@ -100,8 +100,8 @@ def map_idx(path):
 def mapped(path, start, shape, dtype=np.uint8):
     """A file's numbers from byte `start` on, left on the disk.
 
-    A shuffled epoch asks for images from all over the file, so the system is told to bring in only
-    the pages that they lie in. By default it would bring in 128 KiB around each.
+    A shuffled epoch uses images from all over the file, so the system is told to load only the
+    pages that they lie in. By default it would load 128 KiB around each.
     """
     array = np.memmap(path, dtype, "r", start, shape)
     if hasattr(mmap, "MADV_RANDOM"):  # not on Windows
@@ -126,7 +126,7 @@ def _opened(path):
 
 
 def _shape(stream, path, *kinds):
-    """(shape, code of the numbers' type) as the header gives them."""
+    """(shape, code of the numbers' type), as given in the header."""
     head = stream.read(4)
     if len(head) != 4 or head[:2] != b"\0\0" or head[2] not in kinds or not 1 <= head[3] <= 4:
         of_bytes = "" if INT in kinds else " of bytes"
@@ -156,7 +156,7 @@ def _read(stream, path, shape, kind):
 
 
 def _classes(array, path):
-    """Labels of 32 bits as uint8 (N,); of QMNIST's eight columns, the first."""
+    """Labels of 32 bits as uint8 (N,): the first of QMNIST's eight columns."""
     first = array[:, 0] if array.ndim == 2 else array
     if first.ndim != 1 or first.min() < 0 or first.max() > 255:
         raise DataError(

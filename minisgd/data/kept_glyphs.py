@@ -12,7 +12,7 @@ from .splits import make_dataset
 
 
 def load_glyphs(folder, log):
-    """The digits kept in the folder; else they are drawn now, and kept if it can be written."""
+    """The digits kept in the folder; if there are none, they are drawn, and kept if possible."""
     try:
         dataset = read_glyphs(folder)
     except DataError as why:
@@ -28,7 +28,7 @@ def load_glyphs(folder, log):
         for file, array in zip(FILES, arrays, strict=True):
             write_idx(place / f"{file}.gz", array)
             digests[file] = digest_of(array)
-        # Last, so that it stands only beside four whole files.
+        # Written last, so that it exists only beside four whole files.
         note = json.dumps({"recipe": glyphs.RECIPE, "sha256": digests}, indent=1)
         write_aside(place / "digests.json", note.encode())
     except (StorageError, OSError, ValueError) as why:

@@ -1,8 +1,8 @@
-"""The published datasets, one entry each. This room imports without NumPy.
+"""The published datasets, one entry each. This module does not import NumPy.
 
 To add a dataset of 28 x 28 images in ten classes, add an entry to KNOWN. Its name on the command
-line, its title in figures and its normalisation follow from the entry. Its four files must be
-called as MNIST's are (FILES). What the entry needs can be printed: `sha256sum` of each unpacked
+line, its title in figures and its normalisation follow from the entry. Its four files must have
+the names of MNIST's (FILES). Two commands print what the entry needs: `sha256sum` of each unpacked
 file, and `python cli.py data --dataset idx --data-dir DIR` for the mean and the deviation.
 """
 
@@ -15,7 +15,7 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-# What every dataset without constants of its own is normalised with.
+# The mean and the deviation for every dataset that has no constants of its own.
 MNIST_PIXELS = (0.1307, 0.3081)
 
 
@@ -70,12 +70,12 @@ KNOWN = {
 
 
 def dataset_names(known=KNOWN):
-    """What `load_dataset` accepts: the known datasets, the built-in digits and one's own files."""
+    """The names that `load_dataset` accepts: known datasets, built-in digits, a user's files."""
     return ("auto", *known, "glyphs", "idx")
 
 
 def dataset_title(name):
-    """The name of a dataset in figures and tables; one that has no title goes by its own name."""
+    """The name of a dataset in figures and tables: its title, or its own name if it has none."""
     title = KNOWN[name].title if name in KNOWN else ""
     return title or name
 

@@ -1,4 +1,4 @@
-"""A dataset by its name: load it, say whether it is there, import the files that a person has."""
+"""A dataset by its name: load it, say whether it is there, or import files from a folder."""
 
 import hashlib
 import os
@@ -19,9 +19,9 @@ from .splits import make_dataset, sizes
 def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN, patience=None):
     """Find a dataset, or else download or draw it, and verify it.
 
-    name       a known dataset, "glyphs" for the built-in digits, or "idx" for whatever four IDX
-               files the folder itself holds, mapped into memory; "auto" is MNIST if it can be had,
-               and otherwise the built-in digits, which `log` then says
+    name       a known dataset, "glyphs" for the built-in digits, or "idx" for the four IDX files
+               in the folder itself, mapped into memory; "auto" is MNIST if it can be had, and
+               otherwise the built-in digits, in which case `log` says so
     folder     where datasets are kept; see data_folder
     log        called with one line at a time; by default they go to stderr
     patience   a download.Patience
@@ -45,7 +45,7 @@ def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN,
 
 
 def status(name, folder=None, known=KNOWN):
-    """Where a dataset is and how large, without downloading or drawing; None if it is not there.
+    """Where a dataset is and how large it is, or None if it is not there, without fetching it.
 
     Raises:  SettingError for an unknown name; DataError if it is there but damaged
     """
@@ -61,7 +61,7 @@ def status(name, folder=None, known=KNOWN):
 
 
 def import_files(name, source, folder=None, known=KNOWN):
-    """Verify the four files that a person has in `source` and copy them into the data folder.
+    """Verify the four files in the folder `source` and copy them into the data folder.
 
     Raises:  SettingError if the dataset is not a published one; DataError naming the file that is
              missing or wrong, and then nothing is copied
@@ -93,7 +93,7 @@ def import_files(name, source, folder=None, known=KNOWN):
 
 
 def _load_published(name, folder, download, log, known, patience):
-    """A published dataset from the disk; what is missing there comes from the mirrors."""
+    """A published dataset from the disk; missing files are downloaded first, if allowed."""
     dataset = read_published(name, folder, known)
     if dataset is None and download:
         fetch_missing(name, folder, log, known, patience)

@@ -1,4 +1,4 @@
-"""Which four files of a folder are a person's own dataset, named as EMNIST, QMNIST or MNIST do."""
+"""A user's own dataset: four files in a folder, named like those of EMNIST, QMNIST or MNIST."""
 
 import re
 from pathlib import Path

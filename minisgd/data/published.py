@@ -1,7 +1,7 @@
 """Published datasets: found on the disk or fetched from a mirror, and always verified.
 
 A dataset is four IDX files, packed with gzip or not. Packings differ, so a file is known by the
-SHA-256 of its unpacked bytes; bytes with another digest are never used.
+SHA-256 of its unpacked bytes. Bytes with another digest are never used.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def read_published(name, folder, known):
 
 
 def fetch_missing(name, folder, log, known, patience):
-    """Download the files that are not there; each is verified before it gets its name.
+    """Download the missing files; each is verified before it gets its name.
 
     Raises:  MissingError if no mirror sends the right bytes, or the folder cannot be written
     """
@@ -60,7 +60,7 @@ def fetch_missing(name, folder, log, known, patience):
 
 
 def wrong_bytes(path, name, found, expected, known):
-    """The beginning of a sentence: the file, what it is instead, and both digests."""
+    """The beginning of an error message: the file, what it is instead, and both digests."""
     owner = next((other for other in known if found in known[other].digests), None)
     what = f"belongs to {owner}" if owner else "is damaged or something else"
     return f"{path} {what}: SHA-256 {found[:12]}, expected {expected[:12]} for {name}"
@@ -69,8 +69,8 @@ def wrong_bytes(path, name, found, expected, known):
 def _find(name, index, folder, known):
     """One published file as (array, path), or None.
 
-    All datasets share their file names. In the folder itself another dataset's file is therefore
-    no error, and the search goes on; in the dataset's own folder it is one.
+    All datasets use the same file names. So another dataset's file is not an error in the data
+    folder itself, and the search goes on; in the dataset's own folder it is an error.
     """
     others = {digest for other in known if other != name for digest in known[other].digests}
     expected = known[name].digests[index]

@@ -1,4 +1,4 @@
-"""One dataset for many processes: spawned processes map the same memory instead of copying it."""
+"""One dataset for many processes: they map the same memory instead of copying it."""
 
 import mmap
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from .splits import Dataset, Split
 class Handle:
     """What a spawned process needs to find a shared dataset.
 
-    block    shared memory with the arrays that are in memory, one after the other
-    shapes   of the four arrays: training images and labels, then test
-    on_disk  for each of the four, (file, offset) if it is mapped from a file, else None
+    block    shared memory that holds those arrays that are not mapped, one after the other
+    shapes   of the four arrays: training images and labels, then test images and labels
+    on_disk  for each of the four, (file, offset) if it is mapped from a file, otherwise None
     """
 
     block: object
@@ -29,12 +29,12 @@ class Handle:
 
 
 def share(dataset, context):
-    """Put a dataset where a spawned process can map it, too.
+    """Put a dataset where a spawned process can map it as well.
 
-    context  of multiprocessing, the one that starts the processes
+    context  the context of multiprocessing that starts the processes
 
-    Returns: a Handle, to be passed to the process as an argument
-    Raises:  StorageError if there is no room
+    Returns: a Handle, to be passed to each process as an argument
+    Raises:  StorageError if there is not enough memory
     """
     train, test = dataset.train, dataset.test
     arrays = train.images, train.labels, test.images, test.labels
@@ -58,7 +58,7 @@ def share(dataset, context):
 
 
 def shared(handle):
-    """The Dataset behind a Handle. Its arrays are the shared memory itself, and read-only."""
+    """The Dataset behind a Handle. Its arrays are read-only views of the shared memory or files."""
     arrays = list(_arrays(handle))
     for array in arrays:
         array.setflags(write=False)

@@ -1,4 +1,4 @@
-"""What a dataset is once it is in memory; how it is split, shuffled and described.
+"""A dataset in memory: what it consists of, and how it is split, shuffled and described.
 
 Source: report Sec. II, 60,000 training and 10,000 test images of 28 x 28.
 """
@@ -30,14 +30,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Two splits and where they come from.
+    """Training and test images, and where they come from.
 
     digest   SHA-256 of the four unpacked files, one after the other
     source   where the files were found, in words
     pixels   the mean and the standard deviation with which images are normalised, (x - mean) / std
 
-    A known dataset brings constants of its own. The built-in digits and a user's own files keep
-    MNIST's, with which all their runs have been made: a result must not change its bits.
+    A known dataset has constants of its own. The built-in digits and a user's own files keep those
+    of MNIST, with which all their runs were made, so that results stay the same to the bit.
 
     Units:   pixels run from 0 (black) to 1 (white)
     """
@@ -51,9 +51,9 @@ class Dataset:
 
     @property
     def identity(self):
-        """What results on this dataset are kept under: its bytes and how they are normalised.
+        """What identifies the dataset in results: its bytes and how they are normalised.
 
-        The digest alone stands for MNIST's constants, as it did before there were others.
+        The digest alone implies MNIST's constants, as it did before there were others.
         """
         if self.pixels == MNIST_PIXELS:
             return self.digest
@@ -62,7 +62,7 @@ class Dataset:
 
 
 def make_dataset(name, arrays, source, digest=None, pixels=MNIST_PIXELS):
-    """A Dataset of training images, training labels, test images and test labels, now read-only.
+    """A Dataset of training images, training labels, test images and test labels, made read-only.
 
     Raises:  DataError if they do not fit together, or are not 28 x 28 images in ten classes
     """
@@ -98,13 +98,13 @@ def epoch_order(N, seed, epoch):
     It depends on the seed and the epoch alone, so that a run resumed at any epoch sees the batches
     that it would have seen.
     """
-    # The key's leading 1 keeps this stream apart from whatever else is drawn from the seed.
+    # The leading 1 of the key keeps this stream apart from whatever else is drawn from the seed.
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, epoch)))
     return rng.permutation(N).astype(np.int64, copy=False)
 
 
 def describe(dataset):
-    """What a person wants to know of a dataset, as lines of text."""
+    """What a person wants to know about a dataset, as lines of text."""
     lines = [f"dataset     {dataset.name}, {dataset.source}", f"images      {sizes(dataset)}"]
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         counts = np.bincount(split.labels, minlength=CLASSES)

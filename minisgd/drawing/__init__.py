@@ -1,8 +1,8 @@
-"""Figures: records in, pictures out. From outside this package is known as `plots`.
+"""Figures: records in, pictures out. To the outside, this package is known as `plots`.
 
     style        how every figure looks, and how it is saved
-    groups       records to lines: the runs of one line, and the words that tell it from the others
-    lines        one line drawn: its median, band and marks, and its entry in the legend
+    groups       from records to lines: the runs of a line, and the label that tells it apart
+    lines        how a line is drawn: its median, band and marks, and its entry in the legend
     accuracies   accuracy and loss by epoch, as in the report's figures
     rates        final accuracy against the learning rate
     panels       curves of any kind in panels: the figures of the measures
@@ -12,7 +12,7 @@ Importing this package loads nothing: Matplotlib comes with the first name that 
 
 from importlib import import_module
 
-_ROOMS = {
+_MODULES = {
     "accuracy_figure": "accuracies",
     "report_figure": "accuracies",
     "comparison_figure": "accuracies",
@@ -24,13 +24,13 @@ _ROOMS = {
     "batch_color": "style",
     "PALETTE": "style",
 }
-__all__ = list(_ROOMS)
+__all__ = list(_MODULES)
 
 
 def __getattr__(name):
-    if name not in _ROOMS:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
 
 
 def __dir__():

@@ -1,8 +1,8 @@
 """Accuracy and loss by epoch, one line for each batch size, as in the report's figures.
 
-Every panel of accuracies has two parts. The upper one shows the whole range, and with it the runs
-that never learn; the lower one shows 0.9 to 1, where the others differ, and is left out if nothing
-gets there. A panel of losses has one part, with a logarithmic axis.
+Every panel of accuracies has two parts. The upper one shows the whole range, and so the runs that
+never learn. The lower one shows 0.9 to 1, where the other runs differ, and is left out if none gets
+there. A panel of losses has one part, with a logarithmic axis.
 """
 
 from dataclasses import replace
@@ -35,17 +35,17 @@ LOSSES = {"train_loss": "train loss", "test_loss": "test loss"}
 def accuracy_figure(records, title, note=None):
     """Train and test accuracy by epoch, side by side: one line for each batch size.
 
-    A line is the median over the seeds. Several seeds have a band as well: minimum to maximum, or
-    the quartiles from five seeds on. Hollow marks are epochs in which some run was stuck. An x
-    stands where a run diverged, at its last finite value.
+    A line is the median over the seeds. Several seeds also have a band: minimum to maximum, or the
+    quartiles from five seeds on. Hollow marks are epochs in which some run was stuck. An x marks
+    where a run diverged, at its last finite value.
     Where records differ in more than batch size and seed, each combination has a line, and its
     label tells it apart. The η of a label is the largest rate in force, which after a warmup is the
     scaled rate.
 
-    records:  rows of metrics.csv, as dicts; a setting that none of them has is the default
+    records:  rows of metrics.csv, as dicts; a missing setting has its default
     note:     a line under the title that nobody can miss
-    Raises:   SettingError (a ValueError) if there is nothing to draw, or if there are two records
-              of one epoch that no column tells apart
+    Raises:   SettingError (a ValueError) if there is nothing to draw, or if no column tells two
+              records of one epoch apart
     Source:   report Fig. 1 to 6
     """
     groups = group_records(records, "accuracy_figure")
@@ -53,12 +53,12 @@ def accuracy_figure(records, title, note=None):
 
 
 def report_figure(records, title, losses=False, apart=(), reference=(), note=None, held_out=False):
-    """A figure of the report over several seeds: `accuracy_figure` and what else is asked for.
+    """A figure of the report over several seeds: `accuracy_figure` with more panels or lines.
 
-    losses:     draw train and test loss, too
-    apart:      batch sizes whose test accuracy is drawn again with a line for every seed: where
-                the spread is the story
-    reference:  somebody else's records of the same runs, drawn dashed
+    losses:     draw train and test loss as well
+    apart:      batch sizes whose test accuracy is drawn again with a line for every seed, because
+                the spread is what matters
+    reference:  somebody else's records of the same runs, drawn as dashed lines
     held_out:   the test accuracy is that of held-out training images, and is called validation
                 accuracy
     Raises:     as accuracy_figure
@@ -84,10 +84,10 @@ def report_figure(records, title, losses=False, apart=(), reference=(), note=Non
 
 
 def comparison_figure(sweeps, metric="test_accuracy", note=None):
-    """Several sweeps beside each other: a panel for each (title, records), one legend for all.
+    """Several sweeps side by side: a panel for each (title, records), one legend for all.
 
-    Labels tell the batch size and what differs within a sweep. What differs between sweeps is for
-    their titles to say. The rates are in the labels if all sweeps agree on them.
+    A label gives the batch size and what differs within a sweep. What differs between sweeps is
+    left to their titles. The rates are in the labels if all sweeps agree on them.
 
     metric:  train_accuracy or test_accuracy
     Raises:  SettingError (a ValueError) for another metric, no sweeps, or a sweep without records
@@ -104,7 +104,7 @@ def comparison_figure(sweeps, metric="test_accuracy", note=None):
 
 
 class Part(NamedTuple):
-    """A stretch of the vertical axis that has axes of its own."""
+    """A range of the vertical axis that is drawn in axes of its own."""
 
     name: str
     ends: tuple
@@ -112,7 +112,7 @@ class Part(NamedTuple):
 
 
 GAP = 0.12  # between the parts of a panel
-UNDER = 0.5  # below a panel, for the numbers and the name of its horizontal axis
+UNDER = 0.5  # below a panel, for the numbers and the label of its horizontal axis
 LEFT, RIGHT, BETWEEN = 0.68, 0.12, 0.2  # beside and between the panels
 
 
@@ -168,9 +168,9 @@ def _draw(panels, title, note, per_row=4):
 
 
 def _parts(panels):
-    """The parts of a panel of accuracies and of one of losses, as high as each other.
+    """The parts of a panel of accuracies and those of a panel of losses, equal in height.
 
-    All losses share one scale, for only the left panel of a row has numbers.
+    All losses share one scale, because only the left panel of a row has numbers.
     """
     values = {metric: [] for metric in (*METRICS, *LOSSES)}
     for panel in panels:
@@ -191,7 +191,7 @@ def _height(parts):
 
 
 def _legends(panels, looks):
-    """The legends as (handles, columns): the lines, and below them the marks if there are any."""
+    """The legends as (handles, columns): one of the lines, and below it one of any marks."""
     lines, marks = legend_handles(panels, looks)
     longest = max(len(line.get_label()) for line in lines)
     columns = max(1, min(4, 124 // (longest + 8)))
@@ -203,7 +203,7 @@ def _legend_height(handles, columns):
 
 
 def _draw_foot(figure, top, legends, small):
-    """Draw the legends and the small print, from `top` inches below the top of the figure."""
+    """Draw the legends and the small print, starting `top` inches from the top of the figure."""
     height = figure.get_figheight()
     for handles, columns in legends:
         figure.legend(

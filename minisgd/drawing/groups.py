@@ -1,4 +1,4 @@
-"""From records to lines: which runs share a line, what its values are, and what it is called.
+"""From records to lines: which runs share a line, what its values are, and how it is labelled.
 
 A record is one row of metrics.csv: a dict with its columns, None where a value was not finite.
 Runs that differ in nothing but the seed are one group, and a group is one line of a figure.
@@ -14,8 +14,8 @@ from ..lab.metrics import FIELD, MEASURED, settings_of
 from ..settings import DEFAULTS, IN_WORDS
 from ..settings import in_words as setting_in_words
 
-# All columns tell one line from another but what is measured anew in every epoch (the rate in force
-# counts as measured, because a warmup moves it) and the seed.
+# Every column can tell two lines apart, except for the seed and for what is measured in each epoch.
+# The rate in force counts as measured, because a warmup changes it.
 NOT_SETTINGS = {*MEASURED, "seed"}
 COLUMN = {field: column for column, field in FIELD.items()}
 IN_ORDER = [COLUMN.get(field, field) for field in IN_WORDS]  # in a label
@@ -34,7 +34,7 @@ class Group:
 class Panel:
     """One metric of some groups under a title.
 
-    singly:  draw every seed as a line, not the median
+    singly:  draw a line for every seed instead of the median
     others:  groups of somebody else's runs, for comparison
     """
 
@@ -46,11 +46,11 @@ class Panel:
 
 
 def group_records(records, figure):
-    """The records as groups, by batch size, and those of one batch size in their own order.
+    """The records as groups, by batch size; those of one batch size stay in the order they came in.
 
-    figure:  what is to be drawn, for the error messages
-    Raises:  SettingError (a ValueError) if there are no records, or two of one epoch that no
-             column tells apart
+    figure:  what is to be drawn, for error messages
+    Raises:  SettingError (a ValueError) if there are no records, or if no column tells two records
+             of one epoch apart
     """
     records = list(records)
     columns = _setting_columns(records)
@@ -76,7 +76,7 @@ def all_groups(panels):
 
 
 def _setting_columns(dicts):
-    """The columns of settings, those that have words first and in their order."""
+    """The columns that are settings: first those of IN_ORDER, then the others."""
     found = dict.fromkeys(column for d in dicts for column in d if column not in NOT_SETTINGS)
     return [c for c in IN_ORDER if c in found] + [c for c in found if c not in IN_ORDER]
 
@@ -85,15 +85,15 @@ def _setting(values, column):
     return values.get(column, DEFAULTS.get(FIELD.get(column, column)))
 
 
-# ---- what a line is called
+# ---- the label of a line
 
 
 def variants(panels):
     """{group: {column: value}}: what tells the lines of one batch size apart.
 
-    A column is among these if it differs within some panel. What differs only between panels is for
-    their titles to say. The base rate is not among them where η says it already, unless it is all
-    that tells two lines apart.
+    These are the columns that differ within some panel. What differs only between panels is left to
+    their titles. The base rate is left out where η already gives it, unless nothing else tells two
+    lines apart.
     """
     groups = all_groups(panels)
     differs = [
@@ -114,17 +114,17 @@ def variants(panels):
 def labels(panels):
     """{group: its label}: the batch size, the rate η, and whatever else tells it apart.
 
-    η is left out where it would differ between lines of one label, as in the panels of a
-    comparison: a legend has one entry for them all.
+    η is left out if it differs between lines that otherwise have the same label, as in the panels
+    of a comparison, because the legend has one entry for all of them.
     """
-    told = variants(panels)
+    variant_of = variants(panels)
     rates = {}
-    for group, settings in told.items():
+    for group, settings in variant_of.items():
         rates.setdefault(_key(group, settings), set()).add(largest_rate(group))
     with_rate = all(len(of_one_label) == 1 for of_one_label in rates.values())
-    with_base_rate = not (with_rate and _rates_are_base_rates(told))
-    found = {}
-    for group, settings in told.items():
+    with_base_rate = not (with_rate and _rates_are_base_rates(variant_of))
+    label_of = {}
+    for group, settings in variant_of.items():
         parts = [in_words("batch_size", group.settings["batch_size"])]
         rate = largest_rate(group)
         if with_rate and rate is not None:
@@ -134,8 +134,8 @@ def labels(panels):
             for column, value in settings.items()
             if column != "base_lr" or with_base_rate
         ]
-        found[group] = ", ".join(filter(None, parts))
-    return found
+        label_of[group] = ", ".join(filter(None, parts))
+    return label_of
 
 
 def _key(group, columns):
@@ -147,7 +147,7 @@ def _rates_are_base_rates(groups):
 
 
 def in_words(column, value):
-    """A setting as a legend tells it."""
+    """A setting in the words of a legend."""
     return setting_in_words(FIELD.get(column, column), value)
 
 
@@ -155,7 +155,7 @@ def in_words(column, value):
 
 
 def median_and_band(group, metric):
-    """(epochs, median, low, high) over the seeds whose value is finite, NaN where none is.
+    """(epochs, median, low, high) over the seeds with a finite value; NaN where no seed has one.
 
     The band is from minimum to maximum, or the quartiles from five seeds on.
     """
@@ -166,7 +166,7 @@ def median_and_band(group, metric):
 
 
 def finite_values(group, metric):
-    """{epoch: the finite values of its seeds}, in order of epochs."""
+    """{epoch: the finite values of its seeds}, in the order of the epochs."""
     runs = group.seeds.values()
     return {
         epoch: [
@@ -177,7 +177,7 @@ def finite_values(group, metric):
 
 
 def values_of_seeds(group, metric):
-    """(epochs, values) of every seed, NaN where a value is not finite."""
+    """Yield (epochs, values) of every seed, with NaN where a value is not finite."""
     for run in group.seeds.values():
         epochs = sorted(run)
         yield epochs, [run[i][metric] if _is_finite(run[i][metric]) else np.nan for i in epochs]

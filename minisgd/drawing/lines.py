@@ -29,19 +29,19 @@ class Style(NamedTuple):
 
 
 def styles(panels):
-    """{group: its style}. Colour and marker tell the batch size, dashes tell the rest."""
-    told, called = variants(panels), labels(panels)
+    """{group: its style}. Colour and marker show the batch size, dashes show the rest."""
+    variant_of, label_of = variants(panels), labels(panels)
     places = {}
-    for settings in told.values():
+    for settings in variant_of.values():
         places.setdefault(tuple(settings.values()), len(places))
     return {
         group: Style(
-            called[group],
+            label_of[group],
             batch_color(group.settings["batch_size"]),
             batch_marker(group.settings["batch_size"]),
             DASHES[places[tuple(settings.values())] % len(DASHES)],
         )
-        for group, settings in told.items()
+        for group, settings in variant_of.items()
     }
 
 
@@ -49,7 +49,7 @@ def styles(panels):
 
 
 def draw_panel_lines(axes, panel, looks):
-    """Draw the lines of a panel, those of somebody else's runs beneath them.
+    """Draw the lines of a panel, with those of somebody else's runs beneath them.
 
     looks:  {group: its style}
     """
@@ -115,11 +115,11 @@ def _diverged_mark(color):
     return mark
 
 
-# ---- what the legend and the small print say
+# ---- the legend and the small print
 
 
 def legend_handles(panels, looks):
-    """(a line for each label, the smallest batch size first; one of each kind of mark drawn)."""
+    """(a line for each label, by batch size; a mark of each kind that is drawn)."""
     groups = sorted(all_groups(panels), key=lambda group: group.settings["batch_size"])
     lines = [_median_line(style) for style in dict.fromkeys(looks[group] for group in groups)]
     drawn = [(group, panel.metric) for panel in panels for group in panel.groups]
@@ -134,7 +134,7 @@ def legend_handles(panels, looks):
 
 
 def small_print(panels):
-    """What the lines and bands of the figure are."""
+    """The text that explains the lines and bands of the figure."""
     counts = sorted({len(group.seeds) for group in all_groups(panels)})
     if counts == [1]:
         return "One seed a line."

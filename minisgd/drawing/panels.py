@@ -24,12 +24,12 @@ from .style import (
 
 @dataclass(frozen=True)
 class Curve:
-    """A line, or points alone where `dash` is empty.
+    """A line, or only points if `dash` is empty.
 
-    A curve without points stands in the legend alone.
+    A curve without points appears in the legend only.
 
-    error:  half the length of each error bar; none if empty
-    band:   draw the errors as a band, not as bars
+    error:  half the length of each error bar; empty for no bars
+    band:   draw the errors as a band instead of bars
     """
 
     label: str
@@ -44,7 +44,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """One panel: its title, the labels of its axes, its curves, and how the axes run."""
+    """One panel: its title, the labels of its axes, its curves, and the scales of the axes."""
 
     title: str
     x: str
@@ -91,7 +91,7 @@ def chart(plots, title, note=None, per_row=2, height=2.9):
 
 
 def _draw_plot(axes, plot, handles):
-    """Draw one panel; its curves join the handles of the legend, {label: line}."""
+    """Draw one panel, and add its curves to the handles of the legend, {label: line}."""
     axes.set_title(plot.title, size=11, pad=5)
     axes.set_xlabel(plot.x, size=10, labelpad=2)
     axes.set_ylabel(plot.y, size=10, labelpad=2)
@@ -116,7 +116,7 @@ def _draw_plot(axes, plot, handles):
     if plot.xticks:
         shown = axes.get_xlim()
         axes.set_xticks(plot.xticks, [f"{x:g}" for x in plot.xticks])
-        axes.set_xlim(shown)  # a tick beyond the data would stand at the very edge
+        axes.set_xlim(shown)  # which a tick beyond the data has widened
         axes.xaxis.set_minor_locator(NullLocator())
     for spine in axes.spines.values():
         spine.set_color(GREY)

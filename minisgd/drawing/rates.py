@@ -1,4 +1,4 @@
-"""Final accuracy against the learning rate: which rate held-out images choose, and the test set."""
+"""Final accuracy against the learning rate, on held-out images and on the test set."""
 
 import numpy as np
 
@@ -9,13 +9,14 @@ LOOKS = {"validation": ("#1f4f98", "-", "o"), "test": ("#c93a9c", "--", "s")}
 
 
 def rate_figure(rows, chosen, title, note=None):
-    """Final accuracy against the learning rate: the median over seeds, band minimum to maximum.
+    """Final accuracy against the learning rate: the median over seeds, and a band from minimum to
+    maximum.
 
-    Vertical lines stand at the rates chosen and at the report's. The left part shows the whole
-    range, the right part shows 0.9 to 1.
+    Vertical lines mark the chosen rates and the report's. The left part shows the whole range, the
+    right part 0.9 to 1.
 
     rows:    dicts with lr, validation_accuracy and test_accuracy, one for each run
-    chosen:  {"validation": the rate that held-out images choose, "test": the test set's}
+    chosen:  {"validation": the best rate on held-out images, "test": the best on the test set}
     """
     figure = blank_figure(4.6)
     rates = sorted({row["lr"] for row in rows})

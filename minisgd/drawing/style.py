@@ -22,7 +22,7 @@ WIDTH = 9.0  # a README shows it about 900 pixels wide, so a point is 1.4 pixels
 WHOLE_RANGE = (-0.03, 1.03)
 ZOOM = 0.9
 
-# From light to dark. Neighbours can be told apart by the colour-blind, too.
+# From light to dark. Colour-blind readers, too, can tell neighbours apart.
 BATCH_PALETTE = (
     "#f0b81c", "#e8913f", "#e5646c", "#c93a9c", "#7f4ad0", "#1f4f98", "#10432c", "#000000",
 )  # fmt: skip
@@ -41,14 +41,14 @@ NOTE_BOX = 0.32  # the height of the note under the title
 def batch_color(batch_size):
     """The colour of a batch size, the same in every figure: the larger, the darker.
 
-    The sizes 64, 128, ..., 8192 have the colours of the palette. Sizes between them lie between
-    their colours by log2, and sizes beyond have the colour of the nearer end.
+    The sizes 64, 128, ..., 8192 have the colours of the palette. Sizes in between have colours in
+    between, by log2, and sizes beyond have the colour of the nearer end.
     """
     return _BATCH_COLORS(float(np.clip(log2(batch_size / 64) / 7, 0.0, 1.0)))
 
 
 def batch_marker(batch_size):
-    """The marker of a batch size, the same in every figure; it comes round again after eight."""
+    """The marker of a batch size, the same in every figure; they repeat after eight sizes."""
     return MARKERS[round(log2(batch_size / 64)) % len(MARKERS)]
 
 

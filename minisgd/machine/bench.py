@@ -1,9 +1,9 @@
-"""How fast is an epoch, beside the frameworks that people would use instead, on one machine?
+"""How fast is an epoch, compared with the frameworks that people would use instead?
 
-Every contender lives in a process of its own. At each batch size all of them warm up and then take
-turns, one epoch each, for several rounds; the others wait meanwhile. Reported are the median of the
-seconds, their range, and the median of the ratios round by round, which a machine that changes its
-speed cannot spoil.
+Every contender has a process of its own. At each batch size all of them warm up and then take
+turns, one epoch each, for several rounds, while the others wait. The results are the median of the
+seconds, their range, and the median of the ratios round by round, which hardly change when the
+machine changes its speed.
 """
 
 import multiprocessing
@@ -28,7 +28,7 @@ REQUESTS = "epoch", "forward"
 
 
 def contenders(threads, device="cpu"):
-    """What is compared: {name: (builder, its arguments besides the data, processes)}.
+    """What is compared: {name: (builder, its arguments besides the data, number of processes)}.
 
     A builder returns (train_epoch, forward), as described in rivals.py.
     """
@@ -75,8 +75,8 @@ def minisgd_fused(data, threads, device="cpu"):
 
 
 def serve(builder, arguments, handle, batch_size, pipe):
-    """The work of a contender's process: build it, send None or the reason why that is impossible,
-    then answer each request from REQUESTS with (seconds, peak bytes), until the request is None.
+    """The work of a contender's process: build the contender, send None or the reason why that is
+    impossible, then answer every request of REQUESTS with (seconds, peak bytes), until one is None.
     """
     from ..data.sharing import shared
 
@@ -99,10 +99,8 @@ def serve(builder, arguments, handle, batch_size, pipe):
 
 
 def _peak_memory():
-    """The most memory that this process has held so far, in bytes; None where the system does not
-    tell.
-    """
-    try:  # Linux, where getrusage would include the parent's peak: it survives fork and exec
+    """The most memory that this process has held, in bytes; None if the system cannot tell."""
+    try:  # Linux: getrusage would include the parent's peak, which survives fork and exec
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration):
@@ -147,8 +145,8 @@ class Contender:
     def ask(self, request):
         """Have every process answer this request at the same time.
 
-        Returns: seconds per answer: n processes give n answers in the time of the slowest; and the
-                 greatest peak memory of one process in bytes, or None
+        Returns: the seconds per answer: n processes give n answers in the time of the slowest; and
+                 the largest peak memory of a process in bytes, or None
         """
         for pipe in self.pipes:
             pipe.send(request)
@@ -163,7 +161,7 @@ class Contender:
 
 
 def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
-    """Measure every contender at every batch size; returns what `bench --json` writes.
+    """Measure every contender at every batch size, and return what `bench --json` writes.
 
     Units:  seconds per epoch of training and per forward pass over the test set; bytes of the
             host's memory
@@ -204,7 +202,7 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
 
 
 def in_turns(running, batch_size, rounds, log):
-    """Measure these contenders, {name: Contender}, in turns.  -> [a row for each]"""
+    """Measure these contenders, {name: Contender}, in turns; return a row for each."""
     rows = {
         name: {
             "contender": name,
@@ -228,7 +226,7 @@ def in_turns(running, batch_size, rounds, log):
 
 
 def ratio(row, base, what):
-    """The seconds of a row over those of another, round by round: median, least and greatest."""
+    """The seconds of a row over those of another, round by round: median, smallest and largest."""
     ratios = np.array(row[what]) / np.array(base[what])
     return median(ratios), min(ratios), max(ratios)
 

@@ -1,4 +1,4 @@
-"""What this machine has, whether anything is amiss, and what to do about it: lines for a person."""
+"""What this machine has, whether anything is wrong with it, and what to do about that, as lines."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..lab.facts import blas_built_with, machine
 
 REQUIRED = "matplotlib", "click"
-OPTIONAL = {  # and what needs them
+OPTIONAL = {  # and what each is needed for
     "distributed": "--scheduler",
     "line_profiler": "bench --profile",
     "torch": "bench, and as an independent check of the gradients",
@@ -80,7 +80,7 @@ def _mpi():
     try:
         import mpi4py
 
-        mpi4py.rc.initialize = False  # only look at it, without starting MPI
+        mpi4py.rc.initialize = False  # so that importing MPI does not start it
         from mpi4py import MPI
     except ImportError:
         return "MPI         mpi4py is not installed: a run is one process", None

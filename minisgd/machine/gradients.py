@@ -1,4 +1,4 @@
-"""The gradients of this program against central differences: every layer, the loss, the network."""
+"""The gradients of the layers, the loss and the network, checked against central differences."""
 
 from dataclasses import replace
 
@@ -33,9 +33,9 @@ def _distinct(rng, shape):
 
 
 def check_all(seed=0, device="cpu", network="lenet5"):
-    """Every layer on small inputs of unequal sizes, then a network as a whole: yields the checks.
+    """Check every layer on small inputs of unequal sizes, then a whole network; yield each check.
 
-    Raises:  SettingError (a ValueError) for an unknown network or device, or one not there
+    Raises:  SettingError (a ValueError) for an unknown network, or a device that cannot be used
     """
     rng, xp = np.random.default_rng(seed), array_module(device)
 

@@ -1,9 +1,9 @@
 """Where the microseconds of a training image go: by layer and pass, and by line of source.
 
-The passes are timed by wrapping them: for one epoch each call that `calls_of` lists is replaced by
-one that reads the clock before and after. None of them calls another, so their times add up, and
-what is missing to the whole epoch is a row of its own. The lines are timed by line_profiler, in the
-same functions; a line's time includes the helpers that it calls.
+The passes are timed by wrapping them: for one epoch, each function that `calls_of` lists gives way
+to one that reads the clock before and after. None of them calls another, so their times add up, and
+the rest of the epoch is a row of its own. The lines of these functions are timed by line_profiler;
+the time of a line includes the helpers that it calls.
 """
 
 import linecache
@@ -32,7 +32,7 @@ NO_LINE_PROFILER = (
 )
 
 
-# ---- what is timed: all that this room knows about the training code
+# ---- what is timed: all that this module knows about the training code
 
 
 def layers_of(network):
@@ -41,7 +41,7 @@ def layers_of(network):
 
 
 def trainer(data, batch_size):
-    """A new model on one thread, and what trains it: train_epoch(order)."""
+    """A new model on one thread, and the function that trains it: train_epoch(order)."""
     run = train.Run(Settings(batch_size), data)
     return run.model, lambda order: run.epoch(1, order)
 
@@ -49,7 +49,7 @@ def trainer(data, batch_size):
 def training_multiply_adds():
     """Multiply-adds of one training image: forward, dW and dx, but no dx of the image itself.
 
-    An image's forward pass multiplies each weight of a layer once per place of its output.
+    The forward pass of an image uses each weight of a layer once per position in its output.
     """
     parts = networks.LENET5
     w = np.zeros(networks.size_of(parts))
@@ -63,7 +63,7 @@ def training_multiply_adds():
 
 
 class Call(NamedTuple):
-    """A function that is called in an epoch, `owner.name`, and where its time goes in the table."""
+    """A function that an epoch calls, `owner.name`, and the cell of the table for its time."""
 
     row: str
     column: str
@@ -76,7 +76,7 @@ class Call(NamedTuple):
 
 
 def calls_of(model):
-    """Every Call of an epoch that is timed. None of them calls another."""
+    """Every Call of an epoch that is timed; none of these functions calls another."""
     passes = [
         Call(row, name, layer, name)
         for network in model.lanes.networks
@@ -87,7 +87,7 @@ def calls_of(model):
     return passes + [Call(row, "", module, name) for row, module, name in FUNCTIONS]
 
 
-# ---- measured
+# ---- measuring
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Profile:
     """What `profile` measured, on one thread.
 
     rows         {(row, column): microseconds per image}, see Call
-    whole        microseconds per image of the epoch that the rows were timed in
+    whole        microseconds per image of the epoch in which the rows were timed
     lines        [(file, line number, hits, microseconds per image)], the hottest first; None
                  without line_profiler
     flops        floating-point operations per second of a large float32 matrix product
@@ -112,12 +112,12 @@ class Profile:
 
     @property
     def floor(self):
-        """Microseconds that the multiply-adds of an image would take alone."""
+        """Microseconds that the multiply-adds of an image would take at that speed."""
         return 1e6 * 2 * training_multiply_adds() / self.flops
 
 
 def profile(data, batch_size=512, images=6_000):
-    """Profile the training of so many images in batches of this size.  -> Profile"""
+    """The Profile of training so many images in batches of this size."""
     from threadpoolctl import threadpool_limits
 
     N, epoch = len(data.train.labels), {}
@@ -164,7 +164,7 @@ def gemm_flops(size=1024, seconds=0.5):
 
 @contextmanager
 def timed(calls):
-    """Within it, {(row, column): seconds} adds up the time spent in these calls, on one thread."""
+    """A context whose {(row, column): seconds} adds up the time spent in these calls."""
     seconds, before = defaultdict(float), []
 
     def wrapper(call):
@@ -190,7 +190,7 @@ def timed(calls):
             if had_its_own:
                 setattr(call.owner, call.name, value)
             else:
-                delattr(call.owner, call.name)  # the method of the class shows again
+                delattr(call.owner, call.name)  # the method of the class is visible again
 
 
 def timed_lines(calls, work):
@@ -219,7 +219,7 @@ def timed_lines(calls, work):
     return sorted(lines, key=lambda line: -line[-1])
 
 
-# ---- shown
+# ---- showing
 
 
 def table(found):
@@ -239,7 +239,7 @@ def table(found):
 
 
 def _rows(found):
-    """Layers down, passes across; then the other work, the rest, and all of it."""
+    """The table: layers down, passes across; then the other work, the rest, and the whole."""
     layers = [row for row, column in found.rows if column]
     rows = dict.fromkeys([*layers, *(row for row, _, _ in FUNCTIONS)])
     width = max(map(len, [*rows, "the rest"]))

@@ -1,12 +1,12 @@
 """The same network, loss and update in the frameworks that people would use instead.
 
 For the benchmark only. Each function returns (train_epoch, forward), closures over data already in
-the layout that suits the framework best, so that nothing but the framework's own work is timed:
+the layout that suits the framework best, so that only the framework's own work is timed:
 
     train_epoch(order, batch_size)    one epoch of SGD over the images in this order
-    forward(batch_size)               the logits of the test set, computed and on the host
+    forward(batch_size)               the logits of the test set, brought to the host
 
-Raises:  ImportError if the framework is not there; its `name` says what is missing
+Raises:  ImportError if the framework is not installed; its `name` says what is missing
 """
 
 import numpy as np
@@ -60,8 +60,8 @@ def _torch(data, threads, device):
 
 
 def torch_eager(data, threads, micro_batch=None, device="cpu"):
-    """PyTorch, eager, channels_last; with `micro_batch`, gradients are accumulated over pieces of a
-    batch of so many images.
+    """PyTorch, eager, channels_last; with `micro_batch`, gradients are accumulated over pieces of
+    that many images.
     """
     import torch
     from torch import nn
@@ -97,15 +97,15 @@ def torch_graphed(data, threads):
         optimizer.step()
 
     def captured(batch_size):
-        """The graph, and the indices that it reads. The updates made to warm up are undone."""
+        """The graph, and the indices that it reads; the updates of the warm-up are undone."""
         batch = torch.arange(batch_size, device="cuda")
         before = [w.detach().clone() for w in net.parameters()]
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
+        side_stream = torch.cuda.Stream()
+        side_stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side_stream):
             for _ in range(3):
                 step(batch)
-        torch.cuda.current_stream().wait_stream(beside)
+        torch.cuda.current_stream().wait_stream(side_stream)
         graph = torch.cuda.CUDAGraph()
         optimizer.zero_grad()  # so that the gradients are allocated in the graph's memory
         with torch.cuda.graph(graph):

@@ -1,4 +1,4 @@
-"""What more ranks gain, and what a larger batch costs: the trade-off of Sec. V, in seconds.
+"""What more ranks gain and a larger batch costs: the trade-off of Sec. V, in seconds.
 
 An epoch of N images in batches of b on R ranks is U = ⌈N/b⌉ updates, each of which takes
 
@@ -6,15 +6,15 @@ An epoch of N images in batches of b on R ranks is U = ⌈N/b⌉ updates, each o
     a(R) = 2 log2(R) α + 2 (1 - 1/R) β n    an all-reduce of n bytes (Rabenseifner): α per message,
                                             β per byte
 
-where s(b, R) is the number of images on the rank that has the most of them, for which all others
-wait. It is b/R at best: four ranks or fewer share four lanes, so that three are no faster than two.
+where s(b, R) is the number of images on the rank that has the most, for which all others wait. It
+is b/R at best: up to four ranks share four lanes, so that three are no faster than two.
 
 c and o are fitted to epochs measured on one rank, α and β to all-reduces measured on as many ranks
 as there are cores. What the model says about more ranks than that is a projection: it assumes that
 each has the same processor and the same network. A measured all-reduce includes the time spent
-waiting for the slowest rank, that of the model does not.
+waiting for the slowest rank; the model's does not.
 
-`speedup_timing` measures, `speedup_results` shows.
+speedup_timing.py measures, speedup_results.py shows the results.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class CostModel:
         return 2 * log2(ranks) * self.alpha + 2 * (1 - 1 / ranks) * self.beta * size
 
     def epoch(self, N, batch_size, ranks):
-        """Seconds of an epoch of N images; the last batch is what is left."""
+        """Seconds of an epoch of N images, with a smaller last batch if b does not divide N."""
         whole, rest = divmod(N, batch_size)
         compute = self.c * (
             whole * largest_share(batch_size, ranks) + (largest_share(rest, ranks) if rest else 0)
@@ -71,7 +71,7 @@ def largest_share(B, ranks):
 
 
 def sizes_for(batch_sizes, ranks):
-    """The batch sizes measured on so many ranks: these, and the one of weak scaling."""
+    """The batch sizes to measure on so many ranks: these, and the one of weak scaling."""
     return sorted({*batch_sizes, WEAK * ranks})
 
 
@@ -90,7 +90,7 @@ def check(ranks, batch_sizes, cores):
 
 
 def fitted(epochs, messages, N, ranks):
-    """The CostModel that fits measurements best: least squares of the relative errors.
+    """The CostModel that fits the measurements best: least squares of the relative errors.
 
     epochs    {batch size: seconds of an epoch of N images on one rank}
     messages  {bytes: seconds of an all-reduce on `ranks` ranks}
@@ -122,7 +122,7 @@ def _non_negative_fit(rows):
     """The x, y >= 0 that bring x a + y b nearest to 1 over the rows (a, b)."""
     A = np.array(rows)
     x, y = np.linalg.lstsq(A, np.ones(len(A)), rcond=None)[0]
-    if x < 0 or y < 0:  # then one of them is 0: take the better of the two fits of the other
+    if x < 0 or y < 0:  # then one of them is 0: fit each alone and take the better
         alone = [a.sum() / (a @ a) for a in A.T]
         errors = [np.square(1 - s * a).sum() for s, a in zip(alone, A.T, strict=True)]
         x, y = (alone[0], 0.0) if errors[0] <= errors[1] else (0.0, alone[1])

@@ -1,6 +1,6 @@
 """What `scaling` shows of measured jobs and of the model fitted to them: see speedup.py.
 
-A job is what speedup_timing.measure returns, a row one line of figures/scaling.csv.
+A job is what speedup_timing.measure returns; a row is one line of figures/scaling.csv.
 """
 
 from dataclasses import replace
@@ -34,8 +34,8 @@ def rows_of(jobs, model, N, batch_sizes):
 
 
 def model_over_measured(rows, model, N, cores):
-    """{(ranks, batch size): seconds of the model over those measured} of the epochs whose ranks
-    have a core each.
+    """{(ranks, batch size): seconds by the model over seconds measured}, for the epochs with a core
+    per rank.
     """
     return {
         (row["ranks"], row["batch_size"]): model.epoch(N, row["batch_size"], row["ranks"])
@@ -46,7 +46,7 @@ def model_over_measured(rows, model, N, cores):
 
 
 def table(rows, model, N, cores):
-    """The lines of a table: what was measured, and how far the model is from it."""
+    """The lines of a table: what was measured, and how close the model comes."""
     head = f"{'ranks':>5} {'batch':>6} {'s an epoch':>11} {'speedup':>8} {'in the all-reduce':>18}"
     lines = [f"{head} {'the model':>10}"]
     epochs = [row for row in rows if row["kind"] == "epoch"]
@@ -80,10 +80,10 @@ def plots(rows, N, cores, epochs_to):
     sizes = sorted({row["batch_size"] for row in projected if row["kind"] == "strong"})
 
     def curves(value, label, color, belongs, kind):
-        """A dashed line of what is projected, points of what was measured."""
+        """A dashed line for the projection, points for the measurements."""
         line = [row for row in projected if row["kind"] == kind and belongs(row)]
         points = [row for row in measured if belongs(row)]
-        x, y = (tuple(row["ranks"] for row in some) for some in (line, points))
+        x, y = (tuple(row["ranks"] for row in part) for part in (line, points))
         return (
             Curve("", x, tuple(map(value, line)), color=color, dash="--"),
             Curve(label, y, tuple(map(value, points)), color=color, dash="", marker="o"),
@@ -124,7 +124,7 @@ def plots(rows, N, cores, epochs_to):
 
 
 def describe(model, N, epochs_to):
-    """In words: which batch and how many ranks get to 97 % soonest, and what that gains."""
+    """In words: which batch and how many ranks reach 97 % soonest, and what that gains."""
     if not epochs_to:
         return "The figures hold no runs that reach 97 %: `python cli.py figures` makes them."
     best = {
@@ -134,9 +134,9 @@ def describe(model, N, epochs_to):
         for ranks in PROJECTED_RANKS
         if any(b >= ranks for b in epochs_to)
     }
-    each = [f"{ranks} ranks {seconds:.3g} s with b = {b}" for ranks, (seconds, b) in best.items()]
+    times = [f"{ranks} ranks {seconds:.3g} s with b = {b}" for ranks, (seconds, b) in best.items()]
     fastest = min(best, key=lambda ranks: best[ranks])
     return (
-        f"Projected time to 97 %, with the batch that is best for each: {', '.join(each)}. "
+        f"Projected time to 97 %, with the batch that is best for each: {', '.join(times)}. "
         f"The soonest is {fastest} ranks: {best[1][0] / best[fastest][0]:.3g} times as fast as one."
     )

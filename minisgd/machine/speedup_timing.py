@@ -1,6 +1,6 @@
 """Jobs of several ranks that measure how long epochs and all-reduces take: see speedup.py.
 
-`start` runs one of them through MPI. This module is also what its ranks run:
+`start` runs such a job through MPI. The ranks run this module:
 
     mpiexec -n R python -m mpi4py -m minisgd.machine.speedup_timing '{"dataset": "mnist", ...}'
 """
@@ -24,11 +24,11 @@ from ..settings import Settings
 from ..train import Run
 from .speedup import MESSAGES
 
-REPEATS, SKIPPED = 40, 5  # all-reduces of each size, and the first ones, which do not count
+REPEATS, SKIPPED = 40, 5  # all-reduces of each size, and how many at first do not count
 
 
 def start(ranks, dataset, data_dir, batch_sizes, rounds):
-    """What `measure` finds on so many ranks of this machine.
+    """What `measure` returns on so many ranks of this machine.
 
     Raises:  UserError if the job fails; SettingError if there is no MPI
     """
@@ -75,7 +75,7 @@ def measure(ranks, data, batch_sizes, rounds):
     """Time epochs and all-reduces; every rank of a job calls this.
 
     Returns: {"ranks": R,
-              "epochs": [[batch size, seconds, those of them in all-reduces], ...],
+              "epochs": [[batch size, seconds, seconds of these in all-reduces], ...],
               "messages": [[bytes, median seconds of an all-reduce], ...]}
     """
     found = {"ranks": ranks.size, "epochs": [], "messages": []}

@@ -1,37 +1,38 @@
-"""Every formula of the report measured: one room a formula, in the order of the text.
+"""The formulas of the report, each measured by a module of its own.
 
     covariance       Sec. II   is the covariance of an update what the formula says, and does the
                                sqrt rule keep it?
-    equivalence      Sec. II   is one large step the same as k small ones?
-    effective-rate   Sec. III  is η/(1-m) all that momentum does?
-    curvature        Sec. IV   what kills the large batches at a linearly scaled rate?
-    noise-scale      Sec. V    how large a batch is worth it?
+    equivalence      Sec. II   does one large step do the same as k small ones?
+    effective-rate   Sec. III  is η/(1-m) all there is to momentum?
+    curvature        Sec. IV   why do large batches fail at a linearly scaled rate?
+    noise-scale      Sec. V    how large a batch is worthwhile?
     sharpness        Sec. I    do large batches find sharper minima?
 
-A measure is a function (data, seed, threads, say, ...) -> Measured. All its draws come from
-generators that are seeded with the seed; what it does is in its defaults, which take minutes.
+A measure is a function (data, seed, threads, log, ...) -> Measured. `log` is called with each line
+of progress. All random numbers come from generators seeded with `seed`. The other arguments have
+defaults, with which a measure takes minutes.
 """
 
 from importlib import import_module
 
 
-def _from_room(room):
-    """The function of a room that has its name, with the room imported at the first call: a list
-    of the measures then costs neither NumPy nor matplotlib.
+def _from_module(name):
+    """The function that has the same name as its module, which is imported only when it is called,
+    so that listing the measures loads neither NumPy nor Matplotlib.
     """
 
-    def measure(data, seed, threads, say, **more):
-        function = getattr(import_module(f"{__name__}.{room}"), room)
-        return function(data, seed, threads, say, **more)
+    def measure(data, seed, threads, log, **more):
+        function = getattr(import_module(f"{__name__}.{name}"), name)
+        return function(data, seed, threads, log, **more)
 
     return measure
 
 
 MEASURES = {
-    "covariance": _from_room("covariance"),
-    "equivalence": _from_room("equivalence"),
-    "effective-rate": _from_room("effective_rate"),
-    "curvature": _from_room("curvature"),
-    "noise-scale": _from_room("noise_scale"),
-    "sharpness": _from_room("sharpness"),
+    "covariance": _from_module("covariance"),
+    "equivalence": _from_module("equivalence"),
+    "effective-rate": _from_module("effective_rate"),
+    "curvature": _from_module("curvature"),
+    "noise-scale": _from_module("noise_scale"),
+    "sharpness": _from_module("sharpness"),
 }

@@ -1,4 +1,4 @@
-"""What the measures share: what they return, the loss as a function of w, runs to look at."""
+"""What the measures share: their result, the loss as a function of w, and runs to examine."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,25 +12,25 @@ from ..loss import softmax_cross_entropy
 from ..model import LeNet5
 from ..train import Run
 
-PARTS = 4  # that a pass over the images is cut into, whatever the number of threads
+PARTS = 4  # into which a pass over the images is cut, whatever the number of threads
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A table, a figure and a paragraph that says what is seen."""
+    """The result of a measure: a table, a figure and a paragraph that says what they show."""
 
     title: str
     columns: tuple
     rows: list  # dicts with these columns
     table: list  # lines for a terminal
-    plots: tuple  # for drawing.chart
+    plots: tuple  # what drawing.chart draws
     text: str
-    height: float = 2.9  # inches of a panel
+    height: float = 2.9  # of a panel, in inches
 
 
-def generator(seed, *what):
-    """A generator of this seed and purpose, whatever else is drawn."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3, *what)))
+def generator(seed, *purpose):
+    """A random generator for one purpose, independent of what is drawn for the others."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3, *purpose)))
 
 
 class Landscape:
@@ -46,7 +46,7 @@ class Landscape:
         return loss, self.model.g.copy()
 
     def loss(self, w):
-        """The same without the gradient."""
+        """The loss alone."""
         self.model.w[...] = w
         z = self.model.logits(self.images).T.astype(np.float64)  # (10, N)
         loss, _, _ = softmax_cross_entropy(z, self.labels, len(self.labels))
@@ -54,7 +54,7 @@ class Landscape:
 
 
 def passes_over(w, images, labels, threads, pixels=MNIST_PIXELS):
-    """What estimators.moments asks: work on all the images' gradients at w, piece by piece."""
+    """The `passes` of estimators.moments: work through the gradients of all images, in pieces."""
     model = LeNet5(dtype=np.float32, pixels=pixels)
     model.w[...] = w
 
@@ -62,62 +62,62 @@ def passes_over(w, images, labels, threads, pixels=MNIST_PIXELS):
         lo, hi = bounds
         total = None
         for G in model.per_example_pieces(images[lo:hi], labels[lo:hi]):
-            found = work(G)
-            total = found if total is None else [a + b for a, b in zip(total, found, strict=True)]
+            sums = work(G)
+            total = sums if total is None else [a + b for a, b in zip(total, sums, strict=True)]
         return total
 
     def passes(work):
         bounds = even_bounds(len(labels), min(PARTS, len(labels)))
-        with ThreadPoolExecutor(threads) as pool:  # the parts are summed in their order
-            found = list(pool.map(lambda ends: part(ends, work), bounds))
-        return [sum(parts) for parts in zip(*found, strict=True)]
+        with ThreadPoolExecutor(threads) as pool:  # map keeps the order in which parts are summed
+            sums = list(pool.map(lambda ends: part(ends, work), bounds))
+        return [sum(parts) for parts in zip(*sums, strict=True)]
 
     return passes
 
 
-def weights_at(settings, data, updates, threads, say):
-    """{update: w} along one run, before these updates (0 is the start)."""
-    found, last = {}, max(updates)
+def weights_at(settings, data, updates, threads, log):
+    """{update: the weights before it} along one run; update 0 gives the initial weights."""
+    weights, last = {}, max(updates)
     epochs = max(1, ceil(last / settings.updates_per_epoch(len(data.train.labels))))
     run = Run(replace(settings, epochs=epochs), data, threads=threads)
     for epoch in range(1, epochs + 1):
         for t, lr, batch in run.batches(epoch):
             if t in updates:
-                found[t] = run.model.weights()
+                weights[t] = run.model.weights()
             run.update(t, lr, batch)
-        say(f"b {settings.batch_size}: epoch {epoch} of {epochs}")
+        log(f"b {settings.batch_size}: epoch {epoch} of {epochs}")
     if last == epochs * run.per_epoch:
-        found[last] = run.model.weights()
-    return dict(sorted(found.items()))
+        weights[last] = run.model.weights()
+    return dict(sorted(weights.items()))
 
 
-def weights_after(settings, data, epochs, threads, say):
-    """{epoch: w} of one run, 0 being the start."""
+def weights_after(settings, data, epochs, threads, log):
+    """{epoch: w} after these epochs of one run; 0 gives the initial weights."""
     if max(epochs) == 0:
         return {0: LeNet5(settings.seed).weights()}
     per_epoch = settings.updates_per_epoch(len(data.train.labels))
-    found = weights_at(settings, data, [i * per_epoch for i in epochs], threads, say)
-    return {t // per_epoch: w for t, w in found.items()}
+    weights = weights_at(settings, data, [i * per_epoch for i in epochs], threads, log)
+    return {t // per_epoch: w for t, w in weights.items()}
 
 
 def when(epoch):
-    """At the start, after 1 epoch, after 5 epochs."""
+    """The epoch in words: "at the start", "after 1 epoch", "after 5 epochs"."""
     return f"after {epoch} epoch{'s' * (epoch > 1)}" if epoch else "at the start"
 
 
 def as_row(columns, *values):
-    """A row of a table: one value a column."""
+    """A row of a table: {column: value}."""
     return dict(zip(columns, values, strict=True))
 
 
 def listed(numbers, form="{:.3g}"):
-    """1, 2 and 3."""
+    """The numbers in words: "1, 2 and 3"."""
     words = [form.format(number) for number in numbers]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def columned(rows, heads):
-    """Lines of right-aligned columns."""
+    """A table as lines of text, its columns aligned to the right."""
     cells = [list(heads), *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(row[k]) for row in cells) for k in range(len(heads))]
     return [

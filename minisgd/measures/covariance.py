@@ -1,10 +1,10 @@
-"""Sec. II: the covariance of an update over random batches, beside the formula.
+"""Sec. II: the covariance of an update over random batches, compared with the formula.
 
     cov(Δw, Δw) = η² (1/M - 1/N) (1/N) Σ g_i g_i'
 
 The formula's trace and largest eigenvalues are computed from the gradients of all N images, one by
-one; beside them stands what many random batches do, at the same w. Along the formula's own
-eigenvectors, because the largest eigenvalue of a sample's covariance is biased.
+one, and compared with the variance over many random batches at the same w. That variance is taken
+along the formula's own eigenvectors, for the largest eigenvalue of a sample covariance is biased.
 """
 
 from dataclasses import replace
@@ -19,34 +19,34 @@ from ..settings import Settings
 from .common import Measured, as_row, columned, generator, passes_over, weights_after, when
 from .estimators import covariance_factor, mean, moments
 
-# Of cov(Δw, Δw): the quantity is the trace, what is left of it outside of the leading eigenvectors,
-# or the k-th eigenvalue; the error of the exact one is that of the eigenvalues, 0 for a trace.
+# A quantity of cov(Δw, Δw) is its trace, the part of the trace outside the leading eigenvectors, or
+# the k-th eigenvalue; exact_error is how exactly the eigenvalue is known, 0 for the trace.
 COLUMNS = "epoch rule batch_size lr quantity measured error exact exact_error report".split()
 
 
 def covariance(
-    data, seed, threads, say, sizes=SIZES, epochs=(0, 1), draws=160, eigenvalues=12, shown=3
+    data, seed, threads, log, sizes=SIZES, epochs=(0, 1), draws=160, eigenvalues=12, shown=3
 ):
     x, y = data.train.images, data.train.labels
     N, settings = len(y), Settings(seed=seed)
     Settings(max(sizes)).check(N)
     model, rows, table = LeNet5(threads=threads, pixels=data.pixels), [], []
-    for epoch, w in weights_after(settings, data, epochs, threads, say).items():
-        say(f"epoch {epoch}: the gradients of {N:,} images one by one, three times")
+    for epoch, w in weights_after(settings, data, epochs, threads, log).items():
+        log(f"epoch {epoch}: the gradients of {N:,} images one by one, three times")
         passes, rng = passes_over(w, x, y, threads, data.pixels), generator(seed, 0, epoch)
         m = moments(passes, N, len(w), eigenvalues, rng)
         model.w[...] = w
-        found = {}
+        quantities = {}
         for b in sizes:
-            say(f"epoch {epoch}: {draws} batches of {b}")
-            offs = []  # how far the gradients of random batches are off their mean
+            log(f"epoch {epoch}: {draws} batches of {b}")
+            deviations = []  # of the gradients of random batches from their mean
             for _ in range(draws):
                 model.gradient_at(x, y, rng.choice(N, b, replace=False))
-                offs.append(model.g - m.mean)
-            found[b] = _quantities(m, offs, b, shown)
+                deviations.append(model.g - m.mean)
+            quantities[b] = _quantities(m, deviations, b, shown)
             for rule in RULES:
                 lr = replace(settings, batch_size=b, rule=rule).scaled_lr
-                for name, (measured, *formulas) in found[b].items():
+                for name, (measured, *formulas) in quantities[b].items():
                     numbers = (lr**2 * v for v in (measured.value, measured.error, *formulas))
                     rows.append(as_row(COLUMNS, epoch, rule, b, lr, name, *numbers))
         share = m.mean @ m.mean / m.squared
@@ -58,12 +58,12 @@ def covariance(
                         b,
                         *(
                             f"{v.value / exact:.3f} ± {v.error / exact:.3f}"
-                            for v, exact, *_ in of.values()
+                            for v, exact, *_ in of_size.values()
                         ),
                     ]
-                    for b, of in found.items()
+                    for b, of_size in quantities.items()
                 ],
-                ["b", *next(iter(found.values()))],
+                ["b", *next(iter(quantities.values()))],
             ),
             "",
         ]
@@ -77,22 +77,22 @@ def covariance(
     )
 
 
-def _quantities(m, offs, b, shown):
-    """{quantity: (measured Estimate, exact, its error, the report's)} of cov(g, g), from how far
-    the gradients of batches of b were off their mean.
+def _quantities(m, deviations, b, shown):
+    """{quantity: (Estimate measured, exact value, its error, value by the report's formula)} of the
+    covariance of the gradient, from the deviations of the gradients of batches of b.
     """
     exact, report = (covariance_factor(b, m.N, form) for form in ("exact", "report"))
-    whole = np.array([off @ off for off in offs])
-    along = np.array([(m.vectors @ off) ** 2 for off in offs])  # (draws, eigenvalues)
+    whole = np.array([deviation @ deviation for deviation in deviations])
+    along = np.array([(m.vectors @ deviation) ** 2 for deviation in deviations])  # (draws, k)
     # The report's formula has g_i where the covariance has g_i - ḡ.
-    inward = (m.vectors @ m.mean) ** 2
+    of_mean = (m.vectors @ m.mean) ** 2
     found = {
         "trace": (mean(whole), exact * m.trace, 0.0, report * m.squared),
         "the rest": (
             mean(whole - along.sum(axis=1)),
             exact * (m.trace - m.values.sum()),
             0.0,
-            report * (m.squared - (m.values + inward).sum()),
+            report * (m.squared - (m.values + of_mean).sum()),
         ),
     }
     for k in range(shown):
@@ -100,12 +100,13 @@ def _quantities(m, offs, b, shown):
             mean(along[:, k]),
             exact * m.values[k],
             exact * m.errors[k],
-            report * (m.values[k] + inward[k]),
+            report * (m.values[k] + of_mean[k]),
         )
     return found
 
 
-def _of(rows, quantity="trace", **wanted):
+def _select(rows, quantity="trace", **wanted):
+    """The rows of one quantity whose columns have the values that are wanted."""
     return [
         row
         for row in rows
@@ -119,8 +120,8 @@ def _plots(rows, sizes, N):
         for quantity in ("trace", "eigenvalue 1"):
             curves = []
             for rule, color in zip(RULES, PALETTE, strict=False):
-                some = _of(rows, quantity, epoch=epoch, rule=rule)
-                column = lambda name, some=some: tuple(row[name] for row in some)  # noqa: E731
+                chosen = _select(rows, quantity, epoch=epoch, rule=rule)
+                column = lambda name, chosen=chosen: tuple(row[name] for row in chosen)  # noqa: E731
                 b, name = column("batch_size"), "no scaling" if rule == "none" else f"{rule} rule"
                 curves.append(Curve(f"{name}: formula", b, column("exact"), color=color))
                 curves.append(
@@ -150,9 +151,9 @@ def _plots(rows, sizes, N):
         Curve("1 - M/N", tuple(sizes), tuple(1 - M / N for M in sizes), color=PALETTE[6], dash="--")
     ]
     for epoch, color in zip(sorted({row["epoch"] for row in rows}), PALETTE[3:], strict=False):
-        some = _of(rows, "the rest", epoch=epoch, rule="sqrt")
-        unit = some[0]["exact"] / (1 - sizes[0] / N)
-        values, errors = ([row[what] / unit for row in some] for what in ("measured", "error"))
+        chosen = _select(rows, "the rest", epoch=epoch, rule="sqrt")
+        unit = chosen[0]["exact"] / (1 - sizes[0] / N)
+        values, errors = ([row[what] / unit for row in chosen] for what in ("measured", "error"))
         label = f"measured {when(epoch)}"
         curves.append(
             Curve(label, tuple(sizes), tuple(values), tuple(errors), color, dash="", marker="o")
@@ -167,19 +168,19 @@ def _plots(rows, sizes, N):
 def _text(rows, sizes, N):
     parts = []
     for epoch in sorted({row["epoch"] for row in rows}):
-        trace = {r: [row["measured"] for row in _of(rows, epoch=epoch, rule=r)] for r in RULES}
+        trace = {r: [row["measured"] for row in _select(rows, epoch=epoch, rule=r)] for r in RULES}
         change = {r: values[-1] / values[0] for r, values in trace.items()}
-        some = _of(rows, epoch=epoch, rule="none")
-        ratios = [row["measured"] / row["exact"] for row in some]
-        rest = _of(rows, "the rest", epoch=epoch, rule="sqrt")
+        chosen = _select(rows, epoch=epoch, rule="none")
+        ratios = [row["measured"] / row["exact"] for row in chosen]
+        rest = _select(rows, "the rest", epoch=epoch, rule="sqrt")
         kept, error = (rest[-1][what] / rest[0]["exact"] for what in ("measured", "error"))
         wanted = (1 - sizes[-1] / N) / (1 - sizes[0] / N)
         parts.append(
             f"{when(epoch).capitalize()} the measured trace is {min(ratios):.3f} to "
             f"{max(ratios):.3f} times the exact one; the report's formula, which does not subtract "
-            f"the mean gradient, is {some[0]['report'] / some[0]['exact']:.3f} times it. From "
-            f"b = {sizes[0]} to {sizes[-1]} the trace goes to {change['none']:.3g} of itself at a "
-            "fixed rate, "
+            f"the mean gradient, is {chosen[0]['report'] / chosen[0]['exact']:.3f} times it. "
+            f"From b = {sizes[0]} to {sizes[-1]} the trace goes to {change['none']:.3g} of itself "
+            "at a fixed rate, "
             f"{change['sqrt']:.3g} under the sqrt rule and {change['linear']:.3g} under the "
             f"linear rule. What is left outside of the leading eigenvectors goes to {kept:.3f} "
             f"± {error:.3f} under the sqrt rule; drawing without replacement makes that "

@@ -1,16 +1,17 @@
-"""Sec. IV: what kills the large batches at a linearly scaled rate, and why does warmup not help?
+"""Sec. IV: why do large batches fail at a linearly scaled rate, and why does warmup not help?
 
-Along real runs, before an update: the largest eigenvalue λ of the Hessian of the train loss, the
-batch sharpness (the curvature of a batch's loss along its own gradient), the critical rate (up to
-which a step on the coming batch does not raise its loss), all to be held against η: on a parabola
-gradient descent is stable below a curvature of 2/η, with momentum below 2(1+m)/η.
+At a few updates of real runs, three quantities are compared with the rate η: the largest eigenvalue
+λ of the Hessian of the train loss; the batch sharpness, which is the curvature of a batch's loss
+along its own gradient; and the critical rate, up to which a step on the coming batch does not raise
+its loss. On a parabola, gradient descent is stable while the curvature is below 2/η, and with
+momentum below 2(1+m)/η.
 
-And, at far more updates, what happens to the network: the loss, the shares of its ReLUs that are
-dead, the length of its logits and how far they differ between images, the length of the steps.
-Where the loss jumps, or ReLUs die, the updates just before are looked at, too: the cause, not only
-the consequence.
+At far more updates, a forward pass shows what happens to the network: its loss, the share of its
+ReLUs that are dead, the length of its logits, how far they differ between images, and how long the
+steps are. Where the loss jumps or ReLUs die, the updates just before are examined as well, to show
+the cause and not only the consequence.
 
-And what the account predicts: the runs that die, again, with no step longer than CLIP.
+To test this explanation, runs that failed are repeated with no step longer than CLIP.
 """
 
 from collections import deque
@@ -41,28 +42,28 @@ COLUMNS = (
     "eigenvalue_other_images bound batch_sharpness batch_sharpness_error critical_low critical_high"
 ).split()
 SIZES = (1024, 2048, 4096, 8192)
-STEPS = (1e-3, 1e-2, 3e-2)  # of the difference, w being 9 long at the start; the second is used
-EVENTS = 2  # in a run, that are looked at from just before
-CLIP = 0.5  # the length of a step, in the runs where it is held down
-CLIPPED = (8192,)
-APART = 5  # updates that two events of one run are apart
+STEPS = (1e-3, 1e-2, 3e-2)  # of the differences; |w| is 9 at the start. λ is found with the second
+EVENTS = 2  # the most in a run whose preceding updates are examined
+CLIP = 0.5  # the longest step in the runs whose steps are clipped
+CLIPPED = (8192,)  # the batch sizes of those runs
+APART = 5  # updates, at least, between two events of one run
 
 
-def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual"), epochs=10,
+def curvature(data, seed, threads, log, sizes=SIZES, warmups=("none", "gradual"), epochs=10,
               points=3, looks=120, subset=800, probe=256, clipped=CLIPPED):  # fmt: skip
     x, y = data.train.images, data.train.labels
     Settings(max(sizes)).check(len(y))
     chosen = generator(seed, 6).permutation(len(y))
     fixed, other = (
-        Landscape(x[some], y[some], threads, pixels=data.pixels)
-        for some in (chosen[:subset], chosen[-subset:])
+        Landscape(x[part], y[part], threads, pixels=data.pixels)
+        for part in (chosen[:subset], chosen[-subset:])
     )
     walks = []
     kinds = [(warmup, None, b) for warmup in warmups for b in sizes]
     kinds += [("none", CLIP, b) for b in clipped]
     for warmup, clip, b in kinds:
         settings = Settings(b, rule="linear", warmup=warmup, epochs=max(epochs, 10), seed=seed)
-        say(f"{curvature_shown.named(warmup, clip)}, b = {b}: {epochs} epochs")
+        log(f"{curvature_shown.named(warmup, clip)}, b = {b}: {epochs} epochs")
         walk = Walk(settings, (fixed, other), x, y, epochs, points, looks, probe, threads, clip)
         with np.errstate(all="ignore"):  # a run that diverges shows in its loss, not in warnings
             along(walk, Run(settings, data, threads=threads), epochs)
@@ -80,7 +81,7 @@ def curvature(data, seed, threads, say, sizes=SIZES, warmups=("none", "gradual")
 
 
 def along(walk, run, epochs):
-    """Train, looking before every update, and shorten the steps if they are to be short; stop after
+    """Train `run`, showing the walk every update and clipping the steps if it says so; stop after
     the epoch in which the loss ceases to be finite.
     """
     w, step = run.model.w, None
@@ -97,9 +98,9 @@ def along(walk, run, epochs):
 
 
 def shorten(w, before, longest):
-    """Shorten the step from `before` to w, in place, to the length `longest`; None: leave it.
+    """Clip the step from `before` to w, in place, to the length `longest`; None leaves it alone.
 
-    Returns: the length of the step then
+    Returns: the length that the step then has
     """
     step = float(np.linalg.norm(w - before))
     if longest and step > longest:
@@ -109,9 +110,12 @@ def shorten(w, before, longest):
 
 
 class Walk:
-    """What is seen along a run before its updates: a little at many of them, closely at few.
+    """What is observed along a run: something before many of its updates, everything before a few.
 
-    clip    the length to which longer steps are shortened. None: nothing is touched
+    points  how many updates, evenly spaced, are examined closely
+    looks   the most updates that are looked at, evenly spaced, besides those
+    probe   how many images are used for a look
+    clip    the length to which longer steps are shortened; None leaves the run alone
     """
 
     def __init__(
@@ -128,14 +132,17 @@ class Walk:
         pixels = landscapes[0].model.pixels
         self.batch = Landscape(None, None, threads, pixels=pixels)
         self.P = len(self.batch.model.w)
-        self.vector = self.rng.normal(size=self.P)  # the eigenvector so far
+        self.vector = self.rng.normal(size=self.P)  # the last eigenvector found
         self.forward = Landscape(None, None, threads, np.float32, pixels)
-        self.recent = deque(maxlen=self.every + 2)  # t, lr, Ση, w, batch, length of the last step
+        self.recent = deque(maxlen=self.every + 2)  # t, lr, Ση, w, batch, last step
         self.rows, self.events, self.rate_sum, self.diverged = [], [], 0.0, None
-        self.longest = None  # step since the last look
+        self.longest = None  # the longest step since the last look
 
     def look(self, t, lr, w, batch, step):
-        """Look before update t, the last step having been so long; None before the first."""
+        """Look at the run before update t.
+
+        step    the length of the step before this one; None at the first
+        """
         self.recent.append((t, lr, self.rate_sum, np.array(w), np.array(batch), step))
         self.rate_sum += lr
         if step is not None:
@@ -149,13 +156,13 @@ class Walk:
         self.rows.append(now)
         if t in self.closely:
             now |= self._closely(self.recent[-1])
-        free = not self.events or t >= self.events[-1][1] + APART
-        if before and free and len(self.events) < EVENTS and _thrown(before, now):
+        due = not self.events or t >= self.events[-1][1] + APART
+        if before and due and len(self.events) < EVENTS and _has_broken(before, now):
             self.events.append((before["update"], t))
             self._look_back()
 
     def _look(self, moment):
-        """One row, of what a forward pass tells; None where its loss is not finite."""
+        """A row with what a forward pass shows; None if the loss is not finite."""
         t, lr, rate_sum, w, _, step = moment
         seen = network_at(w, *self.probe, self.fixed.model.pixels)
         if not isfinite(seen["loss"]):
@@ -173,7 +180,7 @@ class Walk:
         return row | {"step": step}
 
     def _look_back(self):
-        """Look closely at the last updates, in which something has happened."""
+        """Examine the last three updates closely: in them something broke."""
         rows = {row["update"]: row for row in self.rows}
         for moment in list(self.recent)[-3:]:
             row = rows.get(moment[0]) or self._look(moment)
@@ -183,7 +190,7 @@ class Walk:
         self.rows = [rows[t] for t in sorted(rows)]
 
     def _closely(self, moment):
-        """The rest of a row: what gradients tell."""
+        """The rest of a row, which takes gradients."""
         w, batch, h = moment[3].astype(np.float64), moment[4], STEPS[1]
         for landscape in (self.batch, self.forward):
             landscape.images, landscape.labels = self.x[batch], self.y[batch]
@@ -202,9 +209,9 @@ class Walk:
             lambda rate: self.forward.loss(w32 - np.float32(rate) * direction), 0.02, 1.25
         )
         sharp = [sharpness_along(self.batch, w, g, h)]
-        for _ in range(4096 // len(batch) - 1):  # as many images at every size
-            some = self.rng.choice(len(self.y), len(batch), replace=False)
-            self.batch.images, self.batch.labels = self.x[some], self.y[some]
+        for _ in range(4096 // len(batch) - 1):  # 4096 images in all, unless a batch is larger
+            another = self.rng.choice(len(self.y), len(batch), replace=False)
+            self.batch.images, self.batch.labels = self.x[another], self.y[another]
             sharp.append(sharpness_along(self.batch, w, self.batch(w)[1], h))
         sharp = mean(sharp)
         return {
@@ -222,8 +229,8 @@ class Walk:
 
 
 def network_at(w, images, labels, pixels=MNIST_PIXELS):
-    """Of one forward pass: the loss; the shares of channels (conv) and units (fc) that are 0 for
-    every image; the mean length of the logits, and how far they are from their mean over images.
+    """What one forward pass shows: the loss; the share of channels (conv) and units (fc) that are 0
+    for every image; the mean length of the logits, and their mean distance from their mean.
     """
     network = Network(NETWORKS["lenet5"], w, np.empty_like(w), plain=True, pixels=pixels)
     with np.errstate(all="ignore"):
@@ -231,16 +238,18 @@ def network_at(w, images, labels, pixels=MNIST_PIXELS):
         loss, _, _ = softmax_cross_entropy(z, labels, len(labels))
         length = float(np.linalg.norm(z, axis=0).mean())
         spread = float(np.linalg.norm(z - z.mean(axis=1, keepdims=True), axis=0).mean())
-    on = [layer.cache for _, layer in network.layers if isinstance(layer, ReLU)]
-    conv = [active.any(axis=(1, 2, 3)) for active in on if active.ndim == 4]
-    fc = [active.any(axis=1) for active in on if active.ndim == 2]
-    dead = [1 - float(np.concatenate(some).mean()) for some in (conv, fc)]
-    found = {"loss": float(loss), "logits": length, "spread": spread}
-    return found | {"dead_conv": dead[0], "dead_fc": dead[1]}
+    masks = [layer.cache for _, layer in network.layers if isinstance(layer, ReLU)]
+    conv = [active.any(axis=(1, 2, 3)) for active in masks if active.ndim == 4]
+    fc = [active.any(axis=1) for active in masks if active.ndim == 2]
+    dead = [1 - float(np.concatenate(alive).mean()) for alive in (conv, fc)]
+    seen = {"loss": float(loss), "logits": length, "spread": spread}
+    return seen | {"dead_conv": dead[0], "dead_fc": dead[1]}
 
 
-def _thrown(before, now):
-    """Whether something broke between two looks: the loss jumped, ReLUs died, or logits merged."""
+def _has_broken(before, now):
+    """Whether the run broke between two looks: the loss jumped, ReLUs died, or the logits of all
+    images became nearly equal.
+    """
     return (
         now["loss"] > before["loss"] + max(0.3, 0.3 * before["loss"])
         or now["dead_conv"] + now["dead_fc"] > before["dead_conv"] + before["dead_fc"] + 0.15

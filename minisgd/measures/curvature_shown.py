@@ -1,29 +1,31 @@
-"""Sec. IV, what was measured of the curvature: as a table, as panels and in words."""
+"""Sec. IV: the measurements of the curvature as a table, as panels and in words."""
 
 import numpy as np
 
 from ..drawing import Curve, Plot, batch_color
 from .common import columned, listed
 
-PLATEAU = 2.2  # train loss below which a run has left it
+PLATEAU = 2.2  # train loss below which a run has left the plateau
 LEARNT = 0.5  # train loss below which a network has learnt
-ALIKE = 1e-3  # spread below which all images have the same logits
+ALIKE = 1e-3  # spread below which the logits of all images count as the same
 NAMES = {"none": "no warmup", "gradual": "gradual warmup", "constant": "constant warmup"}
 
 
 def named(warmup, clip):
+    """The kind of a run in words."""
     return f"{NAMES[warmup]}{f', steps of {clip:g} at most' if clip else ''}"
 
 
 def _runs(rows):
     """{(warmup, clip, batch size): rows}."""
-    found = {}
+    runs = {}
     for row in rows:
-        found.setdefault((row["warmup"], row["clip"], row["batch_size"]), []).append(row)
-    return found
+        runs.setdefault((row["warmup"], row["clip"], row["batch_size"]), []).append(row)
+    return runs
 
 
 def _close(rows):
+    """The rows of the updates that were examined closely."""
     return [row for row in rows if row["eigenvalue"] is not None]
 
 
@@ -64,8 +66,8 @@ def table(rows, subset, steps):
 
 
 def _step_effect(rows, steps):
-    """What h and the choice of images do to u' H u along the vector that was found."""
-    said = []
+    """How u' H u along the eigenvector found depends on h and on the choice of images."""
+    parts = []
     for name, what in (
         ("small_h", f"h = {steps[0]:g}"),
         ("large_h", f"h = {steps[2]:g}"),
@@ -73,14 +75,14 @@ def _step_effect(rows, steps):
     ):
         ratios = [r[f"eigenvalue_{name}"] / r["eigenvalue"] for r in _close(rows)]
         low, middle, high = np.percentile(ratios, (10, 50, 90)) if ratios else (1, 1, 1)
-        said.append(f"{what}: {middle:.2f} of λ ({low:.2f} to {high:.2f} from tenth to tenth)")
-    return "Along the same vector, " + "; ".join(said) + "."
+        parts.append(f"{what}: {middle:.2f} of λ ({low:.2f} to {high:.2f} from tenth to tenth)")
+    return "Along the same vector, " + "; ".join(parts) + "."
 
 
 def plots(rows):
     warmups = list(dict.fromkeys(row["warmup"] for row in rows))
     plots = []
-    for name, title, y, logy, far in (  # what is beyond `far` leaves the panel
+    for name, title, y, logy, far in (  # values beyond `far` are outside the panel
         ("batch_sharpness", "η × batch sharpness", "unstable above 2", True, 1e3),
         ("eigenvalue", "η × λ", "unstable above 2", True, 1e3),
         ("critical_low", "η / critical rate", "overshoots above 1", True, 1e2),
@@ -92,8 +94,8 @@ def plots(rows):
     ):
         for warmup in warmups:
             curves = []
-            for (kind, clip, b), some in _runs(rows).items():
-                here = [r for r in some if kind == warmup and r[name] is not None]
+            for (kind, clip, b), run in _runs(rows).items():
+                here = [r for r in run if kind == warmup and r[name] is not None]
                 if here:
                     values = tuple(_shown(name, r) for r in here)
                     at, marker = tuple(r["epoch"] for r in here), "o" if len(here) < 40 else ""
@@ -112,6 +114,7 @@ def plots(rows):
 
 
 def _shown(name, row):
+    """The value of a row that is drawn in the panel of this column."""
     if name == "critical_low":
         return row["lr"] / row[name] if row[name] else None
     if name in ("batch_sharpness", "eigenvalue"):
@@ -120,7 +123,7 @@ def _shown(name, row):
 
 
 def fate(walk):
-    """How a run ends, in words."""
+    """How a run ended, in words."""
     last = walk.rows[-1]
     if walk.diverged is not None:
         return f"it diverges at update {walk.diverged}"
@@ -138,32 +141,32 @@ def text(walks):
         kind = "Without warmup" if warmup == "none" else f"With {warmup} warmup"
         if walk.clip:
             kind += f", no step being longer than {walk.clip:g},"
-        said = [f"{kind} b = {b}"]
+        clauses = [f"{kind} b = {b}"]
         left = next((r for r in rows if r["loss"] < PLATEAU), None)
         if left:
-            said.append(
+            clauses.append(
                 f"leaves the plateau at update {left['update']}, Ση = {left['rate_sum']:.2g}, "
                 f"η = {left['lr']:.2g} (2/η = {left['bound']:.2g});"
             )
         if close:
             top = max(close, key=lambda r: r["eigenvalue"])
-            said.append(
+            clauses.append(
                 f"λ is largest at update {top['update']}, {top['eigenvalue']:.3g} for a 2/η of "
                 f"{top['bound']:.3g};"
             )
         for before, at in walk.events:
-            some = [r for r in close if before <= r["update"] <= at]
-            thrown = [r for r in rows if before < r["update"] <= at + 1 and r["step"]]
-            if len(some) > 1 and thrown:
-                first, far = some[0], max(thrown, key=lambda r: r["step"])
-                ratio = max(r["lr"] / r["critical_low"] for r in some if r["critical_low"])
-                said.append(
+            around = [r for r in close if before <= r["update"] <= at]
+            after = [r for r in rows if before < r["update"] <= at + 1 and r["step"]]
+            if len(around) > 1 and after:
+                first, far = around[0], max(after, key=lambda r: r["step"])
+                ratio = max(r["lr"] / r["critical_low"] for r in around if r["critical_low"])
+                clauses.append(
                     f"at update {at} η had been up to {ratio:.2g} critical rates, the loss went "
-                    f"from {first['loss']:.2g} to {max(r['loss'] for r in some):.2g}, a step was "
+                    f"from {first['loss']:.2g} to {max(r['loss'] for r in around):.2g}, a step was "
                     f"{far['step']:.2g} long (w {far['length']:.2g}), and "
-                    f"{thrown[-1]['dead_conv']:.0%} of the channels were dead;"
+                    f"{after[-1]['dead_conv']:.0%} of the channels were dead;"
                 )
-        parts.append(" ".join([*said, fate(walk) + "."]))
+        parts.append(" ".join([*clauses, fate(walk) + "."]))
     learnt = [r for walk in walks for r in _close(walk.rows) if r["loss"] < LEARNT]
     if learnt:
         least = min(learnt, key=lambda r: r["eigenvalue"])

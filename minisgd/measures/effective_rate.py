@@ -1,9 +1,9 @@
-"""Sec. III: is η_eff = η/(1-m) all that momentum does?
+"""Sec. III: is η_eff = η/(1-m) all there is to momentum?
 
-The same start, the same batches, the same η/(1-m), and different m: how far do the trajectories of
-the weights come apart, in units of how far SGD came? Beside them the exact answer on a quadratic,
-for directions of little and of much curvature, and two runs of SGD on other batches, which is as
-alike as noise lets any two runs be.
+With the same start, the same batches and the same η/(1-m), but different m: how far apart do the
+trajectories of the weights drift, in units of how far SGD has come from the start? Two things are
+shown beside them: the exact answer on a quadratic, for directions of low and of high curvature, and
+SGD on other batches, which shows how far apart noise alone drives two runs.
 """
 
 from math import sqrt
@@ -28,7 +28,7 @@ def effective_rate(
     data,
     seed,
     threads,
-    say,
+    log,
     momenta=(0.0, 0.5, 0.9, 0.99),
     epochs=(0, 1),
     batch_size=256,
@@ -37,13 +37,13 @@ def effective_rate(
     probe=2_000,
 ):
     x, y = data.train.images, data.train.labels
-    some = data.test.images[:probe], data.test.labels[:probe]
-    loss = Landscape(*some, threads, np.float32, data.pixels).loss
+    probed = data.test.images[:probe], data.test.labels[:probe]
+    loss = Landscape(*probed, threads, np.float32, data.pixels).loss
     at = sorted({round(t) for t in np.geomspace(1, updates, 16)})
     model, rows = LeNet5(threads=threads, pixels=data.pixels), []
 
     def walk(w, m, order):
-        """{update: w} of one trajectory."""
+        """{update: the weights after it} of one trajectory."""
         settings = Settings(batch_size, EFFECTIVE * (1 - m), momentum=m)
         model.w[...] = w
         memory, found = new_memory(model, settings), {}
@@ -54,10 +54,10 @@ def effective_rate(
                 found[t + 1] = model.weights()
         return found
 
-    for epoch, start in weights_after(Settings(seed=seed), data, epochs, threads, say).items():
+    for epoch, start in weights_after(Settings(seed=seed), data, epochs, threads, log).items():
         seen = {m: [] for m in (*momenta, OTHER)}
         for draw in range(draws):
-            say(f"epoch {epoch}: trajectories of {updates} updates, draw {draw + 1} of {draws}")
+            log(f"epoch {epoch}: trajectories of {updates} updates, draw {draw + 1} of {draws}")
             order, other = (
                 _order(len(y), seed, draw + k * draws, updates * batch_size) for k in (0, 1)
             )
@@ -107,11 +107,13 @@ def effective_rate(
 
 
 def _order(N, seed, draw, length):
+    """At least `length` images in the order of training, epoch after epoch."""
     orders = [epoch_order(N, seed + 1000 * (draw + 1), k) for k in range(1, -(-length // N) + 1)]
     return np.concatenate(orders)
 
 
 def _quadratic(momenta, c, at):
+    """{m: w_t / w_0 at these updates} on the loss c w² / 2."""
     return {m: quadratic_path(c, EFFECTIVE * (1 - m), m, at[-1])[at] for m in momenta}
 
 
@@ -136,10 +138,10 @@ def _plots(rows, momenta, at, exact):
         ):
             curves = []
             for m, color in colors.items():
-                some = [r for r in rows if r["epoch"] == epoch and r["momentum"] == m]
+                path = [r for r in rows if r["epoch"] == epoch and r["momentum"] == m]
                 if name == "distance" and m == 0:
                     continue
-                column = lambda part, some=some: tuple(row[part] for row in some)  # noqa: E731
+                column = lambda part, path=path: tuple(row[part] for row in path)  # noqa: E731
                 curves.append(
                     Curve(
                         _name(m),

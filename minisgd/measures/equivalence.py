@@ -1,10 +1,10 @@
-"""Sec. II: is one step of k b0 at k η0 the same as k steps of b0 at η0?
+"""Sec. II: does one step of k b0 at k η0 do the same as k steps of b0 at η0?
 
     w_{t+k} = w_t - η0 (1/b0) Σ_{j<k} Σ_{x in B_j} ∇l(x, w_{t+j})
     w'_{t+1} = w_t - k η0 (1/(k b0)) Σ_{x in B} ∇l(x, w_t),   B the union of the B_j
 
-From the same w and the same images: how far is w' from w_{t+k}, in units of how far that came? 0 is
-the linear rule's assumption; at 1 the large step might as well not have been made.
+From the same w and with the same images: how far is w' from w_{t+k}, in units of how far w_{t+k} is
+from w_t? The linear rule assumes 0; at 1, the large step might as well not have been taken.
 """
 
 from itertools import takewhile
@@ -29,7 +29,7 @@ def equivalence(
     data,
     seed,
     threads,
-    say,
+    log,
     ks=(2, 4, 8, 16, 32, 64, 128),
     epochs=(0, 1, 5, 20),
     draws=8,
@@ -39,11 +39,11 @@ def equivalence(
     b0, lr0 = settings.batch_size, settings.lr
     x, y = data.train.images, data.train.labels
     Settings(max(ks) * b0).check(len(y))
-    some = data.test.images[:probe], data.test.labels[:probe]
-    loss = Landscape(*some, threads, np.float32, data.pixels).loss
+    probed = data.test.images[:probe], data.test.labels[:probe]
+    loss = Landscape(*probed, threads, np.float32, data.pixels).loss
     model, rows = LeNet5(threads=threads, pixels=data.pixels), []
-    for epoch, w in weights_after(settings, data, epochs, threads, say).items():
-        say(f"epoch {epoch}: {draws} draws of {max(ks)} batches")
+    for epoch, w in weights_after(settings, data, epochs, threads, log).items():
+        log(f"epoch {epoch}: {draws} draws of {max(ks)} batches")
         rng, before = generator(seed, 1, epoch), loss(w)
         found = {k: [] for k in ks}
         for _ in range(draws):
@@ -54,7 +54,7 @@ def equivalence(
                 update(model, {}, x, y, images[j * b0 : (j + 1) * b0], lr0, j, settings)
                 if j + 1 in ks:
                     small[j + 1] = model.weights()
-            for k in ks:  # and one large one over the same images
+            for k in ks:  # and one large step over the same images
                 model.w[...] = w
                 update(model, {}, x, y, images[: k * b0], k * lr0, 0, settings)
                 came = np.linalg.norm(small[k] - w)
@@ -94,20 +94,20 @@ def equivalence(
 
 def _plots(rows):
     by_epoch = {epoch: [r for r in rows if r["epoch"] == epoch] for epoch in _epochs(rows)}
-    apart, losses, ks = [], [], ()
-    for (epoch, some), color in zip(by_epoch.items(), PALETTE, strict=False):
-        ks = tuple(row["k"] for row in some)
-        column = lambda name, some=some: tuple(row[name] for row in some)  # noqa: E731
+    distances, losses, ks = [], [], ()
+    for (epoch, of_epoch), color in zip(by_epoch.items(), PALETTE, strict=False):
+        ks = tuple(row["k"] for row in of_epoch)
+        column = lambda name, rows=of_epoch: tuple(row[name] for row in rows)  # noqa: E731
         label = when(epoch)
-        apart.append(Curve(label, ks, column("distance"), column("error"), color, marker="o"))
-        ratio = tuple(row["loss_large"] / row["loss_small"] for row in some)
+        distances.append(Curve(label, ks, column("distance"), column("error"), color, marker="o"))
+        ratio = tuple(row["loss_large"] / row["loss_small"] for row in of_epoch)
         losses.append(Curve(label, ks, ratio, color=color, marker="o"))
     return (
         Plot(
             "|w' - w(t+k)| / |w(t+k) - w(t)|",
             "k = b/b0",
             "relative distance",
-            tuple(apart),
+            tuple(distances),
             True,
             True,
             xticks=ks,
@@ -131,10 +131,10 @@ def _epochs(rows):
 def _text(rows):
     parts = []
     for epoch in _epochs(rows):
-        some = [row for row in rows if row["epoch"] == epoch]
-        near = [r["k"] for r in takewhile(lambda r: r["distance"] < 0.1, some)]
-        worse = [r["k"] for r in some if r["rise"] > 2 * r["rise_error"]]
-        first, last = some[0], some[-1]
+        of_epoch = [row for row in rows if row["epoch"] == epoch]
+        near = [r["k"] for r in takewhile(lambda r: r["distance"] < 0.1, of_epoch)]
+        worse = [r["k"] for r in of_epoch if r["rise"] > 2 * r["rise_error"]]
+        first, last = of_epoch[0], of_epoch[-1]
         parts.append(
             f"{when(epoch).capitalize()} the distance grows from {first['distance']:.2g} at "
             f"k = {first['k']} to {last['distance']:.2g} at k = {last['k']}; it is below a tenth "

@@ -1,8 +1,8 @@
-"""What a loss is like around a point w, and what its gradients are like over batches: estimators.
+"""Estimators: the shape of a loss around a point w, and the noise of its gradients over batches.
 
-They know no network. A loss is a function f(w) -> (loss, gradient), on vectors of any length, so
-that every estimator can be held against a problem whose answer is known in closed form. Each gives
-its uncertainty with its answer: a bound where there is one, else a standard error.
+They know nothing of networks. A loss is a function f(w) -> (loss, gradient) on vectors of any
+length, so that every estimator can be tested on a problem with an answer in closed form. Each gives
+an uncertainty with its answer: a bound where there is one, otherwise a standard error.
 
 Legend:  w weights (P,), g gradient (P,), u a unit vector (P,), R draws
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and how far it may be off."""
+    """A number and its uncertainty."""
 
     value: float
     error: float
@@ -33,7 +33,10 @@ def mean(values):
 
 
 def unit(vector):
-    """The vector over its length.  Raises: ValueError if it is zero or not finite"""
+    """The vector divided by its length.
+
+    Raises:  ValueError if the length is zero or not finite
+    """
     length = float(np.linalg.norm(vector))
     if not 0 < length < inf:
         raise ValueError(f"a vector of length {length:g} has no direction")
@@ -48,22 +51,22 @@ def hessian_product(f, w, u, h):
 
         H u = (∇f(w + h u) - ∇f(w - h u)) / 2h + O(h²)
 
-    Units:  h in the length of w. The loss of a ReLU network is smooth but for kinks. Across one the
-            gradient jumps, and the jump counts 1/2h: a small h crosses few of them, each with a
-            great weight, a larger one many, which is the curvature that a step of that length sees
+    Units:  h in the units of w. The loss of a ReLU network is smooth except for kinks, at which the
+            gradient jumps, and a jump is divided by 2h. A small h crosses few kinks, each of great
+            weight; a larger one crosses many, and gives the curvature that a step of length h meets
     """
     return (f(w + h * u)[1] - f(w - h * u)[1]) / (2 * h)
 
 
 def largest_eigenvalue(product, start, steps=12, tolerance=0.01, least=4):
-    """The largest eigenvalue of a symmetric matrix of which only the products are known: Lanczos,
-    every vector made orthogonal to all before it.
+    """The largest eigenvalue of a symmetric matrix A known only by its products with vectors: the
+    method of Lanczos, each vector made orthogonal to all before it.
 
-    It stops when the residual |A x - θ x| is estimated to be below tolerance |θ|, after `least`
-    products at the earliest, for a start near another eigenvector converges to that one at first;
-    at the latest after `steps`. Then x is multiplied once more. Some eigenvalue is within
-    |A x - θ x| of θ if the products are those of a symmetric matrix; where differences of gradients
-    are not quite, x'A x is not quite θ either. The error is the larger of the two.
+    It stops once the residual |A x - θ x| is estimated to be below tolerance |θ|, but not before
+    `least` products, because a start near another eigenvector converges to that one at first; and
+    it stops after `steps` products at the latest. Then A x is computed once more. Some eigenvalue
+    of a symmetric A lies within |A x - θ x| of θ. Differences of gradients are not exactly products
+    with such a matrix, so x'A x may differ from θ. The error is the larger of the two.
 
     Shapes:  product: (P,) -> (P,), start (P,) -> (Estimate, eigenvector (P,))
     """
@@ -71,7 +74,7 @@ def largest_eigenvalue(product, start, steps=12, tolerance=0.01, least=4):
     while True:
         q = product(basis[-1])
         alphas.append(float(basis[-1] @ q))
-        for other in basis:  # twice would be needed for hundreds of steps
+        for other in basis:  # hundreds of steps would need this twice
             q = q - (other @ q) * other
         beta = float(np.linalg.norm(q))
         T = np.diag(alphas) + np.diag(betas, 1) + np.diag(betas, -1)
@@ -90,10 +93,10 @@ def largest_eigenvalue(product, start, steps=12, tolerance=0.01, least=4):
 
 
 def sharpness_along(f, w, g, h):
-    """u' H u with u = g / |g|: how the loss curves where a step along g goes; 0 where g is zero.
+    """u' H u with u = g / |g|: the curvature of the loss along g; 0 where g is zero.
 
-    With g = ∇f(w), averaged over the batches of a run, it is the batch sharpness, which hovers at
-    2/η for SGD at the edge of stability (Andreyev and Beneventano, arXiv 2412.20553).
+    With g = ∇f(w), averaged over batches, it is the batch sharpness, which hovers at 2/η for SGD at
+    the edge of stability (Andreyev and Beneventano, arXiv 2412.20553).
     """
     if not np.any(g):
         return 0.0
@@ -102,15 +105,15 @@ def sharpness_along(f, w, g, h):
 
 
 def critical_rate(loss_at, start=0.01, ratio=1.1, largest=1e4):
-    """The largest η up to which a step of η along a direction does not raise the loss, by doubling
-    from `start` and bisection (arXiv 2601.16979). A rise between two doublings goes unseen.
+    """The largest η for which a step along some direction does not raise the loss, by doubling from
+    `start` and then bisection (arXiv 2601.16979). A rise between two doublings goes unnoticed.
 
-    loss_at:  η -> the loss after that step, loss_at(0) before it
-    Returns:  (low, high): at low it has not risen, at high it has, and high <= ratio low. (0, tiny)
-              where every step raises it, (the last doubling up to `largest`, inf) where none does
+    loss_at:  a function of η: the loss after a step of η, and loss_at(0) before it
+    Returns:  (low, high): a step of low does not raise the loss, one of high does, and
+              high <= ratio low; (0, tiny) if every step raises it; (the last η tried, inf) if none
     """
     before = loss_at(0.0)
-    rises = lambda rate: not loss_at(rate) <= before  # noqa: E731 (NaN has risen, too)
+    rises = lambda rate: not loss_at(rate) <= before  # noqa: E731 (NaN counts as risen)
     low, high = 0.0, start
     while not rises(high):
         low, high = high, 2 * high
@@ -131,12 +134,12 @@ def critical_rate(loss_at, start=0.01, ratio=1.1, largest=1e4):
 
 
 def noise_from_two_sizes(small, large, b, B):
-    """B_noise = tr Σ / |G|² from the squared lengths of the gradients of batches of two sizes.
+    """B_noise = tr Σ / |G|², from the squared lengths of the gradients of batches of two sizes.
 
         |G|² = (B |g_B|² - b |g_b|²) / (B - b),   tr Σ = (|g_b|² - |g_B|²) / (1/b - 1/B)
 
-    Numerator and denominator are averaged over the draws before they are divided; the errors are
-    the jackknife's, each draw left out in turn.
+    Numerator and denominator are averaged over the draws before the division. The errors are those
+    of the jackknife, which leaves out each draw in turn.
 
     Shapes:  small, large (R,), R draws of |g_b|² and |g_B|² at the same w
     Returns: tr Σ, |G|² and B_noise, each an Estimate; B_noise is inf where |G|² is not positive
@@ -158,18 +161,18 @@ def noise_from_two_sizes(small, large, b, B):
     )
     with np.errstate(invalid="ignore"):
         errors = np.sqrt((R - 1) * ((without - without.mean(axis=0)) ** 2).mean(axis=0))
-    errors[~np.isfinite(errors)] = inf  # without one of the draws |G|² was lost in the noise
+    errors[~np.isfinite(errors)] = inf  # |G|² was not positive without some draw
     return [Estimate(float(v), float(e)) for v, e in zip(whole, errors, strict=True)]
 
 
 def covariance_factor(M, N, form="exact"):
-    """What (1/N) Σ g_i g_i' is multiplied by to give the covariance of the mean over M of N, drawn
-    without replacement.
+    """What (1/N) Σ g_i g_i' is multiplied by to give the covariance of the mean of M out of N
+    gradients, drawn without replacement.
 
-        report:  1/M - 1/N                        of Σ g_i g_i' as it stands
-        exact:   (1/M - 1/N) N/(N - 1)            of Σ (g_i - ḡ)(g_i - ḡ)'
+        report:  1/M - 1/N                        for Σ g_i g_i' as it stands
+        exact:   (1/M - 1/N) N/(N - 1)            for Σ (g_i - ḡ)(g_i - ḡ)'
 
-    Source:  report Sec. II, from Hoffer et al. 2017; the exact one from any book on sampling
+    Source:  report Sec. II, from Hoffer et al. 2017; the exact one is in any book on sampling
     """
     return (1 / M - 1 / N) * (N / (N - 1) if form == "exact" else 1)  # Report Sec. II, covariance
 
@@ -179,10 +182,10 @@ def quadratic_path(curvature, lr, momentum, steps):
 
         (w, v)_{t+1} = A (w, v)_t,   A = [[1 - η c, -η m], [c, m]],   v_0 = 0
 
-    by the powers of A's eigenvalues; without momentum that is (1 - η c)^t.
+    It takes powers of A's eigenvalues. Without momentum the answer is (1 - η c)^t.
     """
     A = np.array([[1 - lr * curvature, -lr * momentum], [curvature, momentum]], complex)
-    values, vectors = np.linalg.eig(A + np.diag([0, 1e-12]))  # apart, should they coincide
+    values, vectors = np.linalg.eig(A + np.diag([0, 1e-12]))  # keeps equal eigenvalues apart
     share = np.linalg.solve(vectors, [1, 0])
     t = np.arange(steps + 1)[:, None]
     return ((values**t * share) @ vectors[0]).real
@@ -190,15 +193,15 @@ def quadratic_path(curvature, lr, momentum, steps):
 
 @dataclass(frozen=True)
 class Moments:
-    """Of the gradients g_i of N images: their mean, (1/N) Σ |g_i|², and the largest eigenvalues and
-    eigenvectors (rows) of S = (1/N) Σ (g_i - ḡ)(g_i - ḡ)'.
+    """Of the gradients g_i of N images: their mean ḡ, their mean square (1/N) Σ |g_i|², and the
+    largest eigenvalues and eigenvectors (as rows) of S = (1/N) Σ (g_i - ḡ)(g_i - ḡ)'.
     """
 
     N: int
     mean: np.ndarray  # (P,)
     squared: float
     values: np.ndarray  # (k,), the largest first
-    errors: np.ndarray  # (k,), |S u - λ u|: an eigenvalue of S is that near
+    errors: np.ndarray  # (k,), |S u - λ u|: an eigenvalue of S lies this near λ
     vectors: np.ndarray  # (k, P)
 
     @property
@@ -208,27 +211,27 @@ class Moments:
 
 
 def moments(passes, N, P, k, rng, iterations=3):
-    """The Moments of N gradients that are not kept: each iteration of the subspace needs a pass.
+    """The Moments of N gradients that are not stored: subspace iteration, a pass over all gradients
+    for each iteration.
 
-    A block of k + 4 random vectors is multiplied by S again and again and made orthonormal in
-    between; after the last pass the values are those of S within their span, which are never more
-    than S's own.
+    A block of k + 4 random vectors is repeatedly multiplied by S and made orthonormal. The values
+    are the eigenvalues of S within the last span, which never exceed those of S itself.
 
-    passes:  function(work) that calls work(G) for pieces G (n, P) of the gradients and adds up what
-             it returns, a tuple
+    passes:  a function of `work` that calls work(G) for pieces G (n, P) of all gradients, and sums
+             the tuples that it returns, item by item
     """
     V = np.linalg.qr(rng.normal(size=(P, k + 4)))[0].astype(np.float32)  # (P, k + 4)
     for _ in range(iterations):
 
         def work(G, V=V):
-            each = np.einsum("np,np->n", G, G)  # |g_i|²
+            squares = np.einsum("np,np->n", G, G)  # |g_i|²
             sums = G.sum(axis=0).astype(np.float64), (G @ V).T @ G  # (P,), (k + 4, P)
-            return sums[0], each.sum(dtype=np.float64), sums[1].astype(np.float64)
+            return sums[0], squares.sum(dtype=np.float64), sums[1].astype(np.float64)
 
         total, squared, SV = passes(work)
         mean = total / N  # (P,)
         SV = SV.T / N - np.outer(mean, mean @ V)  # S V, (P, k + 4)
-        small = V.T.astype(np.float64) @ SV  # the last one is what remains
+        small = V.T.astype(np.float64) @ SV  # S within the span of V
         Q, _ = np.linalg.qr(SV)
         last, V = V, Q.astype(np.float32)
     values, inside = np.linalg.eigh((small + small.T) / 2)
@@ -246,9 +249,9 @@ def keskar_sharpness(f, w, rng, epsilon=1e-3, A=None, steps=12):
 
         w + A z,  |z_j| <= ε (|A⁺ w|_j + 1);  A the identity if none is given
 
-    The maximum is sought by ascent along the sign of the gradient, a quarter of the box a step, cut
-    off at its sides; from w, and again from a random place half-way to a corner. What is found is a
-    lower bound; the error is how far the two are apart.
+    The maximum is sought by ascent along the sign of the gradient, in steps of a quarter of the box
+    that end at its sides: once from w, and once from half-way to a random corner. The result is a
+    lower bound; its error is the difference between the two.
 
     Shapes:  w (P,), A (P, p) with independent columns
     Returns: Estimate of the sharpness, in percent
@@ -262,7 +265,9 @@ def keskar_sharpness(f, w, rng, epsilon=1e-3, A=None, steps=12):
         for _ in range(steps + 1):
             loss, g = f(w + (z if A is None else A @ z))
             best = max(best, loss)
-            along = np.where((g if A is None else A.T @ g) >= 0, 1, -1)  # at a minimum, anywhere
+            along = np.where(
+                (g if A is None else A.T @ g) >= 0, 1, -1
+            )  # any direction where it is zero
             z = np.clip(z + box / 4 * along, -box, box)
         found.append(100 * (best - before) / (1 + before))
     return Estimate(max(found), abs(found[0] - found[1]))

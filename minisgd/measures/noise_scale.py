@@ -1,10 +1,11 @@
-"""Sec. V asks how much accuracy a large batch costs for the time it saves. McCandlish et al. answer
-with one number: B_noise = tr Σ / |G|². Far below it twice the batch saves half the steps; far above
-it saves none.
+"""Sec. V: how large a batch is worthwhile?
 
-Measured along a run of b = 64, from batches of two sizes and, as the check, from the gradients of
-all images one by one. Beside it, what the sweeps say: the steps to 97 % at every batch size, at the
-best of the settings that were tried there, and the B_crit of the law that B_noise is to predict,
+McCandlish et al. answer with one number, B_noise = tr Σ / |G|². Far below it, doubling the batch
+halves the steps; far above it, doubling saves none.
+
+B_noise is measured along a run of b = 64 from batches of two sizes and, as a check, from the
+gradients of all images one by one. It is compared with the sweeps: with the steps to 97 % at each
+batch size, for the best of the settings tried there, and with the B_crit of the law
 
     S = S_min (1 + B_crit / b).
 """
@@ -33,7 +34,7 @@ def noise_scale(
     data,
     seed,
     threads,
-    say,
+    log,
     updates=(0, 30, 100, 300, 938, 2814, 9380, 18760),
     draws=24,
     small=SMALL,
@@ -44,21 +45,22 @@ def noise_scale(
     N, settings = len(y), Settings(seed=seed)
     Settings(large).check(N)
     model, rows = LeNet5(threads=threads, pixels=data.pixels), []
-    for t, w in weights_at(settings, data, updates, threads, say).items():
-        say(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
+    for t, w in weights_at(settings, data, updates, threads, log).items():
+        log(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
         rng, squares = generator(seed, 4, t), {small: [], large: []}
         model.w[...] = w
         for _ in range(draws):
             for b, found in squares.items():
-                # With replacement: the N images are all there is, and tr Σ and |G|² theirs exactly.
+                # With replacement, so that the N images are the whole distribution: its tr Σ and
+                # |G|² are then known exactly.
                 model.gradient_at(x, y, rng.integers(0, N, b))
                 found.append(float(model.g @ model.g))
         trace, squared, noise = noise_from_two_sizes(squares[small], squares[large], small, large)
-        total, each = passes_over(w, x, y, threads, data.pixels)(_sums)
+        total, square_sum = passes_over(w, x, y, threads, data.pixels)(_sums)
         mean = total / N
         loss, _ = model.gradient(x, y)
         exact_squared = float(mean @ mean)
-        exact_trace = each / N - exact_squared
+        exact_trace = square_sum / N - exact_squared
         estimates = [v for e in (trace, squared, noise) for v in (e.value, e.error)]
         exact = exact_trace, exact_squared, exact_trace / exact_squared
         epoch = t * settings.batch_size / N
@@ -99,14 +101,19 @@ def noise_scale(
 
 
 def _sums(G):
+    """The sum of the gradients in G, and the sum of their squared lengths."""
     return G.sum(axis=0).astype(np.float64), np.einsum("np,np->n", G, G).sum(dtype=np.float64)
 
 
 def steps_to_target(kept, N):
-    """{batch size: (median steps to 97 % over the seeds, experiment)}, the best of all experiments
-    at that size, from experiments.Kept; the epochs as in `verdicts`, in between where the curve
-    crosses. Left out is a size at which half the runs never get there, or do so within the first
-    epoch, in which nobody looked.
+    """{batch size: (median steps to 97 % over the seeds, experiment)}, for the experiment that is
+    best at that size.
+
+    As in `verdicts`, epochs are interpolated where the curve crosses 97 %. A size is left out if
+    half of its runs never get there, or get there within the first epoch, before any test.
+
+    kept    experiments.Kept
+    N       images in the training set
     """
     found = {}
     for name, experiment in EXPERIMENTS.items():
@@ -122,16 +129,16 @@ def steps_to_target(kept, N):
 
 
 def fitted(steps):
-    """S_min and B_crit of S = S_min (1 + B_crit / b), each an Estimate: the sum of the squared
-    relative errors is least; the errors are from what the law leaves over.
+    """S_min and B_crit of S = S_min (1 + B_crit / b), each an Estimate: a least-squares fit of the
+    relative errors, whose residuals give the uncertainties.
     """
     b, s = (
         np.array(values, float) for values in ([*steps], [found[0] for found in steps.values()])
     )
     A = np.stack([1 / s, 1 / (b * s)], axis=1)  # of S_min and S_min B_crit
     best = np.linalg.lstsq(A, np.ones(len(b)), rcond=None)[0]
-    left = 1 - A @ best
-    cov = np.linalg.inv(A.T @ A) * (left @ left) / max(1, len(b) - 2)
+    residuals = 1 - A @ best
+    cov = np.linalg.inv(A.T @ A) * (residuals @ residuals) / max(1, len(b) - 2)
     least, product = best
     slope = np.array([-product / least**2, 1 / least])  # of B_crit = product / least
     return (

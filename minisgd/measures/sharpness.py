@@ -1,9 +1,9 @@
 """Sec. I, after Keskar et al.: do large batches find sharper minima?
 
-Their measure at what small and large batches find: how far the train loss can rise in a small box
-around the weights, in all directions and within random subspaces. The large batch is trained at
-three rates, to tell what its size does from what its rate does. Beside it the largest eigenvalue of
-the Hessian.
+Their sharpness is measured at the weights that small and large batches end at: how far the train
+loss can rise in a small box around them, in all directions and within random subspaces. The large
+batch is trained at three rates, to separate the effect of its size from that of its rate. The
+largest eigenvalue of the Hessian is shown beside it.
 """
 
 from math import sqrt
@@ -20,7 +20,7 @@ COLUMNS = (
     "eigenvalue eigenvalue_error"
 ).split()
 SUBSPACE = 100  # dimensions, as in the paper
-STEP = 1e-3  # of the Hessian products
+STEP = 1e-3  # h of the Hessian products
 
 
 def cells(seed, large=1024, seeds=2, epochs=20):
@@ -41,7 +41,7 @@ def sharpness(
     data,
     seed,
     threads,
-    say,
+    log,
     run=None,
     subset=1_500,
     epsilons=(1e-3, 5e-4),
@@ -49,18 +49,20 @@ def sharpness(
     hessian=800,
     **which,
 ):
-    """run: whole runs [Settings] -> {settings: (w, records)}; see commands/measure.py."""
+    """run    trains whole runs: [Settings] -> {settings: (w, records)}; see commands/measure.py
+    which  arguments of `cells`
+    """
     rng = generator(seed, 5)
     chosen = rng.permutation(len(data.train.labels))
     few, fewer = (np.sort(chosen[:n]) for n in (subset, hessian))
     f = Landscape(data.train.images[few], data.train.labels[few], threads, np.float32, data.pixels)
-    some = data.train.images[fewer], data.train.labels[fewer]
-    exact = Landscape(*some, threads, pixels=data.pixels)
+    fewest = data.train.images[fewer], data.train.labels[fewer]
+    exact = Landscape(*fewest, threads, pixels=data.pixels)
     P = len(f.model.w)
-    planes = [rng.normal(size=(P, SUBSPACE)).astype(np.float32) for _ in range(subspaces)]
+    subspace_bases = [rng.normal(size=(P, SUBSPACE)).astype(np.float32) for _ in range(subspaces)]
     rows = []
     for settings, (w, records) in run(cells(seed, **which)).items():
-        say(f"the minimum of b {settings.batch_size}, {settings.rule} rule, seed {settings.seed}")
+        log(f"the minimum of b {settings.batch_size}, {settings.rule} rule, seed {settings.seed}")
         curved, _ = largest_eigenvalue(
             lambda u, w=w: hessian_product(exact, w.astype(np.float64), u, STEP),
             generator(seed, 8).normal(size=P),
@@ -70,11 +72,13 @@ def sharpness(
         for epsilon in epsilons:
             starts = generator(seed, 9)
             full = keskar_sharpness(f, w, starts, epsilon)
-            inside = mean([keskar_sharpness(f, w, starts, epsilon, A).value for A in planes])
-            run_is = settings.rule, settings.batch_size, settings.scaled_lr, settings.seed
+            inside = mean(
+                [keskar_sharpness(f, w, starts, epsilon, A).value for A in subspace_bases]
+            )
+            identity = settings.rule, settings.batch_size, settings.scaled_lr, settings.seed
             ends_at = f.loss(w), records[-1]["test_accuracy"]
             estimates = [v for e in (full, inside, curved) for v in (e.value, e.error)]
-            rows.append(as_row(COLUMNS, *run_is, *ends_at, epsilon, *estimates))
+            rows.append(as_row(COLUMNS, *identity, *ends_at, epsilon, *estimates))
     table = columned(
         [
             [
@@ -119,13 +123,14 @@ def sharpness(
 
 
 def _kinds(rows):
+    """The (batch size, rate) of every kind of run."""
     return list(dict.fromkeys((r["batch_size"], r["lr"]) for r in rows))
 
 
 def _plots(rows):
     plots, kinds = [], _kinds(rows)
     epsilon = rows[0]["epsilon"]
-    some = [r for r in rows if r["epsilon"] == epsilon]
+    of_epsilon = [r for r in rows if r["epsilon"] == epsilon]
     for name, title in (
         ("full", f"sharpness, all directions, ε = {epsilon:g}"),
         ("subspace", f"sharpness in random subspaces, ε = {epsilon:g}"),
@@ -133,7 +138,7 @@ def _plots(rows):
     ):
         curves = []
         for (b, lr), color in zip(kinds, PALETTE, strict=False):
-            here = [r for r in some if (r["batch_size"], r["lr"]) == (b, lr)]
+            here = [r for r in of_epsilon if (r["batch_size"], r["lr"]) == (b, lr)]
             errors = tuple(r[f"{name}_error"] for r in here)
             curves.append(
                 Curve(

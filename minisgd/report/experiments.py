@@ -1,10 +1,10 @@
-"""The report's figures as data: the runs that each is made of, and the results that are kept.
+"""The report's figures as data: the runs behind each of them, and the results that are kept.
 
     figures/<name>.csv    every epoch of every run and seed, as in metrics.csv
-    figures/<name>.json   on what, with what and by which command they were made
-    figures/<name>.png    the picture, and .svg
+    figures/<name>.json   the dataset, the command, the versions and the machine
+    figures/<name>.png    the picture, also as .svg
 
-What is kept there need not be trained again, in whichever experiment it is asked for.
+A run that is kept there is not trained again, whichever experiment asks for it.
 """
 
 from dataclasses import dataclass, replace
@@ -19,28 +19,28 @@ from ..rules import scaled_lr, scaled_momentum
 from ..settings import Settings
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
-LUCKY = (2048, 4096, 8192)  # at a linearly scaled rate the outcome is luck of the seed
+LUCKY = (2048, 4096, 8192)  # at a linearly scaled rate the outcome depends on the seed
 
 
 @dataclass(frozen=True)
 class Experiment:
     """The runs of one figure, and what its picture shows besides the accuracies.
 
-    lucky    batch sizes for which twice the seeds are trained
-    apart    batch sizes whose seeds are also drawn one by one
+    lucky    batch sizes that are trained with twice as many seeds
+    apart    batch sizes for which every seed is drawn as well
     authors  the authors' file of the same runs, for --reference
     """
 
     name: str
     title: str
-    settings: tuple  # of every run, with seed 0
+    settings: tuple  # Settings of every run, with seed 0
     losses: bool = False
     lucky: tuple = ()
     apart: tuple = ()
     authors: str | None = None
 
     def cells(self, seeds):
-        """The settings of every run, the longest first: the smaller the batch, the more updates."""
+        """The settings of every run, the slowest first: the smaller the batch, the more updates."""
         return [
             replace(settings, seed=seed)
             for settings in sorted(self.settings, key=lambda settings: settings.batch_size)
@@ -117,9 +117,10 @@ EXPERIMENTS = {
 
 
 def named(words):
-    """The experiments that words such as 3, figure3, all or constant-warmup mean, in their order.
+    """The experiments that words such as 3, figure3, all or constant-warmup name, each once and in
+    the order of EXPERIMENTS.
 
-    Raises:  SettingError for a word that means none
+    Raises:  SettingError for a word that names none
     """
     wanted = set()
     for word in words:
@@ -133,7 +134,7 @@ def named(words):
 
 
 class Kept:
-    """The results in a folder such as figures/: what is known of every run of the experiments."""
+    """The results that a folder such as figures/ holds of the runs of the experiments."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -150,8 +151,8 @@ class Kept:
                     other = run.setdefault(row["epoch"], row)
                     if _measured(row) != _measured(other):
                         raise DamagedError(
-                            f"{self.folder / name}.csv has another epoch {row['epoch']} of batch "
-                            f"size {row['batch_size']}, seed {row['seed']} than is here already"
+                            f"{self.folder / name}.csv disagrees with another table there on epoch "
+                            f"{row['epoch']} of batch size {row['batch_size']}, seed {row['seed']}"
                         )
         digests = {made.get("digest") for made in self.made.values()}
         if len(digests) > 1:
@@ -161,31 +162,31 @@ class Kept:
 
     @property
     def digest(self):
-        """Of the dataset that all results here are of; None if there are none."""
+        """The digest of the dataset that all results here belong to; None if there are none."""
         return next((made.get("digest") for made in self.made.values()), None)
 
     def records(self, settings):
-        """The records of a whole run; none if it is not here."""
+        """The records of a run; an empty list unless all of its epochs are here."""
         rows = self.rows.get(settings.key(), {})
         records = [rows[epoch] for epoch in sorted(rows)]
         whole = rows and sorted(rows) == list(range(1, len(rows) + 1))
         return records if whole and is_last(records[-1], settings) else []
 
     def cells(self, experiment):
-        """The settings of all whole runs of an experiment that are here, of any seed."""
+        """The settings of all whole runs of an experiment that are here, whatever their seed."""
         seeds = sorted({dict(key).get("seed", 0) for key in self.rows})
         settings = sorted(experiment.settings, key=lambda s: (s.batch_size, s.lr, s.momentum))
         cells = (replace(cell, seed=seed) for cell in settings for seed in seeds)
         return [cell for cell in cells if self.records(cell)]
 
     def add(self, experiment, done, dataset, making):
-        """Put whole runs {settings: records} into the folder, and note how they were made.
+        """Add whole runs {settings: records} to the folder, and note how they were made.
 
-        making:  a dict; the file keeps one for every time that runs were added
-        Raises:  SettingError if they are of another dataset than what is here
+        making:  a dict that says how; the JSON keeps one for each time that runs were added
+        Raises:  SettingError if the results here belong to another dataset
         """
         with locked(self.folder, wait=60.0):
-            self._read()  # what somebody else may have added since
+            self._read()  # another process may have added to it since
             self.check(dataset)
             for settings, records in done.items():
                 rows = [tidy(settings, record) for record in records]
@@ -200,7 +201,7 @@ class Kept:
             self.made[name] = made
 
     def check(self, dataset):
-        """Refuse to add results of another dataset to those that are here."""
+        """Raise SettingError if the results here belong to another dataset than this one."""
         if self.digest not in (None, dataset.identity):
             raise SettingError(
                 f"{self.folder} holds results of another dataset than {dataset.name}: "
@@ -209,9 +210,11 @@ class Kept:
 
 
 def read_reference(folder, experiment):
-    """The authors' own records of an experiment, as rows of metrics.csv; none if there are none.
+    """The authors' own records of an experiment, as rows of metrics.csv; an empty list if there are
+    none.
 
-    Theirs are one run a batch size; their train loss is the last batch's alone, and is left out.
+    The authors made one run per batch size. Their train loss is that of the last batch alone, and
+    is left out.
     """
     path = experiment.authors and Path(folder) / experiment.authors
     if not path or not path.exists():
@@ -225,5 +228,5 @@ def read_reference(folder, experiment):
 
 
 def _measured(row):
-    """What two tables must agree on: all that was measured but the time that it took."""
+    """What two tables must agree on: everything measured, except for the time it took."""
     return {name: row[name] for name in MEASURED if name != "seconds"}

@@ -1,7 +1,7 @@
 """What the commands of the report leave in the folder of the figures.
 
 <name>.csv           every number
-<name>.json          what was asked, and how it was answered: command, commit, versions, machine
+<name>.json          what was asked, and how the answer was made: command, commit, versions, machine
 <name>.png and .svg  the figure
 """
 
@@ -17,10 +17,10 @@ from ..settings import DEFAULTS
 
 
 def refuse_another_question(folder, name, asked):
-    """Make sure that an answer does not take the place of the answer to another question.
+    """Make sure that an answer does not overwrite the answer to another question.
 
-    asked    {what was asked: value}, as the JSON of this name holds it. A setting that an older
-             file does not know had its default there
+    asked    {what is asked: value}, as the JSON of this name stores it. A setting that is missing
+             from an older file had its default there
 
     Raises:  SettingError, naming what differs
     """
@@ -42,7 +42,7 @@ def refuse_another_question(folder, name, asked):
 
 
 def how_made(command):
-    """What the JSON beside a figure records of every command: itself and where it ran."""
+    """What the JSON beside a figure records of how it was made: the command and where it ran."""
     return {
         "command": command,
         "commit": facts.commit(),
@@ -52,14 +52,14 @@ def how_made(command):
 
 
 def note_on(dataset_name):
-    """The line that says under a title that the data are not MNIST; None if they are."""
+    """The line under a title that warns that the data are not MNIST; None if they are."""
     if dataset_name == "glyphs":
         return "NOT MNIST: the built-in digits drawn from fonts (glyphs)"
     return None if dataset_name == "mnist" else f"NOT MNIST: {dataset_name}"
 
 
 def page(title, note=None, table=(), text=""):
-    """The lines that are printed of a result: its title, its note, its table and what it says."""
+    """The lines in which a result is printed: its title, its note, its table and its text."""
     lines = ["", title, *([note] if note else []), ""]
     if table:
         lines += [*table, ""]
@@ -69,14 +69,14 @@ def page(title, note=None, table=(), text=""):
 
 
 def publish(folder, name, figure, rows_are, made=None, write_csv=None, csv=None):
-    """Write a figure, its table and how they were made, each aside and renamed.
+    """Write a figure, its table and how they were made; each file is replaced whole.
 
-    rows_are     what the rows of the table are, for the sentence: "every epoch"
-    made         the object of the JSON; None: it was written before
-    write_csv    a function of the path that writes the table; None: it was written before
+    rows_are     what a row of the table is, for the sentence: "every epoch"
+    made         what the JSON holds; None if it was written before
+    write_csv    a function that writes the table to a path; None if it was written before
     csv          the name of the table, if it is not that of the figure
 
-    Returns: the sentence that says where they are
+    Returns: the sentence that says where the files are
     Raises:  StorageError if the folder cannot be written
     """
     make_folder(folder)

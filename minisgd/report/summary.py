@@ -1,4 +1,4 @@
-"""What a sweep came to: a table of its records, with one line per batch size."""
+"""The outcome of a sweep: a table of its records, with one line per batch size."""
 
 from statistics import median
 
@@ -14,10 +14,10 @@ def first_epoch_reaching(target, records):
 
 
 def status_of(records):
-    """A run's status in words: that of its last epoch, and in which epochs it was stuck."""
+    """The status of a run in words: how it ended, and in which epochs it was stuck."""
     last = records[-1]
     if last["status"] == "diverged":
-        at = f", update {last['update']}" if "update" in last else ""  # metrics.csv has none
+        at = f", update {last['update']}" if "update" in last else ""  # not in metrics.csv
         return f"diverged in epoch {last['epoch']}{at}"
     stretches = _stretches([r["epoch"] for r in records if r["status"] == "stuck"])
     if last["status"] == "stuck":
@@ -43,8 +43,8 @@ def _stretches(epochs):
 def table(runs):
     """The lines of the table: runs whose settings differ only in the seed share a line.
 
-    runs:  (settings, records, failure) of every run: its records so far, and the reason why it
-           failed or None
+    runs:  (settings, records, failure) of every run: its records so far, and why it failed, or
+           None
     """
     groups = {}
     for settings, records, failure in runs:
@@ -69,7 +69,7 @@ def table(runs):
 
 
 def _accuracies(group, with_seeds):
-    """The cells of the best and the final accuracy and of the epochs to the target."""
+    """The cells of a line: best accuracy, final accuracy, and epochs to the target."""
     begun = [records for _, records, _ in group if records]
     bests = [max((r["test_accuracy"] or 0) for r in records) or None for records in begun]
     finals = [records[-1]["test_accuracy"] for records in begun]
@@ -81,7 +81,7 @@ def _accuracies(group, with_seeds):
 
 
 def _spread(values, form):
-    """The median and, where values differ, the smallest and the largest: ".981 (.978 to .985)"."""
+    """The median and, if values differ, the smallest and the largest: ".981 (.978 to .985)"."""
     values = [value for value in values if value is not None]
     if not values:
         return "-"
@@ -92,7 +92,7 @@ def _spread(values, form):
 
 
 def _statuses(group):
-    """The status of a single run in words, or of several how many there are of each kind."""
+    """The status of a single run in words, or how many of several runs have each kind of status."""
     words = []
     for settings, records, failure in group:
         if failure:
@@ -112,7 +112,7 @@ def _statuses(group):
 
 
 def _aligned(rows):
-    """Lines with every column but the last, the status, aligned to the right."""
+    """The rows as lines, with every column but the last, the status, aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     lines = []
     for *cells, status in rows:

@@ -1,4 +1,4 @@
-"""What is adjusted beyond the report, one test a formula, the values worked by hand."""
+"""What goes beyond the report: a test for each formula, with values worked out by hand."""
 
 import math
 
@@ -26,7 +26,7 @@ def test_nesterov_by_hand(xp):
 
 
 def test_nesterov_is_sutskevers_form_seen_from_the_point_ahead(rng):
-    """u <- m u - η ∇f(θ + m u), θ <- θ + u: at a constant rate w is θ + m u, at every update."""
+    """u <- m u - η ∇f(θ + m u), θ <- θ + u: at a constant rate, w is always θ + m u."""
     A = rng.normal(size=(6, 6))
     A = A @ A.T / 6
     w, v = rng.normal(size=6), np.zeros(6)
@@ -56,7 +56,7 @@ def test_nesterov_wants_a_momentum():
 
 
 def test_clipping_by_hand(xp):
-    """|(3, 4)| = 5: with c = 2.5 half of it is left, with c = 5 or 6 all of it."""
+    """|(3, 4)| = 5: c = 2.5 leaves half of it, c = 5 or 6 leaves all of it."""
     for c, wanted in ((2.5, [1.5, 2.0]), (5.0, [3.0, 4.0]), (6.0, [3.0, 4.0])):
         g = xp.asarray([3.0, 4.0])
         clip_by_norm(g, c)
@@ -86,7 +86,7 @@ def test_a_float32_gradient_whose_square_overflows_is_clipped(xp):
 
 
 def test_the_clip_comes_before_the_momentum(small_data):
-    """Each gradient enters v no longer than c: |v| <= c (1 + m + m² + ...) < c/(1 - m)."""
+    """No gradient that enters v is longer than c, so |v| <= c (1 + m + m² + ...) < c/(1 - m)."""
     run = Run(Settings(64, lr=1e-6, momentum=0.5, clip=0.01, epochs=1), small_data)
     for t, lr, batch in run.batches(1):
         before = run.memory["v"].copy()
@@ -138,13 +138,13 @@ def test_the_reports_warmup_counted_in_updates():
     for warmup, wanted in (("gradual", [1, 2, 3, 4, 4]), ("constant", [1, 1, 1, 4, 4])):
         settings = Settings(warmup=warmup, warmup_updates=3, **given)
         assert [settings.rate(t, 4) for t in range(5)] == wanted
-    # Epochs of warmup mean nothing then.
+    # The number of warmup epochs then means nothing.
     other = Settings(warmup="constant", warmup_updates=3, warmup_epochs=99, **given)
     assert other.key() == settings.key()
 
 
 def test_a_run_that_is_longer_is_another_run():
-    """T is the updates of the whole run."""
+    """T depends on the updates of the whole run."""
     assert Settings(decay="cosine", epochs=9).key() != Settings(decay="cosine").key()
     assert rates(25, decay="cosine", epochs=2)[5] != rates(25, decay="cosine", epochs=3)[5]
 

@@ -1,4 +1,4 @@
-"""The table of networks: sizes by hand, gradients checked, mistakes told."""
+"""The table of networks: sizes computed by hand, gradients checked, mistakes reported."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_the_number_of_weights_is_that_of_its_layers(name):
 @pytest.mark.parametrize("plain", [False, True], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_gradient_of_every_tensor_is_right(name, plain):
-    """Four images and a small step, so that no ReLU and no window changes on the way."""
+    """Four images and a small step, so that no ReLU and no pooling window switches within it."""
     rng = np.random.default_rng(3)
     model = Model(name, seed=1, dtype=np.float64, chunk=3, plain=plain)
     x, y = rng.normal(size=(4, 1, 28, 28)), rng.integers(0, 10, 4)
@@ -67,7 +67,7 @@ def test_the_first_loss_is_near_that_of_guessing(name, rng):
 
 
 def test_a_network_of_ones_own_is_a_list(rng):
-    """A layer that fused.py does not know, a kernel whose parities do not line up."""
+    """With a layer that fused.py does not know: a kernel whose size is even."""
     parts = [conv("c", 1, 2, 4), RELU, FLATTEN, linear("out", 2 * 25 * 25, 10)]
     model = Model(parts, dtype=np.float64)
     assert len(model.w) == 2 * 16 + 2 + 1250 * 10 + 10
@@ -76,7 +76,7 @@ def test_a_network_of_ones_own_is_a_list(rng):
 
 
 class Doubled(Conv2d):
-    """A class derived from one of ours may do something else: it must not be replaced."""
+    """A class derived from one of ours may do something else, so it must not be replaced."""
 
     def forward(self, x):
         return 2 * super().forward(x)

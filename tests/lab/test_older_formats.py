@@ -1,8 +1,8 @@
 """What an earlier version wrote is read, kept and continued; what a later one wrote is left alone.
 
-written-by-579655c/ holds what the commit of that name left, the last one without numbers of
-formats: a sweep of two runs, one of them cut after two of four epochs; the metrics of the same
-sweep uncut; the table of a figure. `data` are the images of the sweep.
+written-by-579655c/ was written by the commit of that name, the last one before formats had numbers.
+It holds a sweep of two runs, one of them cut after two of four epochs; the metrics of that sweep
+uncut; the table of a figure; and the images of the sweep, in data/.
 """
 
 import json
@@ -39,7 +39,7 @@ def files(folder):
 
 
 def gone_on(folder, data):
-    """What the same command does to the folder: (rows of its metrics, what it said)."""
+    """Do what the same command would do in the folder: (rows of its metrics, what it printed)."""
     said = []
     question, _ = sweep.load_folder(folder)
     question = sweep.open_folder(folder, question, data, "a command", said.append)

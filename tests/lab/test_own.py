@@ -1,4 +1,4 @@
-"""A user's own file: its entries, its digest, and what is said of its mistakes."""
+"""A user's own file: its entries, its digest, and the messages about its mistakes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ def mine_settings(found, **more):
 
 def test_every_kind_of_entry_is_used(mine, small_data):
     settings = mine_settings(mine, lr=0.08, base_batch_size=400)
-    # 0.08 (50/400)^(1/3) = 0.04; half of it for 3 of 26 updates, then 23 of which 12 come first
+    # 0.08 (50/400)^(1/3) = 0.04: half of it for 3 of 26 updates, all of it for 12, a third for 11
     wanted = [0.02] * 3 + [0.04] * 12 + [0.04 / 3] * 11
     assert [settings.rate(t, 13) for t in range(26)] == pytest.approx(wanted)
     assert len(Model("leaky").w) == 784 * 30 + 30 + 300 + 10

@@ -1,4 +1,4 @@
-"""A user's own file, wherever the runs are done: the same command, the same bits.
+"""A user's own file, wherever the runs are done: the same command gives the same bits.
 
 mine.py has a rule, a warmup, a decay, an optimizer with two vectors of memory and a network.
 """
@@ -33,7 +33,7 @@ def sweep(folder, out, *more, epochs=6):
 
 
 def left(out):
-    """{run: (its records but for the time, its weights, its optimizer's memory)}."""
+    """{run: (its records without the times, its weights, the memory of its optimizer)}."""
     found = {}
     for path in sorted(out.glob("*/checkpoint.npz")):
         _, records, state = read_checkpoint(path)
@@ -86,7 +86,7 @@ def test_by_a_worker_of_distributed_that_has_no_such_file(small_mnist, tmp_path,
 
 @needs_mpi
 def test_by_two_ranks(small_mnist, tmp_path):
-    """Over ranks a batch is summed in float64: two of them and one end in the same bits."""
+    """Ranks sum a batch in float64, so that one rank and two end in the same bits."""
     found = []
     for n in (1, 2):
         job = start(n, small_mnist, "--batch-size", 50, "--epochs", 3, "--out", tmp_path / str(n),

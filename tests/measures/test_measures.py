@@ -256,7 +256,7 @@ def test_what_breaks_is_looked_at_from_before(data):
 
 def test_two_events_are_apart_and_no_long_step_is_missed_between_looks(data, monkeypatch):
     """Every look is taken for an event, which on other images than MNIST's none may be."""
-    monkeypatch.setattr(curvature, "_thrown", lambda before, now: True)
+    monkeypatch.setattr(curvature, "_has_broken", lambda before, now: True)
     settings = Settings(100, lr=0.5, epochs=12)
     made = made_along(settings, data, 12)
     lengths = [np.linalg.norm(b - a) for a, b in pairwise(made)]

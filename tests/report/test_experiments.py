@@ -150,7 +150,10 @@ def test_rows_that_miss_or_disagree_are_not_taken(tmp_path):
     kept_with(tmp_path / "other", "figure5", [shared])
     (tmp_path / "other" / "figure6.csv").write_bytes(path.read_bytes())
     (tmp_path / "other" / "figure6.json").write_bytes((tmp_path / "figure6.json").read_bytes())
-    with pytest.raises(DamagedError, match="has another epoch 5 of batch size 2048, seed 0"):
+    with pytest.raises(
+        DamagedError,
+        match="disagrees with another table there on epoch 5 of batch size 2048, seed 0",
+    ):
         Kept(tmp_path / "other")
 
 
