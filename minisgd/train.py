@@ -153,7 +153,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
     """
     run = Run(settings, data, device, threads, dtype, state, ranks)
     N, b, updates = run.N, settings.batch_size, run.per_epoch
-    frozen, before, done = 0, None, 0
+    frozen, before, done, start = 0, None, 0, run.model.weights()
     if state is not None:
         frozen, before, done = state.frozen, state.predicted_class, state.epoch
 
@@ -183,6 +183,11 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
             }
         before = predicted_class
         after = run.state(epoch, predicted_class, frozen)
+        if epoch == 1 and settings.own and np.array_equal(after.w, start):
+            raise UserError(
+                f"the optimizer {settings.optimizer} left every weight as it was: it should change "
+                "w in place, as in w -= lr * g"
+            )
         yield record | {"seconds": perf_counter() - began}, after
         if record["status"] == "diverged":
             return

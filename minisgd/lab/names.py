@@ -3,7 +3,7 @@
 from ..data.known import dataset_title
 from ..settings import Settings, in_names, in_words, written
 
-NETWORK_TITLES = {"lenet5": "LeNet-5"}
+NETWORK_TITLES = {"lenet5": "LeNet-5", "mlp": "MLP", "lenet5-wide": "Wide LeNet-5"}
 OLD = set("batch_size lr rule base_batch_size warmup warmup_epochs momentum epochs seed".split())
 
 

@@ -86,14 +86,16 @@ def loaded():
 
 
 def add(own):
-    """Add the entries of an OwnFile (or None) to the tables, in the place of those of another file:
-    a worker may be given one question after the other.
+    """Add the entries of an OwnFile to the tables, in the place of those of another file, for a
+    worker may be given one question after the other. None: no file, so its entries go.
 
     Raises:  as `read`
     """
-    if own is None or own in _loaded:
+    if own in _loaded:
         return
     forget()
+    if own is None:
+        return
     loader = _FromText(own)
     module = module_from_spec(spec_from_loader(MODULE, loader))
     sys.modules[MODULE] = module
@@ -113,10 +115,11 @@ def add(own):
             "dict of its entries by name"
         )
     for name, entries in found.items():
-        if taken := [entry for entry in entries if entry in TABLES[name]]:
+        others = [TABLES[name], *(found[other] for other in found if other != name)]
+        if taken := [entry for entry in entries if any(entry in other for other in others)]:
             raise SettingError(
                 f"--with: {own.path} has {', '.join(map(repr, taken))} in its {name}, and so has "
-                "minisgd: choose another name"
+                "another table or minisgd: choose another name"
             )
         for entry, thing in entries.items():
             _check(own, name, entry, thing)

@@ -12,11 +12,12 @@ from statistics import median
 import numpy as np
 
 from ..data import split_validation
+from ..disk.formats import read_json
 from ..errors import SettingError
 from ..lab.metrics import read_metrics
 from ..lab.run_folder import read_checkpoint
 from ..model import Model
-from ..settings import Settings
+from ..settings import DEFAULTS, Settings, what_matters
 from ..train import evaluate
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -113,11 +114,16 @@ def rows(trials):
 
 
 def read_trials(folder):
-    """The trials of the folder's tune.csv, in its order; none if there is no such file.
+    """The trials of the folder's tune.csv, in its order; none if there is no such file, or if they
+    differ from the report's protocol in more than its columns.
 
     Raises:  as read_metrics
     """
     path = Path(folder) / "tune.csv"
+    asked = (read_json(path.with_suffix(".json")) or {}).get("asked", {})
+    told = {name: asked[name] for name in asked if name in DEFAULTS and name not in COLUMNS}
+    if any(value != DEFAULTS[name] for name, value in what_matters(told).items()):
+        return []
     found = {}
     for row in read_metrics(path, COLUMNS) if path.exists() else ():
         settings = Settings(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minisgd.errors import SettingError
+from minisgd.errors import SettingError, UserError
 from minisgd.lab import own
 from minisgd.lab.names import folder_name, run_name, title_of
 from minisgd.lab.run_folder import read_checkpoint
@@ -109,7 +109,7 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("import minisgd\n\n\ndef f():\n    return 1 / 0\n\nf()\n", r"own\.py, line 5: ZeroDiv"),
         ("RULES = []\n", "adds nothing"),
         ("x = 1\n", "adds nothing.*RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS"),
-        ("RULES = {'mine': max, 'sqrt': max}\n", "'sqrt' in its RULES, and so has minisgd"),
+        ("RULES = {'mine': max, 'sqrt': max}\n", "'sqrt' in its RULES, and so has another table"),
         ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
         ("RULES = {'a/b': max}\n", "'a/b' of its RULES needs a name of letters"),
         ("\ndef f(b):\n    return b\nRULES = {'f': f}\n", r"line 2: 'f' .*takes 1 positional"),
@@ -150,6 +150,31 @@ def test_mistakes_in_the_file_are_told_with_their_line(tmp_path, text, said):
         own.read(written(tmp_path, text))
     assert "\n" not in str(error.value)
     assert before == (len(RULES), len(OPTIMIZERS), len(NETWORKS)) and own.loaded() is None
+
+
+def test_one_name_in_two_tables_is_refused(tmp_path):
+    """Both would be called so in the name of a run's folder."""
+    text = "def mine(*given):\n    return 1.0\n\nRULES = {'mine': mine}\nDECAYS = {'mine': mine}\n"
+    with pytest.raises(SettingError, match="'mine' in its RULES, and so has another table"):
+        own.read(written(tmp_path, text))
+
+
+def test_an_optimizer_that_does_not_change_w_in_place_is_told(small_data, tmp_path):
+    text = """
+from minisgd.optim import Optimizer
+
+def rebinds(w, g, memory, lr, t, settings, shapes):
+    w = w - lr * g
+
+OPTIMIZERS = {"rebinds": Optimizer(rebinds)}
+"""
+    found = own.read(written(tmp_path, text))
+    try:
+        settings = Settings(320, optimizer="rebinds", own=found.digest, epochs=2)
+        with pytest.raises(UserError, match="rebinds left every weight as it was"):
+            list(train(settings, small_data))
+    finally:
+        own.forget()
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

@@ -4,7 +4,7 @@ import re
 
 from made_up_runs import curve
 
-from minisgd.disk.formats import write_table
+from minisgd.disk.formats import write_json, write_table
 from minisgd.report import selection
 from minisgd.report.experiments import EXPERIMENTS, SIZES
 from minisgd.report.judging import DEPENDS, FAILS, HOLDS, MISSING, UNDECIDED
@@ -203,6 +203,12 @@ def keep_trials(kept, test_accuracies, **more):
     ]
     write_table(kept.folder / "tune.csv", selection.COLUMNS, selection.rows(trials))
     assert selection.read_trials(kept.folder) == trials
+
+
+def test_a_table_of_tune_that_answers_another_question_is_not_taken_for_the_reports(kept):
+    keep_trials(kept, {0.01: (0.98, 0.97)})
+    write_json(kept.folder / "tune.json", {"asked": {"momentum": 0.9, "optimizer": "nesterov"}})
+    assert selection.read_trials(kept.folder) == []
 
 
 def test_the_rate_is_judged_by_the_table_of_tune(kept):
