@@ -8,6 +8,7 @@ Letters:  w weights, g gradient of the mean loss of the batch, v velocity, η th
           all vectors of the P numbers of the network.
 """
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -63,9 +64,82 @@ def clip_by_norm(g, c):
     Shapes:  g (P,)
     Source:  Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks
     """
-    xp = module_of(g)
-    norm = xp.sqrt(xp.square(g.astype(np.float64)).sum())  # in float32 the square may overflow
-    g *= xp.minimum(1.0, c / norm).astype(g.dtype)
+    g *= module_of(g).minimum(1.0, c / norm(g)).astype(g.dtype)
+
+
+def adam_step(w, v, u, g, lr, t, beta1, beta2, epsilon):
+    """w <- w - η v̂ / (√û + ε), the velocity divided by the size of the gradient, weight by weight.
+
+    Shapes, units and source as in `adam_direction`.
+    """
+    w -= lr * adam_direction(v, u, g, t, beta1, beta2, epsilon)
+
+
+def adam_direction(v, u, g, t, beta1, beta2, epsilon):
+    """v <- β1 v + (1-β1) g, u <- β2 u + (1-β2) g², and what comes of them: v̂ / (√û + ε).
+
+    v̂ = v/(1-β1^(t+1)) and û = u/(1-β2^(t+1)) make up for v and u being zero at first.
+
+    Shapes:  v, u, g (P,), v and u zero before the first update -> (P,)
+    Units:   t counts the updates from 0; the paper counts from 1. ε stands outside the root
+    Source:  Kingma and Ba 2015, Adam, algorithm 1
+    """
+    v *= beta1
+    v += (1 - beta1) * g
+    u *= beta2
+    u += (1 - beta2) * (g * g)
+    mean, square = v / (1 - beta1 ** (t + 1)), u / (1 - beta2 ** (t + 1))
+    return mean / (module_of(u).sqrt(square) + epsilon)
+
+
+def lars_step(layers, lr, m, trust, decay):
+    """λ = τ|w| / (|g| + d|w|), v <- m v + η λ (g + d w), w <- w - v, for every layer's w, v and g.
+
+    The rate is inside v here. Kernels and matrices only: a vector (a bias) has λ = 1 and no decay,
+    as in most implementations. So has a tensor whose own length or whose gradient's is zero, but
+    for the decay.
+
+    Shapes:  layers [(w, v, g)], the views of each tensor, v zero before the first update
+    Units:   trust is the paper's τ (it writes η for it), decay its β, here d
+    Source:  You, Gitman and Ginsburg 2017, Large Batch Training of Convolutional Networks
+    """
+    for w, v, g in layers:
+        step = g
+        if w.ndim > 1:
+            length, slope = norm(w), norm(g)
+            step = ratio_or_one(trust * length, slope + decay * length, w) * (g + decay * w)
+        v *= m
+        v += lr * step
+        w -= v
+
+
+def lamb_step(layers, lr, t, beta1, beta2, epsilon, decay):
+    """r = v̂ / (√û + ε) + d w, then w <- w - η |w|/|r| r, for every layer's w, v, u and g.
+
+    φ is the identity, v̂ and û are corrected as Adam's, and biases are treated as kernels are. Where
+    |w| or |r| is zero the ratio is 1.
+
+    Shapes:  layers [(w, v, u, g)], the views of each tensor
+    Source:  You et al. 2020, Large Batch Optimization for Deep Learning, algorithm 2
+    """
+    for w, v, u, g in layers:
+        r = adam_direction(v, u, g, t, beta1, beta2, epsilon) + decay * w
+        w -= lr * ratio_or_one(norm(w), norm(r), w) * r
+
+
+def norm(x):
+    """|x|, the length of a tensor taken as one vector, on its device; in float64, so that no square
+    overflows.
+    """
+    xp = module_of(x)
+    return xp.sqrt(xp.square(x.astype(np.float64)).sum())
+
+
+def ratio_or_one(a, b, w):
+    """a/b as a number of w's type, on its device; 1 where either is zero. What is not finite stays
+    so, for it is a divergence.
+    """
+    return module_of(w).where((a == 0) | (b == 0), 1.0, a / b).astype(w.dtype)
 
 
 # ---- the table of optimizers
@@ -79,11 +153,14 @@ class Optimizer(NamedTuple):
             the layers, in their order in w: `networks.views(w, shapes)` gives them by name
     memory  the names of its vectors
     check   (settings): raises SettingError for settings that do not go with it
+    uses    the names of the settings that only some optimizers use and this one does; for the
+            others they mean nothing
     """
 
     step: object
     memory: tuple = ()
     check: object = None
+    uses: tuple = ()
 
 
 def _sgd(w, g, memory, lr, t, settings, shapes):
@@ -103,8 +180,34 @@ def _needs_momentum(settings):
         raise SettingError(f"{settings.optimizer} needs a momentum above 0, such as 0.9")
 
 
+def _adam(w, g, memory, lr, t, s, shapes):
+    adam_step(w, memory["v"], memory["u"], g, lr, t, s.momentum, s.beta2, s.epsilon)
+
+
+def _lars(w, g, memory, lr, t, s, shapes):
+    lars_step(tensors(shapes, w, memory["v"], g), lr, s.momentum, s.trust, s.weight_decay)
+
+
+def _lamb(w, g, memory, lr, t, s, shapes):
+    layers = tensors(shapes, w, memory["v"], memory["u"], g)
+    lamb_step(layers, lr, t, s.momentum, s.beta2, s.epsilon, s.weight_decay)
+
+
+def tensors(shapes, *vectors):
+    """[(view of the first vector, of the second, ...)] of every tensor of the layers."""
+    found, start = [], 0
+    for shape in shapes.values():
+        place = slice(start, start + prod(shape))
+        found.append([vector[place].reshape(shape) for vector in vectors])
+        start = place.stop
+    return found
+
+
 OPTIMIZERS = {
     "sgd": Optimizer(_sgd),
     "momentum": Optimizer(_momentum, ("v",)),
     "nesterov": Optimizer(_nesterov, ("v",), _needs_momentum),
+    "adam": Optimizer(_adam, ("v", "u"), None, ("beta2", "epsilon")),
+    "lars": Optimizer(_lars, ("v",), None, ("trust", "weight_decay")),
+    "lamb": Optimizer(_lamb, ("v", "u"), None, ("beta2", "epsilon", "weight_decay")),
 }

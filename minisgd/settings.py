@@ -22,6 +22,8 @@ class Settings:
                      of the two it is follows from the momentum, whichever was given
     clip             the length to which a longer gradient of the mean loss is clipped, before the
                      optimizer sees it; None: it is left alone
+    beta2, epsilon, weight_decay, trust
+                     of Adam, LARS and LAMB, see optim.py; their β1 is the momentum
     warmup_updates   the warmup counted in updates; None: it is counted in warmup_epochs
     network          a name in networks.NETWORKS
     plain            train with the layers of layers.py as they stand, not with their fused form
@@ -44,6 +46,10 @@ class Settings:
     # Not in the report:
     optimizer: str = "sgd"
     clip: float | None = None
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    trust: float = 0.001
     warmup_updates: int | None = None
     decay: str = "none"
     network: str = "lenet5"
@@ -59,6 +65,11 @@ class Settings:
             raise SettingError(f"a seed must be at least 0, got {self.seed}")
         if self.clip is not None and not 0 < self.clip < float("inf"):
             raise SettingError(f"the clip must be a positive number, got {self.clip:g}")
+        if not 0 <= self.beta2 < 1:
+            raise SettingError(f"beta2 must be at least 0 and below 1, got {self.beta2:g}")
+        for name in ("epsilon", "weight_decay", "trust"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise SettingError(f"the {name} must be at least 0, got {getattr(self, name):g}")
         if self.warmup_updates is not None and self.warmup_updates < 1:
             raise SettingError(f"a warmup needs at least 1 update, got {self.warmup_updates}")
         effective_lr(self.rate(0, 1), self.momentum)  # refuses what the rules refuse
@@ -124,6 +135,8 @@ class Settings:
         return {k: v for k, v in shared.items() if k not in ("batch_size", "seed")}
 
 
+# Settings that only the optimizers use that name them.
+OF_SOME = {"beta2", "epsilon", "weight_decay", "trust"}
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
 KINDS = {  # "int", also of `int | None`
     f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type).split(" ")[0]
@@ -145,6 +158,8 @@ def what_matters(values):
         idle |= {"base_batch_size"}
     if values["optimizer"] in ("sgd", "momentum"):  # the momentum says which
         idle |= {"optimizer"}
+    if values["optimizer"] in OPTIMIZERS:
+        idle |= OF_SOME - set(OPTIMIZERS[values["optimizer"]].uses)
     return {name: value for name, value in values.items() if name not in idle}
 
 

@@ -54,6 +54,12 @@ UPDATE = {
         help="What makes the update.  [default: momentum if m > 0, else sgd]",
     ),
     "clip": _option("--clip", type=float, help="Clip the gradient to this length."),
+    "beta2": _option("--beta2", type=float, default=0.999, help="β2 of adam and lamb."),
+    "epsilon": _option("--epsilon", type=float, default=1e-8, help="ε of adam and lamb."),
+    "weight_decay": _option(
+        "--weight-decay", type=float, default=0.0, help="Weight decay of lars and lamb."
+    ),
+    "trust": _option("--trust", type=float, default=0.001, help="Trust coefficient of lars."),
     "network": _option(
         "--network",
         type=Entry("minisgd.networks", "NETWORKS"),

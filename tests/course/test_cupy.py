@@ -206,6 +206,9 @@ RUNS = {
         100, lr=0.05, momentum=0.9, optimizer="nesterov", clip=0.5, decay="cosine", warmup="ramp",
         warmup_updates=3, epochs=2,
     ),
+    "Adam": Settings(100, lr=0.001, momentum=0.9, optimizer="adam", epochs=2),
+    "LARS": Settings(100, lr=1.0, momentum=0.9, optimizer="lars", epochs=2),
+    "LAMB": Settings(100, lr=0.01, momentum=0.9, optimizer="lamb", epochs=2),
     "mlp": Settings(100, lr=0.05, network="mlp", epochs=2),
     "plain": Settings(100, lr=0.05, plain=True, epochs=2),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minisgd import LeNet5, rules
-from minisgd.optim import momentum_step, nesterov_step
+from minisgd.optim import adam_step, momentum_step, nesterov_step
 
 torch = pytest.importorskip("torch", reason="PyTorch, the independent oracle, is not installed")
 
@@ -131,4 +131,22 @@ def test_ten_nesterov_updates_agree(setting):
         torch.nn.functional.cross_entropy(logits, torch.tensor(y[batch])).backward()
         theirs.step()
     assert off(model.w, start) > 0.1, "the weights have moved"
+    assert off(model.w, flat(net.parameters())) < 10 * tolerance
+
+
+def test_ten_adam_updates_agree(setting):
+    model, tolerance, x, y = setting
+    net = torch_lenet(model)
+    start, v, u = model.w.copy(), np.zeros_like(model.w), np.zeros_like(model.w)
+    theirs = torch.optim.Adam(net.parameters(), lr=0.002, betas=(0.9, 0.99), eps=1e-3)
+    for t in range(10):
+        batch = slice(13 * t, 13 * t + 20)
+        model.gradient(x[batch], y[batch])
+        adam_step(model.w, v, u, model.g, 0.002, t, 0.9, 0.99, 1e-3)
+
+        theirs.zero_grad()
+        logits = net(torch.tensor(x[batch]).double())
+        torch.nn.functional.cross_entropy(logits, torch.tensor(y[batch])).backward()
+        theirs.step()
+    assert off(model.w, start) > 0.01, "the weights have moved"
     assert off(model.w, flat(net.parameters())) < 10 * tolerance
