@@ -82,8 +82,8 @@ def check_layer(layer, x, rng, name="", h=STEP, tolerance=TOLERANCE, weights=Non
     """Check dx and the gradient of every weight of a layer, entry by entry.
 
     name      a prefix for the names of the tensors, "Linear." for instance
-    weights   {"W": (array, function)} for weights that are not found by themselves; after a backward
-              pass the function returns the layer's own gradient array, which is set to zero before
+    weights   {"W": (array, function)} for weights not found by themselves; after a backward pass
+              the function returns the layer's own gradient array, which is set to zero beforehand
     ignore    what is not learned, by its path in the layer: ("running_mean", "blocks.0.scale")
 
     Shapes:  x (any that the layer takes), float64

@@ -58,7 +58,7 @@ def scaled_lr(rule, lr, batch_size, base_batch_size=64):
         none: η = η0     sqrt: η = η0 sqrt(b/b0)     linear: η = η0 b/b0
 
     Units:   rate per update
-    Raises:  SettingError (a ValueError) for an unknown rule, or a rate or batch size that is not positive
+    Raises:  SettingError (a ValueError) for an unknown rule, or a rate or size that is not positive
     Source:  report Sec. II
     """
     _check_lr(lr)
