@@ -79,9 +79,7 @@ class Cluster:
         finally:
             for future, (_, folder, records, held) in running.items():
                 with held:
-                    if (
-                        future.done() and not future.cancelled()
-                    ):  # came back while the others were stopped
+                    if future.done() and not future.cancelled():  # it ended just before the stop
                         _keep(future, folder, records)
                     future.cancel()
         return failures

@@ -156,7 +156,7 @@ class Ranks:
 def world():
     """The ranks that this process belongs to: Alone, unless MPI started it.
 
-    Raises:  SettingError if MPI did, but mpi4py is missing or finds no MPI, or mpi4py.futures is in use
+    Raises:  SettingError if MPI did, but mpi4py is missing or finds no MPI, or is for sweeps here
     """
     started = any(name in os.environ for name in STARTED)
     if not started and "mpi4py" not in sys.modules:
