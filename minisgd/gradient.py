@@ -147,8 +147,7 @@ class Lanes:
                 ) from None
         self.shrunk, self.chunk = True, self.chunk // SHRUNK
         print(
-            f"The GPU is short of memory: it now takes {self.chunk} images at a time.",
-            file=sys.stderr,
+            f"The GPU is out of memory: {self.chunk} images at a time from here.", file=sys.stderr
         )
         for network in self.networks:
             network.forget()

@@ -88,7 +88,7 @@ def read_records(path):
         lines = Path(path).read_bytes().split(b"\n")
     except FileNotFoundError:
         return records
-    for line in lines[:-1]:  # what stands after the last newline is torn
+    for line in lines[:-1]:  # what follows the last newline is torn
         try:
             record = json.loads(line)
             del record["crc32"]
