@@ -146,9 +146,7 @@ class Lanes:
                     "of its memory, or use --device cpu"
                 ) from None
         self.shrunk, self.chunk = True, self.chunk // SHRUNK
-        print(
-            f"The GPU is out of memory: {self.chunk} images at a time from here.", file=sys.stderr
-        )
+        print(f"The GPU is short of memory: {self.chunk} images at a time now.", file=sys.stderr)
         for network in self.networks:
             network.forget()
         give_back_memory()
