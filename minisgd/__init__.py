@@ -1,14 +1,14 @@
 """minisgd: how far can the batch of SGD grow, and what must the rate and the momentum do then?
 
-What is used is loaded, and nothing else: each name of the public face comes from its room when it
-is first asked for.
+Only what is used is loaded: each public name is imported from its module when it is first asked
+for.
 """
 
 from importlib import import_module
 
 __version__ = "0.1.0"
 
-# The public face: names and the module that each is in; "" for a module itself.
+# The public names: the module of each, and its name there; "" for the module itself.
 FACE = {
     "LeNet5": ("minisgd.model", "LeNet5"),
     "Model": ("minisgd.model", "Model"),

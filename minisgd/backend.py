@@ -1,4 +1,4 @@
-"""The array-module shim: NumPy on the CPU or CuPy on a GPU, and the way between host and device.
+"""The array-module shim: NumPy on the CPU or CuPy on a GPU, and the way from device to host.
 
 Everything else is written against `xp`, which is one of the two modules; nothing else imports cupy.
 """
@@ -14,26 +14,26 @@ from .errors import SettingError
 
 DEVICES = ("auto", "cpu", "cuda")
 MISSING = "CuPy is not installed"
-POOL = 0.85  # of the GPU's memory, that CuPy may take; CUPY_GPU_MEMORY_LIMIT says otherwise
+POOL = 0.85  # of the GPU's memory is what CuPy may take, unless CUPY_GPU_MEMORY_LIMIT is set
 
 
 def cuda_problem(place=None):
-    """Why a kernel cannot run on a GPU here, as one phrase; None where one really ran.
+    """Why a kernel cannot run on a GPU here, as one phrase; None if one really ran.
 
-    place    which GPU this process takes, counted around those that CUDA_VISIBLE_DEVICES shows
+    place    which GPU this process takes, modulo the number that CUDA_VISIBLE_DEVICES shows
     """
     try:
         import cupy
     except ImportError:
         return MISSING
-    except Exception as error:  # a wheel made for another CUDA, a broken driver: anything may come
-        return f"CuPy does not import ({_one_line(error)})"
+    except Exception as error:  # a wheel for another CUDA, a broken driver: it may be anything
+        return f"CuPy cannot be imported ({_one_line(error)})"
     try:
         if place is not None:
             cupy.cuda.Device(place % cupy.cuda.runtime.getDeviceCount()).use()
         ones = cupy.ones((2, 2))
         if int((ones @ ones + 1).sum()) != 12:  # compiled here, and a product of cuBLAS
-            return "kernels ran on the GPU and gave a wrong sum"
+            return "kernels ran on the GPU but gave a wrong sum"
     except Exception as error:
         return f"CuPy cannot run a kernel ({_one_line(error)})"
     return None
@@ -44,11 +44,11 @@ def _one_line(error):
 
 
 def resolve_device(device="auto", place=None):
-    """The device to use: "cuda" where a kernel really runs, else "cpu".
+    """The device to use: "cuda" if a kernel really runs there, otherwise "cpu".
 
-    place    which GPU a rank takes, from 0, among those of its machine; None leaves it to CuPy
+    place    which GPU of its machine a rank takes, from 0; None leaves the choice to CuPy
 
-    Raises:  SettingError if the device is unknown, or "cuda" is asked for and cannot be had
+    Raises:  SettingError if the device is unknown, or "cuda" is asked for and cannot be used
     """
     if device not in DEVICES:
         raise SettingError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
@@ -68,7 +68,7 @@ def resolve_device(device="auto", place=None):
 
 
 def device_name(device):
-    """What a person calls the device: cpu, or cuda and which GPU that is."""
+    """The device in words: cpu, or cuda and the name of the GPU."""
     if device != "cuda":
         return device
     xp = array_module(device)
@@ -88,22 +88,22 @@ def array_module(device):
 
 
 def nccl():
-    """CuPy's module of NCCL, by which GPUs exchange; None where that library is not installed."""
+    """CuPy's NCCL module, through which GPUs exchange arrays; None if NCCL is not installed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # many lines on a missing library: who calls has a sentence
+        warnings.simplefilter("ignore")  # many lines where the caller has one sentence
         module = importlib.import_module("cupy.cuda.nccl")
     return module if module.available else None
 
 
 def out_of_memory(array):
-    """What is raised where there is no room for more on the array's device, for an `except`."""
+    """What is raised when the array's device is out of memory, for an `except`."""
     if isinstance(array, np.ndarray):
         return ()  # the host has no such limit: the chunks are small
     return sys.modules["cupy"].cuda.memory.OutOfMemoryError
 
 
 def give_back_memory():
-    """Give the GPU back what CuPy keeps of its memory for arrays to come."""
+    """Give back to the GPU the memory that CuPy keeps for later arrays."""
     sys.modules["cupy"].get_default_memory_pool().free_all_blocks()
 
 
@@ -115,5 +115,5 @@ def module_of(array):
 
 
 def to_host(array):
-    """The array in the host's memory, as NumPy's; what lies there already is returned as it is."""
+    """The array in host memory, as a NumPy array; one already there is returned as it is."""
     return array.get() if hasattr(array, "get") else array

@@ -10,7 +10,7 @@ class SettingError(UserError, ValueError):
 
 
 def one_of(what, table, name):
-    """The entry of a table.  Raises: SettingError naming what there is, for a name not in it"""
+    """The entry of a table.  Raises: SettingError listing the names if this is not one of them"""
     if name not in table:
         raise SettingError(f"{what} must be one of {', '.join(table)}, got {name!r}")
     return table[name]

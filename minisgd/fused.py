@@ -1,36 +1,36 @@
-"""Convolution, ReLU and pooling as one matrix product; the same mathematics as layers.py, fast.
+"""Convolution, ReLU and pooling as one matrix product: the mathematics of layers.py, but fast.
 
-A chunk of images costs little arithmetic; what costs time is moving it. So three layers become one
-step with one product, and every array that it needs is allocated once for each chunk size and
-written with out=. `fuse` puts such steps in the place of the layers of a network.
+The arithmetic on a chunk of images is cheap; moving the data is what takes time. So three layers
+become one step with one product, and every array that it needs is allocated once per chunk size and
+written with out=. `fuse` replaces the layers of a network by such steps.
 
-**One product for a pooling window.** The four outputs of a 2 x 2 window see almost the same pixels:
-with a kernel of 3 x 3 a patch of 4 x 4. Copy that patch into a column, and let four shifted copies
-of the kernel stand in four rows of a wide matrix that is zero elsewhere (k the kernel, . zero):
+**One product per pooling window.** The four outputs of a 2 x 2 window see almost the same pixels:
+with a 3 x 3 kernel, a 4 x 4 patch. Copy that patch into a column, and put four shifted copies of
+the kernel into four rows of a wide matrix that is zero elsewhere (k the kernel, . zero):
 
         k k k .    . k k k    . . . .    . . . .
         k k k .    . k k k    k k k .    . k k k
         k k k .    . k k k    k k k .    . k k k
         . . . .    . . . .    k k k .    . k k k
-         (0,0)      (0,1)      (1,0)      (1,1)      the places of the window
+         (0,0)      (0,1)      (1,0)      (1,1)      the positions in the window
 
 One column now serves four outputs, where im2col would copy four columns. Some products are with
-zeros, but the matrix is four times higher, which is the shape a BLAS likes.
+zeros, but the matrix is four times as tall, a shape that suits a BLAS.
 
-**Pooling is a maximum of blocks.** The rows of the product are ordered by the place in the window:
-y is (2, 2, F, ...), and the pooled output max(y[:, 0], y[:, 1]) and then the larger of those two,
+**Pooling is a maximum of blocks.** The rows of the product are ordered by position in the window:
+y is (2, 2, F, ...), and the pooled output is max(y[:, 0], y[:, 1]), then the larger of those two,
 all over contiguous memory. Bias and ReLU come after pooling, on a quarter of the numbers; neither
-changes which place is the largest. Going back is the tournament in reverse: the winner of every
-match takes the whole gradient, on a tie the one that comes first in reading order.
+changes which position wins. The backward pass is the tournament in reverse: the winner of each
+match takes the whole gradient; in a tie, that is the one that comes first in reading order.
 
-**Even before odd.** Windows are two pixels apart, so place (k, l) of the patch sees, under all the
-windows, every second row and column. x is therefore kept by parity,
+**Even before odd.** Windows are two pixels apart, so position (k, l) of the patch sees, over all
+the windows, every second row and column. x is therefore stored by parity,
 
         0 1 2 3 4 5   ->   0 2 4 | 1 3 5        for rows and for columns,
 
-and what place (k, l) sees is a contiguous slab.
+and what position (k, l) sees is a contiguous slab.
 
-Legend: as in layers.py; PH PW height and width after pooling, places 2 x 2 of a pooling window.
+Legend: as in layers.py; PH PW height and width after pooling; 2, 2 rows and columns of its window.
 """
 
 from types import SimpleNamespace
@@ -41,17 +41,17 @@ from .workspaces import Cutter, add_product, kept
 
 
 def fuse(layers, gradients, inputs):
-    """The steps of a network: fused where the layers allow it, else each layer as it is.
+    """The steps of a network: fused where the layers allow it, otherwise each layer as it is.
 
-    layers     [(name, layer)]; only the classes of layers.py themselves are replaced, for a class
+    layers     [(name, layer)]; only the classes of layers.py themselves are replaced: a class
                derived from one of them may do something else
-    gradients  for every layer the list of its gradients
-    inputs     for every layer the shape of one image's input
+    gradients  for each layer, the list of its gradients
+    inputs     for each layer, the shape of its input for one image
     """
     steps, k = [], 0
     while k < len(layers):
         name, layer = layers[k]
-        kinds = [type(one) for _, one in layers[k : k + 3]]
+        kinds = [type(near) for _, near in layers[k : k + 3]]
         if kinds == [Conv2d, ReLU, MaxPool2d] and _lines_up(layer, layers[k + 2][1], inputs[k]):
             size, taken = inputs[k][1:], 3
             step = ConvReLUPool(layer.W, layer.b, *gradients[k], size, layer.pad)
@@ -67,13 +67,13 @@ def fuse(layers, gradients, inputs):
 
 
 def _lines_up(conv, pool, shape):
-    """Whether the parities of ConvReLUPool line up."""
+    """Whether ConvReLUPool takes these layers: their parities must line up."""
     (_, H, W), (_, _, KH, KW) = shape, conv.W.shape
     return pool.size == 2 and KH % 2 and KW % 2 and not (conv.pad % 2 or H % 2 or W % 2)
 
 
 class Plain:
-    """One layer as it is, as a step: its backward adds to its gradients, which `begin` clears."""
+    """A layer used as it is: its backward adds to its gradients, which `begin` clears."""
 
     def __init__(self, name, layer, gradients):
         self.name, self.layer, self.gradients = name, layer, gradients
@@ -90,7 +90,7 @@ class Plain:
         return self.layer.backward(dy)
 
     def finish(self):
-        """Its gradients are complete."""
+        """Nothing is left to do: the gradients are complete."""
 
     def forget(self):
         self.layer.cache = None
@@ -102,13 +102,13 @@ class ConvReLUPool:
         y[f, i, j, n] = max(0, b[f] + max_{p, q < 2} sum_{c, k, l} W[f, c, k, l] x[c, r, s, n]),
         r = 2 i + p + k - pad,   s = 2 j + q + l - pad
 
-    `begin` before the first chunk of a batch, `finish` after the last: between them the kernel and
-    its gradient are in the wide form. What forward and backward return is overwritten by the next
-    chunk of the same size.
+    Call `begin` before the first chunk of a batch and `finish` after the last: between them the
+    kernel and its gradient are in the wide form. What forward and backward return is overwritten by
+    the next chunk of the same size.
 
     Shapes:  x (C, H, W, N), W (F, C, KH, KW), b (F,) -> y (F, PH, PW, N),
              PH = (H + 2 pad - KH + 1) / 2, PW = (W + 2 pad - KW + 1) / 2
-    Raises:  ValueError if KH or KW is even, or pad, H or W odd: parities would not line up
+    Raises:  ValueError if KH or KW is even, or pad, H or W is odd: parities would not line up
     """
 
     has_weights = True
@@ -141,12 +141,12 @@ class ConvReLUPool:
         )
 
     def begin(self):
-        """Copy the kernel to its four places."""
+        """Copy the kernel to its four positions in the wide matrix."""
         self.copies[...] = module_of(self.W).ascontiguousarray(self.W.transpose(0, 2, 3, 1))
         self.first = True
 
     def finish(self):
-        """The kernel's gradient: the sum over its four places, which share it."""
+        """Sum the gradients of the four copies of the kernel into its own."""
         self.dW[...] = self.dcopies.sum(axis=(0, 1)).transpose(3, 2, 0, 1)  # (F, C, KH, KW)
 
     def forward(self, x):
@@ -159,7 +159,7 @@ class ConvReLUPool:
         xp.maximum(y[:, 0], y[:, 1], out=of_rows)
         xp.maximum(of_rows[0], of_rows[1], out=s.pooled)  # (F, PH PW N)
         s.pooled += self.b[:, None]
-        xp.maximum(s.pooled, s.zero, out=s.pooled)  # half as fast with a number, at this size
+        xp.maximum(s.pooled, s.zero, out=s.pooled)  # twice as fast as with a number
         self.cache = s
         return s.pooled.reshape(self.F, self.PH, self.PW, -1)  # (F, PH, PW, N)
 
@@ -175,7 +175,7 @@ class ConvReLUPool:
         self.first = False
         if not wants_dx:
             return None
-        xp.matmul(self.wide.T, s.flat_y, out=s.flat_cols)  # over x's, which has served
+        xp.matmul(self.wide.T, s.flat_y, out=s.flat_cols)  # overwrites those of x, now used
         s.d_parity[...] = 0
         for slab, part in s.slabs:
             slab += part
@@ -183,12 +183,12 @@ class ConvReLUPool:
         return s.dx.reshape(self.C, *self.size, -1)  # (C, H, W, N)
 
     def forget(self):
-        """Give back the memory of the workspaces."""
+        """Free the memory of the workspaces."""
         self.spaces.clear()
         self.cache = None
 
     def _unpool(self, s, d_pooled):
-        """Give every gradient to the winner of its window, in place of y; the others get zero."""
+        """Pass each gradient to the winner of its window, overwriting y; the others get zero."""
         xp, y, of_rows = module_of(d_pooled), s.y, s.of_rows
         xp.greater_equal(of_rows[0], of_rows[1], out=s.upper)
         xp.greater_equal(y[:, 0], y[:, 1], out=s.left)
@@ -198,13 +198,13 @@ class ConvReLUPool:
         xp.subtract(of_rows, y[:, 0], out=y[:, 1])
 
     def _workspace(self, N):
-        """All the arrays that a chunk of N images needs, and the views of them."""
+        """All the arrays that a chunk of N images needs, and views of them."""
         xp, dtype = module_of(self.W), self.W.dtype
         C, F, (H, W), PH, PW = self.C, self.F, self.size, self.PH, self.PW
         s, empty = SimpleNamespace(), Cutter(xp).empty
         R, S = (self.W.shape[2] + 1) // 2, (self.W.shape[3] + 1) // 2  # the patch is 2R x 2S
 
-        def inside(parity):  # without the padding, rows and columns in their order
+        def inside(parity):  # without padding, rows and columns in natural order
             edge = self.pad // 2
             ordered = parity.transpose(2, 3, 0, 4, 1, 5)
             return ordered[:, edge : edge + H // 2, :, edge : edge + W // 2]
@@ -240,12 +240,12 @@ class ConvReLUPool:
 
 
 class LinearReLU:
-    """ReLU of a fully connected layer, or without the ReLU the layer alone.
+    """A fully connected layer followed by ReLU, or by nothing if relu is False.
 
         y[m, n] = max(0, sum_d W[m, d] x[d, n] + b[m])
 
-    `begin` before the first chunk of a batch. What forward and backward return is overwritten by
-    the next chunk of the same size.
+    Call `begin` before the first chunk of a batch. What forward and backward return is overwritten
+    by the next chunk of the same size.
 
     Shapes:  x (D, N), W (M, D), b (M,) -> y (M, N)
     """
@@ -280,7 +280,7 @@ class LinearReLU:
         return xp.matmul(self.W.T, dy, out=s.dx) if wants_dx else None  # (D, N)
 
     def finish(self):
-        """Its gradients are complete."""
+        """Nothing is left to do: the gradients are complete."""
 
     def forget(self):
         self.spaces.clear()

@@ -1,6 +1,6 @@
-"""Is a backward pass the derivative of its forward pass? Central differences tell.
+"""Is a backward pass the derivative of its forward pass? Central differences will tell.
 
-This file needs nothing but NumPy: copy it beside layers of your own. A layer is anything with
+This file needs nothing but NumPy: copy it next to layers of your own. A layer is anything with
 `forward(x) -> y` and `backward(dy) -> dx`. For a random dy the number φ = Σ dy · y has the
 derivative dx with respect to x, and dW with respect to a weight W. Each is compared with
 
@@ -10,12 +10,12 @@ A random dy matters: with dy = 1 a backward that permutes the batch would pass. 
 keep the inputs away from kinks and ties, where there is no derivative. A layer may add to its
 gradients or overwrite them. A float array that it holds (but not inside a function) is
 
-- a *weight* if its gradient is found: under a name made from its own (W and dW, weight_grad, grad_W
-  or gW), in a container beside its own (params and grads), as the second of a pair, or as the grad
-  of the object whose value it is;
-- a *cache* if a pass replaces it, changes it or, when it was altered, puts its values back, if y
-  does not depend on it, or if it is in a workspace: an object, no layer, that forward writes into;
-- an *error* otherwise: name its gradient with `weights`, or say with `ignore` it is not learned.
+- a *weight* if its gradient is found: under a name made from its own (for W dW, W_grad, grad_W or
+  gW), in a container parallel to its own (params and grads), as the second of a pair, or as the
+  grad of the object whose value it is;
+- a *cache* if a pass replaces it, changes it or, after it was altered, restores it, if y does not
+  depend on it, or if it is in a workspace: an object that is no layer and that forward writes to;
+- an *error* otherwise: name its gradient with `weights`, or exempt it with `ignore`.
 
 >>> class Scale:                                    # somebody else's layer
 ...     def __init__(self, gamma):
@@ -38,14 +38,14 @@ from itertools import product
 
 import numpy as np
 
-STEP = 1e-6  # in float64 the errors of truncation and of rounding are then about 1e-10 each
+STEP = 1e-6  # in float64 truncation and rounding then each cause errors of about 1e-10
 TOLERANCE = 1e-6
 
-# What people call the gradient of {}, a weight (or what holds it), and the gradient of such a one.
+# Usual names for the gradient of {}, for a weight (or what holds weights), and for its gradient.
 DERIVATIVE = "d{} _d{} d_{} {}_grad _{}_grad grad_{} {}_gradient gradient_{} g{} nabla_{}".split()
 WEIGHTS = "params param parameters weights weight value data".split()
 GRADIENTS = "grads grad gradients gradient".split()
-CONTAINERS, CLOSED = (dict, list, tuple), (type, type(sys))
+CONTAINERS, CLOSED = (dict, list, tuple), (type, type(sys))  # closed: not looked into
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Check:
     name: str
     error: float  # max |by hand - by differences|, relative to the largest magnitude in either
     entries: int
-    analytic: float  # by hand, and
-    numeric: float  # by differences, at the entry where they differ most
+    analytic: float  # by hand, at the entry where the two differ most
+    numeric: float  # by differences, at the same entry
     passed: bool
 
     def __str__(self):
@@ -66,9 +66,9 @@ class Check:
 
 
 def compare(name, analytic, numeric, tolerance=TOLERANCE, floor=1e-9):
-    """Compare derivatives by hand with those by differences; all below `floor` count as zero."""
+    """Compare derivatives by hand with those by differences, relative to `floor` or more."""
     if analytic.shape != numeric.shape:
-        raise ValueError(f"the gradient of {name} is {analytic.shape}, wanted {numeric.shape}")
+        raise ValueError(f"the gradient of {name} is {analytic.shape}, expected {numeric.shape}")
     analytic, numeric = (getattr(a, "get", a.copy)().ravel() for a in (analytic, numeric))
     difference = np.abs(analytic - numeric)
     worst = int(difference.argmax())  # the first NaN counts as the largest
@@ -81,15 +81,15 @@ def compare(name, analytic, numeric, tolerance=TOLERANCE, floor=1e-9):
 def check_layer(layer, x, rng, name="", h=STEP, tolerance=TOLERANCE, weights=None, ignore=()):
     """Check dx and the gradient of every weight of a layer, entry by entry.
 
-    name      what stands before the names of the tensors, "Linear." for instance
-    weights   {"W": (array, function)} for what is not found by itself; after a backward pass the
-              function returns the gradient: the layer's own array, which is set to zero before
-    ignore    what is not learned, by its place in the layer: ("running_mean", "blocks.0.scale")
+    name      a prefix for the names of the tensors, "Linear." for instance
+    weights   {"W": (array, function)} for weights not found by themselves; after a backward pass
+              the function returns the layer's own gradient array, which is set to zero beforehand
+    ignore    what is not learned, by its path in the layer: ("running_mean", "blocks.0.scale")
 
     Shapes:  x (any that the layer takes), float64
-    Raises:  TypeError if x or a weight is not a float64 array; ValueError if y depends on an array
-             without a gradient, if x is not finite, if a gradient has the wrong shape, or if a pass
-             changes its input or forward does not repeat itself
+    Raises:  TypeError if x or a weight is not float64, or a pass returns no array; ValueError if y
+             depends on an array without a gradient, if x is not finite, if a gradient has the wrong
+             shape, if a pass changes its input or if two forward passes differ
     """
     if x.dtype != np.float64:
         raise TypeError(f"gradients are checked in float64, got x of {x.dtype}")
@@ -97,7 +97,7 @@ def check_layer(layer, x, rng, name="", h=STEP, tolerance=TOLERANCE, weights=Non
         raise ValueError("x must be finite where gradients are checked")
     y = _run(layer, "forward", x)
     dy = module_of(x).asarray(rng.normal(size=y.shape))
-    _run(layer, "backward", dy)  # now the layer has all that it makes in its first pass
+    _run(layer, "backward", dy)  # now the layer holds all that its first passes create
     if not _equal(y, _run(layer, "forward", x), 1e-12):
         problem = "gave two different outputs for the same x: check it without random numbers"
         raise ValueError(f"{type(layer).__name__} {problem} and without updates of its weights")
@@ -111,15 +111,15 @@ def check_layer(layer, x, rng, name="", h=STEP, tolerance=TOLERANCE, weights=Non
     _run(layer, "forward", x)
     tensors = {"x": (x.copy(), _run(layer, "backward", dy))}
     tensors |= {weight: (W, gradient().copy()) for weight, (W, gradient) in found.items()}
-    inside, checks = tensors["x"][0], []
+    x, checks = tensors["x"][0], []
     for n, (tensor, analytic) in tensors.items():
-        numeric = _by_differences(layer, inside, tensor, dy, h)
+        numeric = _by_differences(layer, x, tensor, dy, h)
         checks.append(compare(name + n, analytic, numeric, tolerance))
     return checks
 
 
 def _run(layer, half, given):
-    """A copy of what layer.forward or layer.backward returns; the next pass may overwrite that."""
+    """A copy of what layer.forward or layer.backward returns: the next pass may overwrite it."""
     result = getattr(layer, half)(own := given.copy())
     if not hasattr(result, "shape"):
         raise TypeError(f"{half} must return one array, got {type(result).__name__}")
@@ -175,7 +175,7 @@ def check_model(model, x, y, rng, directions=10, h=STEP, tolerance=TOLERANCE):
 def _find_weights(layer, x, dy, y, named, ignore):
     """{name: (W, function that returns its gradient)}: those the caller named, then the others."""
     before, noise = _held(layer), np.random.default_rng(0).uniform(0, 1e-3, x.shape)
-    # Other inputs, so near x that they are allowed where x is: what they change is no weight.
+    # Other inputs, so close to x that they are valid if x is: what they change is no weight.
     _run(layer, "forward", x * (1 - module_of(x).asarray(noise)))
     between = _held(layer)
     _run(layer, "backward", -dy)
@@ -200,7 +200,7 @@ def _find_weights(layer, x, dy, y, named, ignore):
 
 
 def _trial(layer, x, y, W, known):
-    """Alter W, except what it shares with known arrays: does it matter, or is it a cache?"""
+    """Alter W, except what it shares with known arrays: does y depend on it, or is it a cache?"""
     if not _is_array(W):
         return "setting"  # a number
     known = [(V, V.copy()) for V in known if _is_array(V)]
@@ -216,7 +216,7 @@ def _trial(layer, x, y, W, known):
         if not _equal(altered, W) and bool(((altered == W) | (saved == W)).all()):
             return "cache"  # forward put old values back
         return "matters" if moved else "unused"
-    except Exception:  # W is read-only, or forward refuses what it reads there
+    except Exception:  # W is read-only, or forward rejects what it reads there
         return "matters"
     finally:
         if not _equal(saved, W):
@@ -240,7 +240,7 @@ def _gradient_places(layer, path, steady):
 
 
 def _names(part):
-    """What may stand in the path to a gradient for this part of the path to its weight."""
+    """What this part of a weight's path may be called in the path to its gradient."""
     forms = DERIVATIVE if isinstance(part, str) else []
     return [part, *(f.format(part.lstrip("_")) for f in forms), *GRADIENTS * (part in WEIGHTS)]
 
@@ -252,7 +252,7 @@ def _get(layer, path):
 
 
 def _held(layer):
-    """{name: (path, array, copy, the object around it, or None if that is a layer)}"""
+    """{name: (path, array, copy, the object that holds it, None for a layer)}"""
     held, seen, queue = {}, {id(layer)}, [((), layer, None)]
     for path, thing, owner in queue:
         for key, value in _parts(thing):
@@ -296,5 +296,5 @@ def _is_float(a):
 
 
 def module_of(a):
-    """The module that an array belongs to: numpy, or a cupy that this file need not import."""
+    """The module that an array belongs to: numpy, or cupy, which this file need not import."""
     return np if isinstance(a, np.ndarray) else sys.modules[type(a).__module__.partition(".")[0]]

@@ -2,20 +2,19 @@
 
     g = (1/B) Σ_{x in batch} ∇l(x, w) = Σ_pieces (1/B) Σ_{x in piece} ∇l(x, w)
 
-That is the report's reason for large batches (data parallelism), and it is how a batch is worked
-through here:
+That is the report's reason for large batches (data parallelism), and it is how a batch is
+processed here:
 
-    chunks   128 images or so: a batch of 8,192 needs no more memory than one of 512. Smaller ones
+    chunks   about 128 images: a batch of 8,192 needs no more memory than one of 512. Smaller chunks
              fit a cache better, but threads wait for the interpreter at every call, and larger
-             ones are fewer calls. On a GPU thousands, to keep it busy
+             chunks mean fewer calls. On a GPU thousands of images, to keep it busy
     lanes    runs of chunks. A lane is a copy of the network that shares w and adds into a g of its
-             own. Threads take lanes, and those of one thread share a workspace, for they take
+             own. Each thread works on several lanes, which share a workspace because they take
              turns. How a batch is cut into lanes depends on its size alone, and the lanes' vectors
-             are summed in order: the bits of the result do not depend on how many threads there
-             were.
-    ranks    lanes in other processes (ranks.py)
+             are summed in order: the bits of the result do not depend on the number of threads
+    ranks    lanes in other processes (lab/ranks.py)
 
-Only the mean in the loss divides by the batch size; it is passed down to every piece.
+Only the mean in the loss divides by the batch size, which is passed down to every piece.
 """
 
 import sys
@@ -29,29 +28,29 @@ from .errors import UserError
 from .loss import softmax_cross_entropy
 
 CHUNK = {"cpu": 128, "cuda": 4096}  # images: what fits a cache, what keeps a GPU busy
-SHRUNK = 8  # times smaller is the chunk that a GPU without room for the first one is given
-LANES = 4  # at most; more threads than this find nothing to do
+SHRUNK = 8  # a GPU without room for a chunk is given chunks this many times smaller
+LANES = 4  # at most; threads beyond this many have nothing to do
 
 
 def lanes_for(B):
-    """How many lanes a batch is cut into: 1, from 64 images on 2, from 192 on 4.
+    """How many lanes a batch is cut into: 1, or 2 from 64 images on, or 4 from 192 on.
 
-    A lane of 32 images takes a tenth longer than its half of one of 64, which only a second thread
-    pays back: so 64 images are halved, 128 are not quartered.
+    Two lanes of 32 images take a tenth longer than one of 64, which only a second thread makes up
+    for: so 64 images are halved, but 128 are not quartered.
     """
     return 1 if B < 64 else 2 if B < 192 else LANES
 
 
 def even_bounds(N, parts):
-    """Bounds of `parts` pieces of 0 ... N-1, in order, whose sizes differ by one at most."""
+    """Bounds of `parts` pieces of 0 ... N-1, in order, whose sizes differ by at most one."""
     return [(N * k // parts, N * (k + 1) // parts) for k in range(parts)]
 
 
 def lane_bounds(N, lanes, rank, ranks, most=LANES):
-    """Bounds of the lanes of one of the ranks, none of them empty.
+    """Bounds of the lanes of one rank, none of them empty.
 
-    Those of all ranks together depend on N alone, as long as there are no more ranks than a network
-    has lanes, `most`; more ranks have a lane each.
+    The lanes of all ranks together depend on N alone, as long as there are no more ranks than a
+    network has lanes, `most`; with more ranks, each has one lane.
     """
     lanes = ranks if ranks > most else min(most, lanes)
     first, last = rank * lanes // ranks, (rank + 1) * lanes // ranks
@@ -59,52 +58,52 @@ def lane_bounds(N, lanes, rank, ranks, most=LANES):
 
 
 class Alone:
-    """One process: it leads nobody, and its lanes are summed in order."""
+    """The only process: no other follows it, and its lanes are summed in order."""
 
     rank, size, local, place, seconds = 0, 1, 1, None, 0.0
 
     def link(self, device):
-        """There is nobody to exchange with."""
+        """Nothing to do: there are no other ranks."""
 
     def add(self, gs, results):
         """Sum the gradients of all lanes of all ranks into gs[0].
 
         Returns: the sums of the lanes' results, (loss, correct)
         """
-        for g in gs[1:]:  # in this order, whoever finished first
+        for g in gs[1:]:  # in this order, whichever finished first
             gs[0] += g  # Report Sec. I, the sum over the batch
         return sum(loss for loss, _ in results), sum(correct for _, correct in results)
 
     def join(self, z):
-        """Fill z, of which every rank has filled its own columns, the rest being 0."""
+        """Complete z, in which every rank has filled its own columns and left the rest at 0."""
 
     def together(self):
         """Wait for all ranks."""
 
     def tell(self, what):
-        """As rank 0: say something to all others, who `hear` it."""
+        """As rank 0: send something to all other ranks, which `hear` it."""
 
     @contextmanager
     def or_abort(self):
-        """What ends one rank ends all of them."""
+        """An error that ends one rank ends all of them."""
         yield
 
 
 class Lanes:
-    """A network's copies, the threads that drive them, and the sum over them.
+    """The copies of a network, the threads that drive them, and the sum of their gradients.
 
-    Shapes:  g (P,), where the gradient of the batch arrives; w (P,) is inside the networks
+    Shapes:  g (P,), where the gradient of the batch arrives; w (P,) belongs to the networks
     """
 
     def __init__(self, make_network, g, chunk, threads=1, lanes=LANES, ranks=None):
         xp = module_of(g)
-        self.gs = [g, *(xp.zeros_like(g) for _ in range(lanes - 1))]  # the first lane's is the sum
+        self.gs = [g, *(xp.zeros_like(g) for _ in range(lanes - 1))]  # the first becomes the sum
         self.shrunk = False
         self.chunk, self.threads, self.ranks = chunk, min(threads, lanes), ranks or Alone()
         self.networks = []
         for k, g in enumerate(self.gs):
-            before = self.networks[k - self.threads] if k >= self.threads else None
-            self.networks.append(make_network(g, before))  # `before` is of the same thread
+            lender = self.networks[k - self.threads] if k >= self.threads else None
+            self.networks.append(make_network(g, lender))  # the lender is on the same thread
         self.pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
     def gradient(self, x, y, index):
@@ -112,14 +111,14 @@ class Lanes:
 
         Shapes:  index (B,) -> loss, correct (numbers, on the device of g)
         """
-        bounds = self._mine(len(index), lanes_for(len(index)))
-        results = self._within_memory(self._lanes_of, x, y, index, bounds)
+        bounds = self._bounds(len(index), lanes_for(len(index)))
+        results = self._within_memory(self._gradients_of, x, y, index, bounds)
         if not bounds:
             self.gs[0][...] = 0
         return self.ranks.add(self.gs[: max(1, len(bounds))], results)
 
-    def _lanes_of(self, x, y, index, bounds):
-        """[(loss, correct)] of these lanes, whose gradients are then in gs."""
+    def _gradients_of(self, x, y, index, bounds):
+        """[(loss, correct)] for these lanes, whose gradients are left in gs."""
         B = len(index)
 
         def one_lane(k):
@@ -137,7 +136,7 @@ class Lanes:
         return self._on_threads(one_lane, len(bounds))
 
     def _within_memory(self, work, *given):
-        """work(*given); where the device has no room for a chunk, once again with smaller ones."""
+        """work(*given), and again with smaller chunks if the device has no room for one."""
         try:
             return work(*given)
         except out_of_memory(self.gs[0]) as error:
@@ -147,13 +146,13 @@ class Lanes:
                     "of its memory, or use --device cpu"
                 ) from None
         self.shrunk, self.chunk = True, self.chunk // SHRUNK
-        print(f"The GPU has no room: {self.chunk} images go through it at a time.", file=sys.stderr)
+        print(f"The GPU is short of memory: {self.chunk} images at a time now.", file=sys.stderr)
         for network in self.networks:
             network.forget()
         give_back_memory()
         return work(*given)
 
-    def _mine(self, N, lanes):
+    def _bounds(self, N, lanes):
         """Bounds of this rank's lanes."""
         return lane_bounds(N, lanes, self.ranks.rank, self.ranks.size, len(self.networks))
 
@@ -162,7 +161,7 @@ class Lanes:
 
         Shapes:  x (N, ...), z (K, N)
         """
-        bounds = self._mine(len(x), len(self.networks))
+        bounds = self._bounds(len(x), len(self.networks))
         if self.ranks.size > 1:
             z[...] = 0
         self._within_memory(self._logits_of, x, z, bounds)
@@ -185,10 +184,10 @@ class Lanes:
         """[work(0), ..., work(lanes - 1)]: thread t takes lanes t, t + threads, ..."""
 
         def one_thread(t):
-            # A run that diverges shows in its loss; threads do not inherit the caller's errstate.
+            # Divergence shows in the loss. Threads do not inherit the caller's errstate.
             with np.errstate(all="ignore"):
                 return [work(k) for k in range(t, lanes, self.threads)]
 
         others = [self.pool.submit(one_thread, t) for t in range(1, min(self.threads, lanes))]
-        taken = [one_thread(0), *(other.result() for other in others)]
-        return [taken[k % self.threads][k // self.threads] for k in range(lanes)]
+        results = [one_thread(0), *(other.result() for other in others)]
+        return [results[k % self.threads][k // self.threads] for k in range(lanes)]

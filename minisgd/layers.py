@@ -1,12 +1,12 @@
-"""The layers, forward and backward next to each other: the reading version.
+"""The layers, each with its forward and backward pass side by side: the version to read.
 
-Images stand in columns: inside, an array is (C, H, W, N), the batch innermost, so that a layer is
-y = W x + b as the mathematics writes it. A layer is made from its weights; `backward` takes dy, the
+Every image is a column: arrays are (C, H, W, N), with the batch last, so that a layer is
+y = W x + b, as in the mathematics. A layer is made from its weights; `backward` takes dy, the
 derivative of the mean loss with respect to y, *adds* to dW and db, and returns dx. Adding is what
-lets a batch be the sum of its pieces (gradient.py). `per_example` gives what each image by itself
-would add. `forward` keeps one cache, which the other two read. None of them changes its input.
+lets a batch be the sum of its pieces (gradient.py). `per_example` returns what each image would add
+on its own. `forward` keeps one cache, which the other two read. None of them changes its input.
 
-These layers train, too: `--plain` takes them as they stand here.
+These layers can train, too: `--plain` uses them exactly as they are here.
 
 Legend:  N images, C channels in, F filters out, H W height and width, KH KW kernel,
          OH OW height and width out, D features in, M features out.
@@ -45,7 +45,7 @@ class Linear:
         return self.W.T @ dy  # (D, N)
 
     def per_example(self, dy):
-        """What each image by itself adds to dW and db.  -> (N, M, D), (N, M)"""
+        """What each image on its own adds to dW and db.  -> (N, M, D), (N, M)"""
         x = self.cache
         return dy.T[:, :, None] * x.T[:, None, :], dy.T
 
@@ -55,11 +55,11 @@ class Conv2d:
 
         y[f, i, j, n] = sum_{c, k, l} W[f, c, k, l] x[c, i + k - pad, j + l - pad, n] + b[f]
 
-    with x zero outside the image. As in every framework W is not flipped: a cross-correlation.
+    with x zero outside the image. As in every framework, W is not flipped: a cross-correlation.
 
     Shapes:  x (C, H, W, N), W (F, C, KH, KW), b (F,) -> y (F, OH, OW, N),
              OH = H + 2 pad - KH + 1, OW = W + 2 pad - KW + 1
-    Raises:  ValueError if x is not (C, H, W, N), or is smaller than the kernel
+    Raises:  ValueError if x is not (C, H, W, N), or with its padding is smaller than the kernel
     Source:  report Sec. I, the network of [2]
     """
 
@@ -91,19 +91,18 @@ class Conv2d:
         return raise_back(dcols, x_shape, KH, KW, self.pad)  # (C, H, W, N)
 
     def per_example(self, dy):
-        """What each image by itself adds to dW and db.  -> (N, F, C, KH, KW), (N, F)"""
+        """What each image on its own adds to dW and db.  -> (N, F, C, KH, KW), (N, F)"""
         xp, (cols, _), (F, C, KH, KW) = module_of(dy), self.cache, self.W.shape
         N = dy.shape[-1]
         dy = dy.reshape(F, -1, N).transpose(2, 0, 1)  # (N, F, OH OW)
         cols = cols.reshape(C * KH * KW, -1, N).transpose(2, 1, 0)  # (N, OH OW, C KH KW)
-        dW = xp.ascontiguousarray(dy) @ xp.ascontiguousarray(
-            cols
-        )  # all patches of an image at once
+        # All the patches of an image at once:
+        dW = xp.ascontiguousarray(dy) @ xp.ascontiguousarray(cols)  # (N, F, C KH KW)
         return dW.reshape(N, F, C, KH, KW), dy.sum(axis=2)
 
 
 def lower(x, KH, KW, pad):
-    """Copy the patch under every output place into a column (im2col): one slab a kernel place.
+    """Copy the patch under each output position into a column (im2col): a slab per kernel position.
 
         cols[c, k, l, i, j, n] = x[c, i + k - pad, j + l - pad, n], zero outside the image
 
@@ -122,7 +121,7 @@ def lower(x, KH, KW, pad):
 
 
 def raise_back(dcols, x_shape, KH, KW, pad):
-    """The transpose of `lower` (col2im): add every column back to the places it was copied from.
+    """The transpose of `lower` (col2im): add every entry back to where it was copied from.
 
     Shapes:  dcols (C KH KW, OH OW N) -> dx (C, H, W, N)
     """
@@ -140,7 +139,7 @@ def raise_back(dcols, x_shape, KH, KW, pad):
 class ReLU:
     """y = max(x, 0); at x = 0, the kink, the derivative is taken as 0.
 
-    Shapes:  x (any) -> y (the same)
+    Shapes:  x (any shape) -> y (the same)
     """
 
     def forward(self, x):
@@ -153,12 +152,12 @@ class ReLU:
 
 
 class MaxPool2d:
-    """The largest value of every size x size window; of equal ones the first in reading order.
+    """The largest value in each size x size window; in a tie, the first in reading order wins.
 
         y[c, i, j, n] = max_{k, l < size} x[c, size i + k, size j + l, n]
 
     Shapes:  x (C, H, W, N) -> y (C, H/size, W/size, N)
-    Raises:  ValueError if size does not divide H and W
+    Raises:  ValueError if x is not (C, H, W, N), or size does not divide H and W
     """
 
     def __init__(self, size=2):
@@ -170,11 +169,12 @@ class MaxPool2d:
     def forward(self, x):
         if x.ndim != 4 or x.shape[1] % self.size or x.shape[2] % self.size:
             raise ValueError(
-                f"MaxPool2d expected (C, H, W, N), {self.size} dividing H and W, got {x.shape}"
+                f"MaxPool2d expected x of shape (C, H, W, N), H and W divisible by {self.size}, "
+                f"got {x.shape}"
             )
         xp = module_of(x)
         y = x[:, self.places[0][0], self.places[0][1]]  # (C, OH, OW, N)
-        winner = xp.zeros(y.shape, xp.uint8)  # which place of the window is the largest
+        winner = xp.zeros(y.shape, xp.uint8)  # which position in the window holds the largest value
         for place, (rows, columns) in enumerate(self.places):
             candidate = x[:, rows, columns]
             winner = xp.where(candidate > y, xp.uint8(place), winner)

@@ -4,7 +4,7 @@ from .backend import module_of
 
 
 def softmax_cross_entropy(z, y, B):
-    """The mean cross-entropy of a batch of B images, for the piece of it that z holds.
+    """The mean cross-entropy of a batch of B images: the share of it due to the piece in z.
 
         L = -(1/B) sum_n log p[y_n, n],   p[k, n] = exp z[k, n] / sum_j exp z[j, n]
         dL/dz[k, n] = (p[k, n] - [k = y_n]) / B
@@ -14,7 +14,7 @@ def softmax_cross_entropy(z, y, B):
     subtracted first, so that exp cannot overflow.
 
     Shapes:  z (K, n), y (n,) integers below K, n <= B -> loss, correct (numbers), dz (K, n)
-    Raises:  ValueError if y does not have one label a column of z
+    Raises:  ValueError if z is not (K, n), or y does not hold one label per column of z
     Source:  report Sec. I, the loss l(x, w)
     """
     xp = module_of(z)

@@ -22,14 +22,15 @@ from .networks import (
 class Model:
     """A network's weights w, its gradient g, and the gradient of a batch of any size.
 
-    network  a name in networks.NETWORKS, or a list of its own of networks.Part
-    plain    work with the layers of layers.py as they stand
-    pixels   mean and deviation of the dataset's pixels, for images as stored
+    network  a name in networks.NETWORKS, or a list of networks.Part
+    plain    use the layers of layers.py as they are, not their fused form
+    pixels   mean and standard deviation of the dataset's pixels, for images as stored
 
-    Attributes:  w, g (P,) flat vectors; shapes {"conv1.W": (6, 1, 5, 5), ...}; params, grads: the
-                 views of w and g by these names
-    Units:       chunk in images, None for what suits the device; threads of this process
-    Raises:      SettingError (a ValueError) for an unknown network or device, or one not there
+    Attributes:  w, g (P,) flat vectors; shapes {"conv1.W": (6, 1, 5, 5), ...}; params, grads: views
+                 of w and g by these names
+    Units:       chunk in images, None for a size that suits the device; threads of this process
+    Raises:      SettingError (a ValueError) for an unknown network or device, a missing device, or
+                 chunk or threads below 1
     """
 
     def __init__(
@@ -53,15 +54,15 @@ class Model:
         self.w = xp.asarray(initial_weights(self.parts, np.random.default_rng(seed), dtype))
         self.g = xp.zeros_like(self.w)
         self.params, self.grads = views(self.w, self.shapes), views(self.g, self.shapes)
-        lanes = LANES if xp is np else 1  # a GPU is wide by itself
+        lanes = LANES if xp is np else 1  # one keeps a GPU busy
 
-        def copy(g, host):
-            return Network(self.parts, self.w, g, plain, host, pixels)
+        def copy(g, lender):
+            return Network(self.parts, self.w, g, plain, lender, pixels)
 
         self.lanes = Lanes(copy, self.g, chunk, threads, lanes, ranks)
 
     def gradient(self, x, y):
-        """Mean loss over a batch and number of images classified correctly; fills g.
+        """The mean loss over a batch and the number of images classified correctly; fills g.
 
         Shapes:  x (n, 1, 28, 28) float as the network takes it, or uint8 (n, 28, 28) as stored;
                  y (n,) integers 0 ... 9 -> loss (float), correct (int)
@@ -73,7 +74,7 @@ class Model:
         return float(loss), int(correct)
 
     def gradient_at(self, x, y, batch):
-        """The same of the images x[batch], without a check and without waiting for the device.
+        """The same for the images x[batch], without checks and without waiting for the device.
 
         Shapes:  batch (b,) -> loss, correct (numbers on the device)
         """
@@ -83,7 +84,7 @@ class Model:
         """The gradient of each image's own loss; their mean is what `gradient` puts into g.
 
         Shapes:  x, y as in `gradient` -> (n, P): 247 kB per image for LeNet-5. `per_example_pieces`
-                 keeps few at a time
+                 holds only a few at a time
         Raises:  ValueError as `gradient`
         Source:  report Sec. I and II, g_i = ∇l(x_i, w)
         """
@@ -94,13 +95,13 @@ class Model:
         return found
 
     def per_example_pieces(self, x, y, size=64):
-        """The same in pieces of so many images, one after the other: yields (n, P)."""
+        """The same in pieces of `size` images, one after another: yields (n, P)."""
         x, y = self._images(x), self._labels(x, y)
         g = self.xp.zeros_like(self.w)
         network = Network(self.parts, self.w, g, plain=True, pixels=self.pixels)
         for start in range(0, len(y), size):
             z = network.forward(x[start : start + size])
-            _, _, dz = softmax_cross_entropy(z, y[start : start + size], 1)  # each image by itself
+            _, _, dz = softmax_cross_entropy(z, y[start : start + size], 1)  # each image on its own
             yield network.per_example(dz)
 
     def logits(self, x):
@@ -114,7 +115,7 @@ class Model:
         return z.T  # (n, 10)
 
     def weights(self):
-        """A copy of w in the host's memory, (P,)."""
+        """A copy of w in host memory, (P,)."""
         return np.array(to_host(self.w))
 
     def _labels(self, x, y):

@@ -1,8 +1,7 @@
-"""The networks, each one list of layers, over one vector w of weights and one vector g.
+"""The networks, each a list of layers, over one vector w of weights and one vector g of gradients.
 
-A network of your own is one list and one entry in NETWORKS. What it is made of are the layers of
-layers.py, or your own with the same two passes; fused.py puts faster steps in the place of those
-that it knows.
+A network of your own is one list and one entry in NETWORKS. It is made of the layers of layers.py,
+or of your own with the same two passes; fused.py replaces those that it knows by faster steps.
 
 Legend:  as in layers.py; P weights of a network, K classes, n images.
 """
@@ -25,11 +24,12 @@ IMAGE = (1, 28, 28)
 
 @dataclass(frozen=True)
 class Part:
-    """A layer of a network that has no weights yet.
+    """One layer of a network, before it is given its weights.
 
-    make    what makes the layer, called with its weights and then their gradients, views into w
-            and g: (W, b, dW, db). Its backward adds to the gradients
-    shapes  {"W": ..., "b": ...}, in the order of `make`; the first one's W.shape[1:] is the fan-in
+    make    the function that makes the layer from its weights and then their gradients, which are
+            views of w and g: (W, b, dW, db). The layer's backward adds to the gradients
+    shapes  {"W": ..., "b": ...}, in the order of `make`; the fan-in is the product of the first
+            shape without its first axis
     """
 
     make: object
@@ -43,7 +43,7 @@ def conv(name, C, F, size, pad=0):
 
 
 def linear(name, D, M):
-    """A fully connected layer of D inputs and M outputs."""
+    """A fully connected layer with D inputs and M outputs."""
     return Part(Linear, name, {"W": (M, D), "b": (M,)})
 
 
@@ -62,7 +62,7 @@ LENET5 = (  # Report Sec. I, LeNet-5
 
 MLP = (FLATTEN, linear("fc1", 784, 300), RELU, linear("fc2", 300, 10))
 
-LENET5_WIDE = (  # twice the channels
+LENET5_WIDE = (  # LeNet-5 with twice the channels
     conv("conv1", 1, 12, 5, pad=2), RELU, MAX_POOL,  # (12, 14, 14, n)
     conv("conv2", 12, 32, 5), RELU, MAX_POOL,  # (32, 5, 5, n)
     FLATTEN,  # (800, n)
@@ -78,8 +78,8 @@ NETWORKS = {"lenet5": LENET5, "mlp": MLP, "lenet5-wide": LENET5_WIDE}
 
 
 def shapes_of(parts):
-    """{"conv1.W": (6, 1, 5, 5), ...}: the order of the weights in w. It and the shapes are those of
-    PyTorch, so that weights can be exchanged.
+    """{"conv1.W": (6, 1, 5, 5), ...}: in the order of the weights in w. Order and shapes are
+    PyTorch's, so that weights can be exchanged.
 
     Raises:  SettingError if two layers share a name, or if none has weights
     """
@@ -97,7 +97,7 @@ def size_of(parts):
 
 
 def views(vector, shapes):
-    """Named views of a flat vector (P,), in the order and of the shapes of `shapes`."""
+    """Named views of a flat vector (P,), in the order and with the shapes of `shapes`."""
     named, start = {}, 0
     for name, shape in shapes.items():
         named[name] = vector[start : start + prod(shape)].reshape(shape)
@@ -111,8 +111,8 @@ def initial_weights(parts, rng, dtype=np.float32):
     Drawn on the host and in float64, so that every device and dtype starts from the same numbers.
 
     Shapes:  -> w (P,)
-    Source:  the authors' code, which leaves PyTorch's default in place. The long flat start of the
-             large batches depends on it.
+    Source:  the authors' code, which leaves PyTorch's default in place. The long plateau at
+             the start of large-batch runs depends on it.
     """
     drawn = []
     for part in parts:
@@ -126,11 +126,11 @@ def initial_weights(parts, rng, dtype=np.float32):
 
 
 def columns(images, dtype, pixels=MNIST_PIXELS):
-    """Images as the network takes them, in columns.
+    """Images as the network takes them, as columns.
 
     Shapes:  images (n, 1, 28, 28) float, or uint8 (n, 28, 28) as stored -> x (1, 28, 28, n)
-    Units:   pixels: mean and deviation of the dataset's pixels, from 0 to 1: images as stored are
-             taken as (x/255 - mean) / deviation
+    Units:   pixels: mean and standard deviation of the dataset's pixels, scaled to 0 ... 1:
+             stored images become (x/255 - mean) / deviation
     """
     mean, deviation = pixels
     x = images.astype(dtype).reshape(-1, *IMAGE)
@@ -141,18 +141,18 @@ def columns(images, dtype, pixels=MNIST_PIXELS):
 
 
 class Network:
-    """The layers over the vectors w and g: for a batch `begin`, then forward to the logits and
-    backward for every chunk, then `finish`, after which g holds the sum over the chunks.
+    """The layers over the vectors w and g. For each batch: `begin`; `forward` to the logits and
+    `backward` for every chunk; `finish`, after which g holds the sum over the chunks.
 
-    plain   the layers as they stand in layers.py, one by one; else fused.py's steps where they fit
-    host    another network like this one whose workspaces it may share, if the two take turns
+    plain   use the layers of layers.py one by one, not fused.py's steps where those fit
+    lender  another network like this one, whose workspaces this one uses: the two must take turns
 
-    Attributes:  steps, one after the other; layers, which they are made of: (name, layer)
+    Attributes:  steps, in order; layers, the (name, layer) that they are made from
     Shapes:      w, g (P,)
-    Raises:      SettingError if a layer does not fit the one before it
+    Raises:      SettingError if a layer does not fit the one before it (unless plain)
     """
 
-    def __init__(self, parts, w, g, plain=False, host=None, pixels=MNIST_PIXELS):
+    def __init__(self, parts, w, g, plain=False, lender=None, pixels=MNIST_PIXELS):
         shapes = shapes_of(parts)
         weights, gradients = views(w, shapes), views(g, shapes)
         self.layers, self.dtype, self.pixels = [], w.dtype, pixels
@@ -166,13 +166,13 @@ class Network:
         else:
             self.steps = fuse(self.layers, own, inputs_of(parts))
         with_weights = (k for k, step in enumerate(self.steps) if step.has_weights)
-        self.lowest = next(with_weights)  # below it nobody needs a derivative
-        if host:
-            for step, other in zip(self.steps, host.steps, strict=True):
+        self.lowest = next(with_weights)  # below it no derivative is needed
+        if lender:
+            for step, other in zip(self.steps, lender.steps, strict=True):
                 step.spaces = other.spaces
 
     def begin(self):
-        """Read w, and forget the gradient of the last batch."""
+        """Read w, and discard the gradient of the batch before."""
         for step in self.steps:
             step.begin()
 
@@ -187,28 +187,28 @@ class Network:
         return y
 
     def backward(self, dz):
-        """Add the chunk's part of the gradient.
+        """Add the chunk's share of the gradient.
 
-        Shapes:  dz (10, n), of the chunk that went forward last
+        Shapes:  dz (10, n), of the last chunk given to `forward`
         """
         for k in range(len(self.steps) - 1, self.lowest - 1, -1):
             dz = self.steps[k].backward(dz, wants_dx=k > self.lowest)
 
     def finish(self):
-        """Complete g with what some steps keep in another form."""
+        """Complete g: some steps keep their gradient in another form until now."""
         for step in self.steps:
             step.finish()
 
     def forget(self):
-        """Give back the memory of the workspaces."""
+        """Free the memory of the workspaces."""
         for step in self.steps:
             step.forget()
 
     def per_example(self, dz):
-        """The gradient of each image by itself, in the order of w; of a plain network. What is in g
-        afterwards means nothing.
+        """The gradient of each image on its own, in the order of w. The network must be plain; what
+        g holds afterwards means nothing.
 
-        Shapes:  dz (10, n), of the images that went forward last -> (n, P)
+        Shapes:  dz (10, n), of the last images given to `forward` -> (n, P)
         """
         parts = []
         for k in range(len(self.layers) - 1, self.lowest - 1, -1):
@@ -222,9 +222,9 @@ class Network:
 
 
 def inputs_of(parts):
-    """The shape of one image's input to every part, found out by sending one through.
+    """The shape of each part's input for one image, found by sending one through.
 
-    Raises:  SettingError naming the part that does not take what the one before it gives
+    Raises:  SettingError naming the part that does not accept the output of the one before it
     """
     x, found = np.zeros((*IMAGE, 1)), []
     for k, part in enumerate(parts, 1):
@@ -234,8 +234,8 @@ def inputs_of(parts):
             x = part.make(*weights).forward(x)
         except ValueError as error:
             raise SettingError(
-                f"layer {k} of the network, {part.name or 'which has no weights'}, does not take "
-                f"what the one before it gives: {error}"
+                f"layer {k} of the network, {part.name or 'which has no weights'}, does not "
+                f"accept the output of the one before it: {error}"
             ) from None
     if x.shape != (K, 1):
         raise SettingError(

@@ -1,11 +1,11 @@
 """The update equations, on the whole vector of weights.
 
-An optimizer is a function that changes w in place, an entry in OPTIMIZERS, and the names of the
-vectors that it remembers from update to update. All are as long as w and zero at the start; they
-are kept in the checkpoint by name.
+An optimizer is a function that changes w in place and an entry in OPTIMIZERS, which names the
+vectors that it remembers from update to update. These are as long as w, zero at the start, and
+saved in the checkpoint by name.
 
-Letters:  w weights, g gradient of the mean loss of the batch, v velocity, η the rate, m momentum,
-          all vectors of the P numbers of the network.
+Letters:  w weights, g gradient of the mean loss of the batch, v velocity: vectors of length P;
+          η learning rate, m momentum: numbers.
 """
 
 from math import prod
@@ -27,9 +27,9 @@ def sgd_step(w, g, lr):
 
 
 def momentum_step(w, v, g, lr, m):
-    """v <- m v + g, then w <- w - η v: the rate stands outside v.
+    """v <- m v + g, then w <- w - η v: the rate is outside v.
 
-    With the rate inside v the two differ as soon as the rate changes, as it does in a warmup.
+    With the rate inside v, the result differs once the rate changes, as it does in a warmup.
 
     Shapes:  w, v, g (P,), v zero before the first update
     Source:  report Sec. III: v_{t+1} = m v_t + (1/b) Σ ∇l(x, w_t), w_{t+1} = w_t - η v_{t+1}
@@ -56,9 +56,9 @@ def nesterov_step(w, v, g, lr, m):
 
 
 def clip_by_norm(g, c):
-    """g <- g min(1, c/|g|), g being the whole vector: no gradient is longer than c.
+    """g <- g min(1, c/|g|), where g is the whole vector: no gradient is longer than c.
 
-    A gradient that is not finite stays so, for a run that diverges must not look as if it stood
+    A gradient that is not finite stays so: a run that diverges must not look as if it stood
     still. The norm stays on the device: nothing waits for it.
 
     Shapes:  g (P,)
@@ -150,10 +150,10 @@ class Optimizer(NamedTuple):
 
     step    (w, g, memory, lr, t, settings, shapes): changes w, and the vectors in `memory`, in
             place. t counts the updates from 0; shapes {"conv1.W": (6, 1, 5, 5), ...} are those of
-            the layers, in their order in w: `networks.views(w, shapes)` gives them by name
+            the weights, in their order in w: `networks.views(w, shapes)` gives them by name
     memory  the names of its vectors
-    check   (settings): raises SettingError for settings that do not go with it
-    uses    the names of the settings that only some optimizers use and this one does; for the
+    check   (settings): raises SettingError for settings that do not suit it
+    uses    the names of the settings that only some optimizers use and this one does; to the
             others they mean nothing
     """
 

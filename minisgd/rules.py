@@ -1,4 +1,4 @@
-"""How the learning rate and the momentum follow the batch size: functions of numbers.
+"""How the learning rate and the momentum follow the batch size: plain functions of numbers.
 
 A rule of your own is one function of b and b0 and one entry in RULES.
 
@@ -34,7 +34,7 @@ RULES = {"none": none, "sqrt": sqrt, "linear": linear}
 
 
 def _factor(rule, batch_size, base_batch_size):
-    """How much larger the rule makes the rate at b than at b0."""
+    """By what factor the rule makes the rate larger at b than at b0."""
     for size in (batch_size, base_batch_size):
         if not 1 <= size <= LARGEST:
             bound = "at least 1" if size < 1 else f"at most {LARGEST:,}"
@@ -58,7 +58,7 @@ def scaled_lr(rule, lr, batch_size, base_batch_size=64):
         none: η = η0     sqrt: η = η0 sqrt(b/b0)     linear: η = η0 b/b0
 
     Units:   rate per update
-    Raises:  SettingError (a ValueError) for an unknown rule, a rate or batch size not positive
+    Raises:  SettingError (a ValueError) for an unknown rule, or a rate or size that is not positive
     Source:  report Sec. II
     """
     _check_lr(lr)
@@ -66,9 +66,9 @@ def scaled_lr(rule, lr, batch_size, base_batch_size=64):
 
 
 def effective_lr(lr, momentum):
-    """η_eff = η / (1 - m): what all the steps that one gradient takes part in add up to.
+    """η_eff = η / (1 - m): the rate of one gradient, summed over all the updates that it enters.
 
-    Raises:  SettingError (a ValueError) if m is not in [0, 1)
+    Raises:  SettingError (a ValueError) if η is not positive or m is not in [0, 1)
     Source:  report Sec. III
     """
     _check_lr(lr)

@@ -1,11 +1,11 @@
-"""How the learning rate moves during a run: warmups at its beginning, decays towards its end.
+"""How the learning rate changes during a run: warmups at its beginning, decays towards its end.
 
 The rate of an update is a product of plain functions of numbers: the rule's factor of b (rules.py),
 a warmup and a decay. A warmup or a decay of your own is one function and one entry in its table.
 
 Letters:  η0 the rate that belongs to the base batch size, η the rate that the rule makes of it,
-          i epoch or update of the warmup, from 1, k how many it lasts,
-          t updates since the warmup ended, from 0, T all the updates that are left by then.
+          i epoch or update of the warmup, from 1, k how many of them it lasts,
+          t update after the warmup, from 0, T how many of those there are.
 """
 
 from math import cos, pi
@@ -21,12 +21,12 @@ def constant(i, k, base_lr, lr):
 
 
 def gradual(i, k, base_lr, lr):
-    """η_i = (k+1-i)/k η0 + (i-1)/k η: from η0, and still (k-1)/k of the way at i = k."""
+    """η_i = (k+1-i)/k η0 + (i-1)/k η: from η0, and only (k-1)/k of the way at i = k."""
     return (k + 1 - i) / k * base_lr + (i - 1) / k * lr  # Report Sec. II, gradual warmup
 
 
 def ramp(i, k, base_lr, lr):
-    """η_i = i/k η: from almost nothing, whatever η0 is. Not in the report."""
+    """η_i = i/k η: from nearly nothing, whatever η0 is. Not in the report."""
     return i / k * lr
 
 
@@ -40,10 +40,10 @@ def warmup_lr(kind, epoch, base_lr, lr, warmup_epochs=10):
         gradual:  η_i = (k+1-i)/k η0 + (i-1)/k η           for i <= k, then η
         ramp:     η_i = i/k η                              for i <= k, then η
 
-    Units:   epochs counted from 1, the rate standing for the whole epoch; or updates from 1, if
-             both numbers are counted in updates
+    Units:   epochs counted from 1, each at one rate; or updates counted from 1, if both numbers are
+             in updates
     Raises:  SettingError (a ValueError) for an unknown kind, epoch < 1, warmup_epochs < 1
-    Source:  report Sec. II. The authors' code is at the full rate in epoch k already; this is the
+    Source:  report Sec. II. The authors' code already has the full rate in epoch k; this is the
              text's formula.
     """
     warmup = one_of("warmup", WARMUPS, kind)

@@ -1,8 +1,8 @@
 """Settings: the one description of a run.
 
-What differs from the report's protocol, `Settings.differing`, makes the key under which results are
-kept, the name of the run's folder, the title and the legend of its figure and the columns of its
-tables. So no two different runs can be taken for each other, and a new setting is one field here.
+What differs from the report's protocol, `Settings.differing`, determines the key under which
+results are kept, the name of the run's folder, the title and the legend of its figure and the
+columns of its tables. No two runs can be mistaken for each other, and a new setting is one field.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -18,17 +18,17 @@ from .schedules import decay_factor, warmup_lr
 class Settings:
     """What a run depends on, besides its dataset. The defaults are the report's baseline.
 
-    optimizer        a name in optim.OPTIMIZERS. "sgd" and "momentum" are the report's pair: which
-                     of the two it is follows from the momentum, whichever was given
-    clip             the length to which a longer gradient of the mean loss is clipped, before the
-                     optimizer sees it; None: it is left alone
+    optimizer        a name in optim.OPTIMIZERS. "sgd" and "momentum" are the report's pair: the
+                     momentum alone decides which of the two it is, whichever was given
+    clip             the norm to which a longer gradient of the mean loss is clipped before the
+                     optimizer sees it; None for no clipping
     beta2, epsilon, weight_decay, trust
                      of Adam, LARS and LAMB, see optim.py; their β1 is the momentum
-    warmup_updates   the warmup counted in updates; None: it is counted in warmup_epochs
+    warmup_updates   the length of the warmup in updates; None if it is given by warmup_epochs
     network          a name in networks.NETWORKS
-    plain            train with the layers of layers.py as they stand, not with their fused form
-    own              the digest of the user's own file whose entries the run may use; "": there is
-                     none
+    plain            train with the layers of layers.py as they are, not with their fused form
+    own              the digest of the user's own file, whose entries the run may use; "" if there
+                     is none
 
     Units:   lr (η0, of the base batch size) per update; epochs and warmup_epochs in epochs
     Raises:  SettingError (a ValueError) in one sentence for a value that makes no sense
@@ -72,7 +72,7 @@ class Settings:
                 raise SettingError(f"the {name} must be at least 0, got {getattr(self, name):g}")
         if self.warmup_updates is not None and self.warmup_updates < 1:
             raise SettingError(f"a warmup needs at least 1 update, got {self.warmup_updates}")
-        effective_lr(self.rate(0, 1), self.momentum)  # refuses what the rules refuse
+        effective_lr(self.rate(0, 1), self.momentum)  # raises what the rules raise
         if self.warmup != "none" and not self.warmup_updates and self.warmup_epochs > self.epochs:
             raise SettingError(
                 f"a warmup of {self.warmup_epochs} epochs is longer than the run of {self.epochs}: "
@@ -84,7 +84,7 @@ class Settings:
             check(self)
 
     def check(self, N):
-        """Refuse what does not go with a training set of N images."""
+        """Raise SettingError if these settings do not suit a training set of N images."""
         if self.batch_size > N:
             raise SettingError(
                 f"batch size {self.batch_size} is larger than the training set of {N} images"
@@ -97,7 +97,7 @@ class Settings:
             )
 
     def updates_per_epoch(self, N):
-        """How many batches N images make; the last one is what is left."""
+        """How many batches N images make; the last one holds whatever is left."""
         return -(-N // self.batch_size)
 
     @property
@@ -106,23 +106,23 @@ class Settings:
         return scaled_lr(self.rule, self.lr, self.batch_size, self.base_batch_size)
 
     def rate(self, t, per_epoch):
-        """The learning rate of update t, counted from 0, with so many updates per epoch."""
-        place, k = t // per_epoch + 1, self.warmup_epochs
+        """The learning rate of update t, counted from 0, given the number of updates per epoch."""
+        i, k = t // per_epoch + 1, self.warmup_epochs
         warm = 0 if self.warmup == "none" else k * per_epoch  # updates that the warmup lasts
         if self.warmup_updates and warm:
-            place, warm = t + 1, self.warmup_updates
-            k = warm
-        lr = warmup_lr(self.warmup, place, self.lr, self.scaled_lr, k)
+            i, k = t + 1, self.warmup_updates
+            warm = k
+        lr = warmup_lr(self.warmup, i, self.lr, self.scaled_lr, k)
         return lr * decay_factor(self.decay, t - warm, self.epochs * per_epoch - warm)
 
-    # ---- what tells this run from others
+    # ---- what distinguishes this run from others
 
     def what_matters(self):
-        """{field: value}, without the fields that others make idle."""
+        """{field: value}, without the fields that other fields make irrelevant."""
         return what_matters(asdict(self))
 
     def differing(self):
-        """{field: value} of what matters and is not as in the report's baseline."""
+        """{field: value} of what matters and differs from the report's baseline."""
         return {k: v for k, v in self.what_matters().items() if v != DEFAULTS[k]}
 
     def key(self):
@@ -130,7 +130,7 @@ class Settings:
         return tuple(self.differing().items())
 
     def common(self):
-        """What all runs of a sweep share: what matters but for batch size and seed."""
+        """What all runs of a sweep share: what matters except batch size and seed."""
         shared = self.what_matters()
         return {k: v for k, v in shared.items() if k not in ("batch_size", "seed")}
 
@@ -138,15 +138,15 @@ class Settings:
 # Settings that only the optimizers use that name them.
 OF_SOME = {"beta2", "epsilon", "weight_decay", "trust"}
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
-KINDS = {  # "int", also of `int | None`
+KINDS = {  # the type of each field: "int", also for `int | None`
     f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type).split(" ")[0]
     for f in fields(Settings)
 }
 
 
 def what_matters(values):
-    """{field: value} of settings as a file holds them: what an older file lacks has its default,
-    and what others make idle is left out. Nothing is looked up in the tables of entries.
+    """{field: value} of settings as a file holds them: what an older file lacks takes its
+    default, and what other fields make irrelevant is left out. No table of entries is consulted.
     """
     values = DEFAULTS | values
     idle = set()
@@ -156,7 +156,7 @@ def what_matters(values):
         idle |= {"warmup_epochs"}
     if values["rule"] == "none":
         idle |= {"base_batch_size"}
-    if values["optimizer"] in ("sgd", "momentum"):  # the momentum says which
+    if values["optimizer"] in ("sgd", "momentum"):  # the momentum decides which
         idle |= {"optimizer"}
     if values["optimizer"] in OPTIMIZERS:
         idle |= OF_SOME - set(OPTIMIZERS[values["optimizer"]].uses)
@@ -174,7 +174,7 @@ IN_NAMES = {
 
 
 def written(value):
-    """A value as it stands in a name: 0.1, 1e-05 or sqrt. Two numbers that differ differ there."""
+    """A value as it appears in a name: 0.1, 1e-05 or sqrt. Different numbers look different."""
     if not isinstance(value, float):
         return str(value)
     short = f"{value:g}"
@@ -190,8 +190,8 @@ def _number(value):
     return f"{value:.4g}"
 
 
-# How a title or a legend tells each setting, in the order of a label. Empty words are left out. A
-# field that is not here is told by its name and value, too.
+# How a title or a legend words each setting, in the order of a label. Empty words are left out.
+# Here, too, a field that is missing is given by its name and value.
 IN_WORDS = {
     "batch_size": lambda value: f"b = {value}",
     "rule": lambda value: "no scaling" if value == "none" else f"{value} scaling",
@@ -211,7 +211,7 @@ IN_WORDS = {
 
 
 def in_words(field, value):
-    """A setting as a title or a legend tells it."""
+    """A setting as a title or a legend words it."""
     if field in IN_WORDS:
         return IN_WORDS[field](value)
     name = field.replace("_", " ")

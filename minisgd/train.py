@@ -1,4 +1,4 @@
-"""One run: settings and a dataset in, one record per epoch out. There is no other update."""
+"""One run: settings and a dataset in, one record per epoch out. Every update is made here."""
 
 from dataclasses import dataclass, field
 from math import isfinite
@@ -13,7 +13,7 @@ from .loss import softmax_cross_entropy
 from .model import Model
 from .optim import OPTIMIZERS, clip_by_norm
 
-STUCK_AFTER = 3  # epochs in a row in which every test image was given one and the same class
+STUCK_AFTER = 3  # epochs in a row in which every test image was assigned the same class
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
@@ -41,24 +41,24 @@ def new_memory(model, settings):
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stands after an epoch: all that is needed to go on as if it had never stopped.
+    """Where a run stands after an epoch: all it needs to continue as if it had never stopped.
 
-    No generator is in it: the order of an epoch is drawn anew from (seed, epoch).
+    It holds no random generator: the order of each epoch is drawn afresh from (seed, epoch).
 
-    Shapes:  w and every vector of the optimizer's memory (P,), in the host's memory
+    Shapes:  w and every vector of the optimizer's memory (P,), in host memory
     """
 
     epoch: int
     w: np.ndarray
     memory: dict = field(default_factory=dict)
-    predicted_class: int | None = None  # the one given to every test image; None if several were
+    predicted_class: int | None = None  # assigned to every test image; None if there are several
     frozen: int = 0  # epochs in a row, up to this one, with that class for every test image
 
 
 class Run:
     """A run under way: its model, the optimizer's memory, and the images on the device.
 
-    `train` drives it. Whoever wants to look between two updates drives it, too:
+    `train` drives it. To look at it between two updates, drive it yourself:
 
         for t, lr, batch in run.batches(epoch):
             ...                             # look at run.model.w
@@ -93,7 +93,7 @@ class Run:
 
     def batches(self, epoch, order=None):
         """Yield (t, lr, batch) for every update of an epoch: its number from 0, its rate and the
-        indices of its images. The last batch is what is left.
+        indices of its images. The last batch holds whatever is left.
 
         order   of the images, (N,); None: drawn from (seed, epoch)
         """
@@ -106,14 +106,14 @@ class Run:
             yield t, self.settings.rate(t, self.per_epoch), order[start : start + b]
 
     def update(self, t, lr, batch):
-        """Make update t. Returns as `update`."""
+        """Make update t.  Returns: as the function `update`"""
         return update(self.model, self.memory, self.x, self.y, batch, lr, t, self.settings)
 
     def epoch(self, epoch, order=None):
-        """All the updates of an epoch.
+        """Make all the updates of an epoch.
 
-        Returns: the batches' mean losses (updates,) on the host, the number of images classified
-                 correctly
+        Returns: the mean losses of the batches (updates,) on the host, and the number of images
+                 classified correctly
         """
         losses, correct = [], 0
         for t, lr, batch in self.batches(epoch, order):
@@ -136,18 +136,18 @@ class Run:
 
 
 def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None, ranks=None):
-    """Train, yielding (record, state) after every epoch; from a State, go on after it.
+    """Train, yielding (record, state) after every epoch; given a State, continue from it.
 
     A record holds epoch, lr (the rate of the epoch's last update), train_loss and train_accuracy
-    (running: every batch is judged before its own update), test_loss, test_accuracy, seconds and
+    (running: each batch is judged before its own update), test_loss, test_accuracy, seconds and
     status:
 
-        ok         it trains
-        stuck      every test image was given one class, the same in this epoch and the two before
-        diverged   the loss of update t (from 0, in the record as `update`) was not finite; its
-                   metrics are None and the run ends
+        ok         neither of these:
+        stuck      every test image was assigned one class, the same as in the two epochs before
+        diverged   the loss of update t (`update` in the record, from 0), or the test loss before
+                   it, was not finite; the metrics are None and the run ends
 
-    ranks    of an MPI job, all of which call this alike and are given the same records
+    ranks    those of an MPI job, which all call this alike and get the same records
 
     Raises:  as Run
     """
@@ -159,7 +159,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
 
     for epoch in range(done + 1, settings.epochs + 1):
         began, first = perf_counter(), (epoch - 1) * updates
-        with np.errstate(all="ignore"):  # a run that diverges shows in its loss, not in warnings
+        with np.errstate(all="ignore"):  # divergence shows in the loss, not in warnings
             losses, correct = run.epoch(epoch)
             test_loss, test_correct, predicted_class = evaluate(run.model, *run.test)
 
@@ -194,8 +194,8 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
 
 
 def evaluate(model, x, y):
-    """Mean loss, number of images classified correctly, and the class given to every image (None if
-    there are several).
+    """The mean loss, the number of images classified correctly, and the class assigned to every
+    image (None if there are several).
 
     Shapes:  x as in Model.gradient, y (N,), both on the model's device
     """

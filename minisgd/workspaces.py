@@ -1,4 +1,4 @@
-"""Memory for the steps of fused.py: arrays that are made once and used again for every chunk."""
+"""Memory for the steps of fused.py: arrays allocated once and reused for every chunk."""
 
 from math import prod
 
@@ -8,7 +8,7 @@ from .backend import module_of
 
 KEPT = 4  # chunk sizes whose workspaces are kept: the usual one and a few last chunks
 BLOCK = 8 << 20  # bytes
-LINE = 64  # bytes of a line of the cache
+LINE = 64  # bytes in a cache line
 
 
 def add_product(a, b, total, first):
@@ -20,20 +20,20 @@ def add_product(a, b, total, first):
 
 
 def kept(spaces, N, make):
-    """The workspace for N images, made if need be; those of the KEPT sizes used last are kept."""
+    """The workspace for N images, made if need be; the KEPT most recently used are kept."""
     space = spaces.pop(N, None)
     if space is None:
         if len(spaces) == KEPT:
-            del spaces[next(iter(spaces))]  # the one that has not been used for longest
+            del spaces[next(iter(spaces))]  # the least recently used
         space = make(N)
     spaces[N] = space
     return space
 
 
 class Cutter:
-    """Cuts arrays out of large blocks of memory, every array at the beginning of a cache line.
+    """Cuts arrays out of large blocks of memory, each starting on a cache line.
 
-    NumPy asks the system for huge pages for a block of this size, but not for the arrays singly.
+    NumPy asks the system for huge pages for a block of this size, but not for single arrays.
     """
 
     def __init__(self, xp):
@@ -41,10 +41,10 @@ class Cutter:
 
     def empty(self, shape, dtype):
         size = prod(shape) * np.dtype(dtype).itemsize
-        lines = -(-size // LINE) * LINE
-        if len(self.rest) < lines:
-            block = self.xp.empty(max(BLOCK, lines + LINE), self.xp.uint8)
+        rounded = -(-size // LINE) * LINE  # up to whole lines
+        if len(self.rest) < rounded:
+            block = self.xp.empty(max(BLOCK, rounded + LINE), self.xp.uint8)
             start = -block.ctypes.data % LINE if self.xp is np else 0  # CuPy's are aligned
             self.rest = block[start:]
-        array, self.rest = self.rest[:size], self.rest[lines:]
+        array, self.rest = self.rest[:size], self.rest[rounded:]
         return array.view(dtype).reshape(shape)

@@ -14,7 +14,7 @@ LOCK = ".lock"
 
 
 class StorageError(UserError):
-    """A folder cannot be written: full, gone or read-only. Files that were whole still are."""
+    """A folder is full, gone or read-only. Files that were complete still are."""
 
 
 class BusyError(UserError):
@@ -28,13 +28,13 @@ def storage_errors(path):
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot write {path}: {error.strerror or error}; what was written before is whole: "
+            f"cannot write {path}: {error.strerror or error}; what was written before is intact: "
             "mend that and give the same command again"
         ) from error
 
 
 def make_folder(path, parents=True):
-    """Make a folder, with those above it; it may be there already. Raises: StorageError."""
+    """Make a folder, and by default those above it, if missing.  Raises: StorageError"""
     with storage_errors(path):
         Path(path).mkdir(parents=parents, exist_ok=True)
 
@@ -42,10 +42,10 @@ def make_folder(path, parents=True):
 def write_aside(path, source, keep=None):
     """Write bytes, or the rest of an open file, to a file beside `path` and rename it to `path`.
 
-    The bytes are flushed to the disk first, so a crash leaves the old file or the new one, never a
+    The bytes are flushed to disk first, so a crash leaves the old file or the new one, never a
     torn one.
 
-    keep     a name that the old file, if there is one, gets
+    keep     the path to which the old file, if there is one, is moved
     Raises:  StorageError
     """
     path = Path(path)
@@ -66,7 +66,7 @@ def write_aside(path, source, keep=None):
 
 
 def append(path, line):
-    """Put bytes at the end of a file and flush them to the disk. A crash may leave part of them.
+    """Append bytes to a file and flush them to disk. A crash may leave only part of them.
 
     Raises:  StorageError
     """
@@ -83,7 +83,7 @@ def locked(folder, wait=0.0):
     The operating system releases the lock when the process ends, however it ends. The lock file
     stays, and says who holds the lock. Half-written files of an owner that was killed are deleted.
 
-    wait     for an owner that is about to leave
+    wait     how long to wait for an owner that is about to finish
     Units:   seconds
     Raises:  BusyError naming the process that holds the lock; StorageError
     """
@@ -111,7 +111,7 @@ def locked(folder, wait=0.0):
         on_acquired=clean_and_sign,
     )
     with storage_errors(path):
-        os.stat(folder)  # FileLock would make a folder that is gone
+        os.stat(folder)  # FileLock would recreate a folder that is gone
     try:
         lock.acquire(timeout=wait, poll_interval=0.05)
     except Timeout:

@@ -1,8 +1,8 @@
 """The formats of what is read back: JSON with a checksum, JSON lines, tables. Nothing is pickled.
 
 Files of runs and sweeps carry the number of their format. An older one is read as it is: what it
-does not name has its default. A newer one is refused by its number, which is something else than
-damaged: it is neither renamed nor touched.
+does not name takes its default. A newer one is refused because of its number, which is not the same
+as being damaged: it is neither renamed nor changed.
 """
 
 import csv
@@ -42,13 +42,13 @@ def check_format(value, path):
 
 
 def write_json(path, value):
-    """Write an object as indented JSON, a checksum last, aside and renamed."""
+    """Write a dict as indented JSON, with a checksum last, by `write_aside`."""
     value = value | {"crc32": _crc(value)}
     write_aside(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
 def read_json(path):
-    """The object in a file of write_json; None if there is no such file.
+    """The dict in a file of write_json; None if there is no such file.
 
     Raises:  DamagedError if it holds anything else, or a bit of it was flipped
     """
@@ -73,7 +73,7 @@ def _crc(value):
 
 
 def record_line(record):
-    """A record as one line, its checksum last."""
+    """A record as one line, with its checksum last."""
     body = json.dumps(record, allow_nan=False)
     return f'{body[:-1]}, "crc32": {zlib.crc32(body.encode())}}}\n'.encode()
 
@@ -88,7 +88,7 @@ def read_records(path):
         lines = Path(path).read_bytes().split(b"\n")
     except FileNotFoundError:
         return records
-    for line in lines[:-1]:  # what stands after the last newline is torn
+    for line in lines[:-1]:  # what follows the last newline is torn
         try:
             record = json.loads(line)
             del record["crc32"]
@@ -104,7 +104,7 @@ def read_records(path):
 
 
 def write_table(path, columns, rows):
-    """Write rows (dicts with these columns) as CSV, aside and renamed; None is an empty cell."""
+    """Write rows (dicts with these columns) as CSV, by `write_aside`; None is an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

@@ -1,8 +1,8 @@
-"""Runs on other machines, through executors that others have written.
+"""Runs on other machines, through the executors of other libraries.
 
-A cell of a sweep goes to any executor with the face of `concurrent.futures`: `distributed`'s, where
-a scheduler is named, or MPI's, where mpi4py.futures started this program. What a run needs is sent
-along, and its records and weights travel back: the machines share no folder. Who asked keeps them.
+The runs of a sweep go to an executor with the interface of `concurrent.futures`: `distributed`'s if
+a scheduler is named, MPI's if mpi4py.futures started this program. Whatever a run needs is sent
+along; its records and weights come back and are saved here: the machines need share no folder.
 """
 
 import sys
@@ -21,22 +21,22 @@ from .ranks import world
 from .run_folder import RunFolder, is_last
 from .workers import TRIES, BrokenRun
 
-PATIENCE = 20  # seconds for a scheduler to answer, and for a worker to be there
+PATIENCE = 20  # seconds for a scheduler to answer, and for a worker to appear
 
 
 class Cluster:
-    """Other machines: an executor, how a dataset gets there, how many runs to give it at once
-    (None: all), and what it computes on, in words.
+    """Other machines: an executor, how a dataset gets there, how many runs it is given at
+    once (None: all), and what it computes on, in words.
     """
 
     def __init__(self, executor, hand_over, jobs, where=None):
         self.executor, self.hand_over, self.jobs, self.where = executor, hand_over, jobs, where
 
     def run_cells(self, out, cells, dataset, device, threads, on_epoch=None, log=print):
-        """As workers.run_cells: what is missing of many runs, kept when a run is over.
+        """As workers.run_cells, except that a run is saved only when it is over.
 
         Returns: {settings: reason} of the runs that failed
-        Raises:  UserError at once where no run could go on
+        Raises:  UserError at once if no run can continue
         """
         waiting, tries, failures, running = list(cells), {}, {}, {}
         handle = self._handed(dataset)
@@ -55,7 +55,7 @@ class Cluster:
                     except StorageError:
                         held.close()
                         raise
-                    except UserError as error:  # costs its own run
+                    except UserError as error:  # only this run is lost
                         held.close()
                         failures[settings] = str(error)
                         continue
@@ -71,15 +71,15 @@ class Cluster:
                         for record in folder.records()[len(records) :]:
                             on_epoch and on_epoch(settings, record)
                     elif worth_a_try and tries[settings] < TRIES:
-                        log(f"{run_name(settings)}: {message}; it is tried once more")
-                        handle = self._handed(dataset)  # it may be lost with its worker
+                        log(f"{run_name(settings)}: {message}; it will be tried once more")
+                        handle = self._handed(dataset)  # the images may be lost with their worker
                         waiting.insert(0, settings)
                     else:
                         failures[settings] = message
         finally:
             for future, (_, folder, records, held) in running.items():
                 with held:
-                    if future.done() and not future.cancelled():  # came back while all was ended
+                    if future.done() and not future.cancelled():  # it ended just before the stop
                         _keep(future, folder, records)
                     future.cancel()
         return failures
@@ -89,17 +89,17 @@ class Cluster:
             return self.hand_over(dataset)
         except Exception as error:
             raise UserError(
-                f"the images cannot be given to the workers ({type(error).__name__}: "
-                f"{' '.join(str(error).split())}): are any left? Start some; the same command "
-                "goes on"
+                f"the images cannot be sent to the workers ({type(error).__name__}: "
+                f"{' '.join(str(error).split())}): are any left? Start some, and give the same "
+                "command again to continue"
             ) from None
 
 
 @contextmanager
 def cluster(scheduler=None):
-    """The Cluster that there is, or None: that of the scheduler's workers, or of MPI's.
+    """The Cluster of the scheduler's workers, or of MPI's; None if there is neither.
 
-    Raises:  SettingError if distributed is not installed; UserError if nobody answers
+    Raises:  SettingError if distributed is not installed; UserError if no worker can be reached
     """
     if scheduler is None:
         with _mpi() or nullcontext() as there:
@@ -116,7 +116,7 @@ def cluster(scheduler=None):
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"no scheduler answers at {scheduler} ({' '.join(str(error).split())}): "
-            "start one with `dask scheduler`, and name it as it prints, tcp://HOST:8786"
+            "start one with `dask scheduler`, and give the address it prints, tcp://HOST:8786"
         ) from None
     with client:
         try:
@@ -126,7 +126,7 @@ def cluster(scheduler=None):
                 f"the scheduler at {scheduler} has no workers: start some with "
                 f"`dask worker {scheduler} --nthreads 1`"
             ) from None
-        # Every worker is given the images once; the runs carry only their name.
+        # Every worker is given the images once; the runs carry only a reference.
         hand_over = lambda dataset: client.scatter(dataset, broadcast=True, hash=False)  # noqa: E731
         yield Cluster(client.get_executor(pure=False), hand_over, None, _where(client, scheduler))
 
@@ -137,7 +137,7 @@ def _where(client, scheduler):
     except Exception as error:
         raise UserError(
             f"the workers of {scheduler} cannot run minisgd ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}): install it where they are"
+            f"{' '.join(str(error).split())}): install it there"
         ) from None
     return "; ".join(
         f"{n} worker{'s' * (n > 1)} of distributed on {what}" for what, n in workers.items()
@@ -145,16 +145,16 @@ def _where(client, scheduler):
 
 
 def is_elsewhere(scheduler=None):
-    """Whether runs go to workers, who know their own devices."""
+    """Whether runs go to other workers, which know their own devices."""
     return scheduler is not None or _mpi() is not None
 
 
 def _mpi():
-    """A context of the Cluster of MPI's workers; None where mpi4py.futures did not start this."""
+    """A context with the Cluster of MPI's workers; None if mpi4py.futures started none."""
     if "mpi4py.futures" not in sys.modules:
         if world().size > 1:
             raise SettingError(
-                "many runs over MPI are started by mpiexec -n 4 python -m mpi4py.futures cli.py"
+                "start many runs over MPI by mpiexec -n 4 python -m mpi4py.futures cli.py"
             )
         return None
     from mpi4py import MPI
@@ -174,35 +174,35 @@ def _mpi():
 
 
 def _keep(future, folder, records):
-    """Keep what came back.
+    """Save what came back.
 
-    Returns: (None, _), or what went wrong and whether a second try might go better
+    Returns: (None, False), or what went wrong and whether a second try might succeed
     """
     try:
         new, state = future.result()
     except BrokenRun as error:
         return str(error.kept(folder)), error.may_pass
-    except UserError as error:  # as wrong the second time
+    except UserError as error:  # a second try would fail, too
         return str(error), False
     except BaseException as error:  # CancelledError is no Exception
         if isinstance(error, KeyboardInterrupt):
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        return reason, type(error).__name__ != "KilledWorker"  # it took several workers with it
+        return reason, type(error).__name__ != "KilledWorker"  # it killed several workers
     if new:
         folder.save([*records, *new], state, len(new))
     return None, False
 
 
 def whole_run(settings, dataset, device, threads, state, own_file=None):
-    """A worker's part: (records, state at the end) of what is missing of one run.
+    """A worker's part: do the rest of one run.  Returns: (new records, state at the end)
 
     Raises:  UserError; BrokenRun for any other error in what trains
     """
     from threadpoolctl import threadpool_limits
 
     own.add(own_file)
-    records, device = [], resolve_device(device)  # the worker's, not the asker's
+    records, device = [], resolve_device(device)  # the worker's, not the sender's
     try:
         with threadpool_limits(1, user_api="blas"):
             for record, after in train(settings, dataset, device, threads, state=state):

@@ -44,7 +44,7 @@ def cores():
 
 
 def processor():
-    """The name of the processor, if the system tells it."""
+    """The name of the processor, if the system reveals it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -8,15 +8,14 @@ from ..disk.formats import DamagedError, read_table, write_table
 from ..errors import UserError
 from ..settings import DEFAULTS, KINDS, Settings
 
-# These keep their names and places; settings that came later follow.
+# These columns keep their names and order; later settings follow them.
 FIRST = (
     "rule warmup optimizer batch_size base_lr lr momentum seed epoch train_loss train_accuracy "
     "test_loss test_accuracy seconds status"
 ).split()
-MEASURED = (
-    "lr epoch train_loss train_accuracy test_loss test_accuracy seconds status".split()
-)  # of one epoch; all else is settings
-FIELD = {"base_lr": "lr"}  # the setting that a column of another name holds
+# Measured in each epoch; every other column is a setting.
+MEASURED = "lr epoch train_loss train_accuracy test_loss test_accuracy seconds status".split()
+FIELD = {"base_lr": "lr"}  # the setting in a column that has another name
 COLUMNS = [
     *FIRST,
     *(f.name for f in fields(Settings) if f.name not in (*FIRST, *FIELD.values())),
@@ -32,9 +31,9 @@ def tidy(settings, record):
 
 
 def settings_of(row):
-    """The Settings of the run that a row is of; what an older table does not tell has its default.
+    """The Settings of the run behind a row; what an older table lacks takes its default.
 
-    Raises:  SettingError if there are no such settings
+    Raises:  SettingError if these settings make no sense
     """
     return _settings(tuple((c, v) for c, v in row.items() if c not in MEASURED))
 
@@ -52,7 +51,7 @@ def write_metrics(path, rows):
 def read_metrics(path, columns=None):
     """The rows of a metrics.csv as dicts: whole numbers, floats, words; an empty cell is None.
 
-    columns:  of another table, as write_table wrote them
+    columns  those of another table, as given to write_table
 
     Raises:  UserError if there is no such file; DamagedError if it is not such a table
     """
@@ -64,7 +63,7 @@ def read_metrics(path, columns=None):
         if columns or header[: len(FIRST)] != FIRST or len(set(header)) < len(header):
             return f"its first line should be {','.join(wanted)}"
         if unknown := [name for name in header if name not in COLUMNS]:
-            return f"a newer minisgd wrote it, this one does not know {', '.join(unknown)}"
+            return f"it was written by a newer minisgd: this one does not know {', '.join(unknown)}"
         return None
 
     return read_table(path, _cell, accepts)

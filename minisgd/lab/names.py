@@ -1,4 +1,4 @@
-"""What a run, a sweep's folder and a figure are called: all from what differs in the settings."""
+"""What a run, a sweep's folder and a figure are called: all from the settings that differ."""
 
 from ..data.known import dataset_title
 from ..settings import Settings, in_names, in_words, written
@@ -8,7 +8,7 @@ OLD = set("batch_size lr rule base_batch_size warmup warmup_epochs momentum epoc
 
 
 def run_name(settings):
-    """The folder of a run: what it depends on, the report's protocol left out."""
+    """The folder of a run: batch size, rate, seed and what differs from the report's protocol."""
     s = settings
     parts = [f"b{s.batch_size}", f"lr{written(s.lr)}"]
     if s.rule != "none":
@@ -21,9 +21,9 @@ def run_name(settings):
 
 
 def older_run_name(settings):
-    """What an earlier version called the folder of such a run; None if it knew none like it.
+    """What an earlier version called the folder of such a run; None if it had no such runs.
 
-    It left out the epochs, and wrote numbers with six digits.
+    It left out the epochs, and wrote numbers to six digits.
     """
     s = settings
     if not set(s.differing()) <= OLD:
@@ -46,7 +46,7 @@ def folder_name(settings, dataset_name):
     for field, letters in (("lr", "lr"), ("base_batch_size", "base"), ("epochs", "epochs")):
         value = getattr(s, field)
         parts += [f"{letters}{written(value)}"] if value != getattr(Settings, field) else []
-    # A changed file of the user's is to meet the folder of the one before, and be refused.
+    # A changed file of the user's must find the folder of the unchanged one, and be refused there.
     named = "batch_size lr rule base_batch_size warmup warmup_epochs warmup_updates momentum seed"
     return "-".join([*parts, *_others(s, [*named.split(), "epochs", "own"])])
 
@@ -61,9 +61,9 @@ def title_of(settings, dataset_name):
         parts.append(f"{s.warmup} warmup over {k} {unit}")
     if s.momentum:
         parts.append(f"m = {s.momentum:g}")
-    said = "batch_size lr rule base_batch_size warmup warmup_epochs warmup_updates momentum seed"
-    said += " epochs network own"
-    parts += [in_words(k, v) for k, v in s.differing().items() if k not in said.split()]
+    covered = "batch_size lr rule base_batch_size warmup warmup_epochs warmup_updates momentum seed"
+    covered += " epochs network own"
+    parts += [in_words(k, v) for k, v in s.differing().items() if k not in covered.split()]
     parts.append(f"η0 = {s.lr:g} at b0 = {s.base_batch_size}")
     network = NETWORK_TITLES.get(s.network, s.network)
     return f"{network} on {dataset_title(dataset_name)}: " + ", ".join(parts)

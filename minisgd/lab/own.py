@@ -1,9 +1,9 @@
-"""A user's own file, `--with mine.py`: entries of her own beside those of this package.
+"""A user's own file, `--with mine.py`: entries of their own beside those of this package.
 
 The file is Python. Whatever it calls RULES, WARMUPS, DECAYS, OPTIMIZERS or NETWORKS is added to the
 table of that name. Its digest is a setting of every run that it is given to, so that a changed file
-makes other runs. Its text goes along to the processes and machines that do the runs: nobody needs
-the file but the one who asks.
+means different runs. Its text is sent to the processes and machines that do the runs: the file
+itself is needed only where the command is given.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ def read(path):
     """Read a user's file and add its entries to the tables.
 
     Returns: the OwnFile
-    Raises:  SettingError that names the line, for an error in it; also for a name that is taken
+    Raises:  SettingError for an error in it, naming the line, or for a name that is taken
     """
     try:
         text = Path(path).read_text("utf-8")
@@ -86,8 +86,8 @@ def loaded():
 
 
 def add(own):
-    """Add the entries of an OwnFile to the tables, in the place of those of another file, for a
-    worker may be given one question after the other. None: no file, so its entries go.
+    """Add the entries of an OwnFile to the tables, replacing those of another file, for a worker may
+    serve one sweep after another. None: there is no file, so its entries are removed.
 
     Raises:  as `read`
     """
@@ -175,7 +175,7 @@ def forget():
 
 
 def sentence(error, own=None):
-    """An exception in one line; with the line of the user's file where it came from, if it did."""
+    """An exception in one line, with the line of the user's file that it came from, if any."""
     own = own or loaded()
     said = " ".join(f"{type(error).__name__}: {error}".split())
     line = line_of(error, own)

@@ -1,4 +1,4 @@
-"""Ranks: lanes in other processes, on other machines, through MPI.
+"""Ranks: lanes in other processes, perhaps on other machines, through MPI.
 
     mpiexec -n 4 python -m mpi4py cli.py train --batch-size 8192
 
@@ -9,10 +9,10 @@ update. Only rank 0 reads and writes results: it leads, the others follow.
 The sum is formed in float64. Up to LANES ranks the lanes are the same whoever works on them, and
 four float32 numbers add up exactly in float64 unless one is 2^27 times another: so 1, 2, 3 and 4
 ranks give the same bits. More ranks cut a batch into more lanes, and the last bits differ; so they
-do between numbers of GPUs, each of which has one lane.
+do between different numbers of GPUs, each of which has one lane.
 
-GPUs exchange among themselves, through NCCL, where every rank has one of its own, and otherwise
-through the host's memory.
+GPUs exchange directly, through NCCL, if every rank has one of its own, and otherwise through the
+host's memory.
 """
 
 import os
@@ -29,18 +29,18 @@ from ..errors import SettingError, UserError
 from ..gradient import Alone
 from . import own
 
-# What MPI's starters tell a process: MPICH's and Intel's, Open MPI's, any other by PMIx.
+# What MPI launchers set in the environment: MPICH and Intel, Open MPI, any other that uses PMIx.
 STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"
 
-PARTING = 0.5  # seconds between the last words and the end of all: mpiexec is still reading them
+PARTING = 0.5  # seconds between the error message and the abort: mpiexec is still reading it
 
 
 class Ranks:
-    """The ranks of an MPI job; the same face as Alone.
+    """The ranks of an MPI job, with the same interface as Alone.
 
-    Attributes:  local, how many of them are on this machine, place, which of those this is, and
-                 machine, the rank of their first; seconds spent in all-reduces so far (a GPU's own
-                 are not waited for, nor counted)
+    Attributes:  local, how many of them are on this machine; place, which of those this one is;
+                 machine, the rank of the first of those; seconds spent in all-reduces so far (those
+                 between GPUs are neither waited for nor counted)
     """
 
     def __init__(self, mpi):
@@ -53,12 +53,12 @@ class Ranks:
         self.nccl = self.gpus = None  # CuPy's module, and the communicator of all ranks' GPUs
 
     def link(self, device):
-        """Let the GPUs exchange among themselves where every rank has one of its own.
+        """Let the GPUs exchange directly if every rank has one of its own.
 
         All ranks call this alike, each on the GPU that it uses.
 
-        Returns: how they exchange, in words; None where there are no GPUs, or is only one
-        Raises:  UserError if NCCL is there and does not start
+        Returns: how they exchange, in words; None without GPUs, or with only one rank
+        Raises:  UserError if NCCL is installed but does not start
         """
         if device != "cuda" or self.size == 1:
             return None
@@ -75,7 +75,7 @@ class Ranks:
         try:
             job = self.comm.bcast(None if self.rank else nccl.get_unique_id())
             self.gpus = nccl.NcclCommunicator(self.size, job, self.rank)
-        except Exception as error:  # no way between two GPUs, a driver too old: anything may come
+        except Exception as error:  # no path between two GPUs, too old a driver: it may be anything
             raise UserError(
                 f"the GPUs cannot exchange through NCCL ({error}): NCCL_DEBUG=INFO says more; "
                 "where NCCL is not installed they exchange through the host's memory"
@@ -94,7 +94,7 @@ class Ranks:
             self.sum[P] += loss
             self.sum[P + 1] += correct
         self.all_reduce(self.sum)
-        with np.errstate(over="ignore"):  # what is too large for float32 is infinite there, too
+        with np.errstate(over="ignore"):  # too large for float32: infinite, as in one process
             g[...] = self.sum[:P].astype(g.dtype)
         return self.sum[P].copy(), self.sum[P + 1].copy()
 
@@ -108,17 +108,17 @@ class Ranks:
         self.comm.Barrier()
 
     def all_reduce(self, array):
-        """Put the sum over the ranks into the array of each.
+        """Replace every rank's array by the sum over the ranks.
 
         Shapes:  any, contiguous; float32 or float64
         """
         xp, nccl = module_of(array), self.nccl
         if self.size == 1:
             return
-        if nccl:  # queued behind what fills the array: nobody waits
-            number = nccl.NCCL_FLOAT32 if array.itemsize == 4 else nccl.NCCL_FLOAT64
-            here, queue = array.data.ptr, xp.cuda.get_current_stream().ptr
-            self.gpus.allReduce(here, here, array.size, number, nccl.NCCL_SUM, queue)
+        if nccl:  # queued behind what fills the array: nothing waits
+            kind = nccl.NCCL_FLOAT32 if array.itemsize == 4 else nccl.NCCL_FLOAT64
+            data, stream = array.data.ptr, xp.cuda.get_current_stream().ptr
+            self.gpus.allReduce(data, data, array.size, kind, nccl.NCCL_SUM, stream)
             return
         whole = to_host(array)
         began = perf_counter()
@@ -131,7 +131,7 @@ class Ranks:
         self.comm.bcast(what)
 
     def hear(self):
-        """As another rank: what rank 0 tells."""
+        """As another rank: receive what rank 0 sends."""
         return self.comm.bcast(None)
 
     @contextmanager
@@ -139,14 +139,14 @@ class Ranks:
         try:
             yield
         except BaseException as error:
-            said = str(error) if isinstance(error, UserError) else own.sentence(error)
+            message = str(error) if isinstance(error, UserError) else own.sentence(error)
             code = 2 if isinstance(error, SettingError) else 1
-            if isinstance(error, SystemExit):  # what had to be said has been said
+            if isinstance(error, SystemExit):  # its message has already been printed
                 if not error.code:
                     raise
                 code = error.code if isinstance(error.code, int) else 1
             else:
-                print(f"Error: {said} (rank {self.rank} of {self.size})", file=sys.stderr)
+                print(f"Error: {message} (rank {self.rank} of {self.size})", file=sys.stderr)
             sys.stdout.flush()
             sys.stderr.flush()
             time.sleep(PARTING)
@@ -154,9 +154,9 @@ class Ranks:
 
 
 def world():
-    """The ranks that this process is one of: Alone, unless MPI started it.
+    """The ranks that this process belongs to: Alone, unless MPI started it.
 
-    Raises:  SettingError if MPI did, and mpi4py is not there or finds no MPI
+    Raises:  SettingError if MPI did, but mpi4py is missing or finds no MPI, or is for sweeps here
     """
     started = any(name in os.environ for name in STARTED)
     if not started and "mpi4py" not in sys.modules:
@@ -169,7 +169,7 @@ def world():
             'python -m pip install -e ".[mpi]"'
         ) from None
     if not started and (not MPI.Is_initialized() or MPI.COMM_WORLD.Get_size() == 1):
-        return Alone()  # it was only imported
+        return Alone()  # mpi4py was merely imported
     if "mpi4py.futures" in sys.modules:
         raise SettingError(
             "mpi4py.futures is for sweeps: one run over many ranks is started by "

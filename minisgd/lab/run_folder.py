@@ -3,12 +3,12 @@
     OUT/sweep.json               the whole question: settings, versions, dataset digest, command
     OUT/<run>/run.json           one run's settings, and the dataset it ran on
     OUT/<run>/epochs.jsonl       one line per epoch, appended; each line carries its checksum
-    OUT/<run>/checkpoint.npz     w, the optimizer's memory, and the records so far; the one before
-                                 is kept beside it
+    OUT/<run>/checkpoint.npz     w, the optimizer's memory, and the records so far; the previous
+                                 one is kept beside it
     OUT/<run>/error.txt          the whole traceback of an error that ended the run
     OUT/metrics.csv              all epochs of all runs, tidy; beside it table.txt and the figure
 
-Everything but the appended lines is written aside, flushed to the disk and renamed, so that a crash
+Everything but the appended lines is written to another file, flushed to disk and renamed: a crash
 leaves either the old file or the new one. Nothing is pickled.
 """
 
@@ -43,7 +43,7 @@ IN_A_RUN = re.compile(
     r"run\.json|epochs\.jsonl|error\.txt|checkpoint(-previous)?\.(npz|damaged)|\.lock|\..*\.part"
 )
 LARGEST = 1 << 26  # bytes of a vector in a checkpoint
-MEMORY = "memory."  # begins the names of the optimizer's vectors in a checkpoint
+MEMORY = "memory."  # the prefix of the optimizer's vectors in a checkpoint
 
 
 def delete_run(folder):
@@ -76,10 +76,10 @@ def is_last(record, settings):
 
 
 class RunFolder:
-    """One run on disk: OUT/<run>. It goes on from its checkpoint; the lines are made to match."""
+    """One run on disk: OUT/<run>. It continues from its checkpoint; the lines are made to match."""
 
     def __init__(self, out, settings, identity):
-        """identity: of the dataset, see data.Dataset"""
+        """identity    the dataset's, see data.Dataset"""
         self.settings = settings
         self.about = {"format": FORMAT, "settings": settings.what_matters(), "digest": identity}
         self.path = Path(out) / run_name(settings)
@@ -98,7 +98,7 @@ class RunFolder:
         return found is not None and self._same(found)
 
     def _same(self, about):
-        """Whether a run.json, of this format or an older one, is of this very run."""
+        """Whether a run.json, of this format or an older one, describes this very run."""
         try:
             return (
                 what_matters(about["settings"]) == self.about["settings"]
@@ -108,7 +108,7 @@ class RunFolder:
             return False
 
     def records(self):
-        """The records of the epochs so far; a torn or damaged line, and all after it, is left out.
+        """The records of the epochs so far, up to the first line that is torn or damaged.
 
         Raises:  DamagedError if the folder says that it belongs to another run; NewerError if
                  a newer version wrote it
@@ -118,7 +118,7 @@ class RunFolder:
         except DamagedError:
             found = None
         if found is None:
-            return []  # whose lines they are is not known; `resume` asks the checkpoint
+            return []  # it is unknown whose lines they are; `resume` asks the checkpoint
         check_settings(found, self.path / "run.json")
         if not self._same(found):
             raise DamagedError(f"{self.path} holds another run: move it away")
@@ -130,9 +130,9 @@ class RunFolder:
         return bool(records) and is_last(records[-1], self.settings)
 
     def resume(self, log):
-        """(records, state) to go on from, state None at the start; makes the lines say the same.
+        """(records, state) to continue from, state None at the start; makes the lines agree.
 
-        A damaged checkpoint is put aside, and the one before costs an epoch; `log` says so.
+        A damaged checkpoint is set aside; using the previous one costs an epoch. `log` reports it.
 
         Raises:  DamagedError if the checkpoint is another run's; NewerError; StorageError
         """
@@ -158,9 +158,9 @@ class RunFolder:
         if had > len(records) and not damaged:
             damaged.append(f"{self.newest} is gone or older than {self.lines}")
         if damaged:
-            log(f"{'; '.join(damaged)}: the run goes on from epoch {len(records) + 1}")
+            log(f"{'; '.join(damaged)}: the run continues from epoch {len(records) + 1}")
         elif records and not is_last(records[-1], self.settings):
-            log(f"{self.path.name} goes on after its epoch {len(records)}")
+            log(f"{self.path.name} continues after epoch {len(records)}")
         write_json(self.path / "run.json", self.about)
         lines = b"".join(map(record_line, records))
         with storage_errors(self.lines):
@@ -170,14 +170,14 @@ class RunFolder:
         return records, state
 
     def save(self, records, state, new=1):
-        """Put the last `new` of the records, and the state after them, on the disk."""
+        """Save the last `new` of the records, and the state after them."""
         write_aside(self.newest, _checkpoint_bytes(self.about, records, state), keep=self.previous)
-        # Last: where all lines are, so are the weights.
+        # Last: if all the lines are there, so are the weights.
         append(self.lines, b"".join(map(record_line, records[-new:])))
 
 
 class OtherRunError(DamagedError):
-    """A whole checkpoint, but of another run."""
+    """An intact checkpoint, but of another run."""
 
 
 def _check_vectors(path, state, settings):
@@ -201,7 +201,7 @@ def _checkpoint_bytes(about, records, state):
 
 
 def read_checkpoint(path):
-    """(run, records, state) of a checkpoint.npz; run is what its run.json says, too.
+    """(run, records, state) of a checkpoint.npz; run is what run.json says, too.
 
     Raises:  DamagedError for anything but what this program wrote; NewerError; FileNotFoundError;
              StorageError if it cannot be read
@@ -210,7 +210,7 @@ def read_checkpoint(path):
         content = io.BytesIO(Path(path).read_bytes())
     except FileNotFoundError:
         raise
-    except OSError as error:  # tells nothing of what is in the file: it must not count as damaged
+    except OSError as error:  # says nothing about the content: it is not damage
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
     try:
         with zipfile.ZipFile(content) as archive:
@@ -240,7 +240,7 @@ def read_checkpoint(path):
 
 
 def _member(archive, name):
-    """An array of a checkpoint, before whose claims no memory is reserved."""
+    """An array of a checkpoint; no memory is reserved before its claims are checked."""
     member = archive.getinfo(name + ".npy")
     if member.file_size > LARGEST or member.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{name} is not as this program writes it")
@@ -248,7 +248,7 @@ def _member(archive, name):
     if np.lib.format.read_magic(whole) != (1, 0):
         raise ValueError(f"{name} is not as this program writes it")
     shape, _, dtype = np.lib.format.read_array_header_1_0(whole)
-    if prod(shape) * dtype.itemsize > member.file_size:  # before it is made room for
+    if prod(shape) * dtype.itemsize > member.file_size:  # before memory is reserved
         raise ValueError(f"{name} claims to be {shape}")
     whole.seek(0)
     return np.load(whole, allow_pickle=False)

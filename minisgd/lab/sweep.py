@@ -1,4 +1,4 @@
-"""A sweep: the question that a folder answers, which runs are missing, and what they leave."""
+"""A sweep: the question that a folder answers, the runs still missing, and their records."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,12 +21,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Question:
-    """What a sweep asks: the settings that all runs share, and the sizes and seeds they differ in.
+    """What a sweep asks: the settings that all runs share, the batch sizes and the seeds.
 
     A folder answers one question. More batch sizes and more seeds may be added to it later.
     """
 
-    common: Settings  # its batch_size and seed stand for nothing
+    common: Settings  # its batch_size and seed are ignored
     batch_sizes: tuple
     seeds: tuple
 
@@ -40,7 +40,7 @@ class Question:
 
 
 def check_folder(out):
-    """Refuse a folder that is there and holds something, but no sweep.
+    """Refuse a folder that exists and holds something, but no sweep.
 
     Raises:  SettingError
     """
@@ -49,15 +49,15 @@ def check_folder(out):
         return
     if not out.is_dir():
         raise SettingError(f"{out} is a file and holds no sweep: give another --out")
-    ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # a start that was killed left them
+    ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # left by a start that was killed
     if any(path.name not in ours for path in out.iterdir()):
         raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
 
 
 def open_folder(out, question, dataset, command, log, device="cpu"):
-    """Note in OUT what is asked, or check it against what OUT has been asked before.
+    """Record the question in OUT, or check it against the one that OUT holds already.
 
-    Returns: the question with the batch sizes and seeds that the folder already had added
+    Returns: the question, plus the batch sizes and seeds that the folder already had
     Raises:  SettingError if the folder holds another sweep's results, naming what differs
     """
     path = Path(out) / "sweep.json"
@@ -71,7 +71,7 @@ def open_folder(out, question, dataset, command, log, device="cpu"):
             if found.get(name) != value:
                 its = f"its {name} is {found.get(name)}, not {value}"
                 if name == "own":
-                    its = "the file given by --with was another, or has changed since"
+                    its = "the file given by --with was another one, or has changed since"
                 raise SettingError(
                     f"{out} holds another sweep's results: {its}; give another --out, or --fresh "
                     "to delete them"
@@ -80,7 +80,7 @@ def open_folder(out, question, dataset, command, log, device="cpu"):
         for name in now:
             if began_with.get(name) != now[name]:
                 log(
-                    f"{out} was begun with {name} {began_with.get(name)} and goes on with "
+                    f"{out} was begun with {name} {began_with.get(name)} and continues with "
                     f"{now[name]}: the last bits of its runs may differ."
                 )
         if now not in (began_with, *went_on_with):
@@ -108,7 +108,7 @@ def open_folder(out, question, dataset, command, log, device="cpu"):
 
 
 def fresh(out, log):
-    """Delete what a sweep left in OUT, after saying what that is; anything else there stays."""
+    """Delete what a sweep left in OUT, after logging what that is; anything else there stays."""
     out = Path(out)
     if not (out / "sweep.json").exists():
         return
@@ -124,7 +124,7 @@ def fresh(out, log):
 def load_folder(out):
     """(question, sweep.json as a dict) of a folder that holds a sweep.
 
-    Raises:  UserError if it does not; SettingError if the user's own file is wanted and not given
+    Raises:  UserError if it does not; SettingError if the user's own file is needed but not given
     """
     known = _read(out)
     try:
@@ -132,14 +132,14 @@ def load_folder(out):
     except SettingError as error:
         if known["settings"].get("own"):
             raise SettingError(
-                f"{out} was made with a file of your own ({error}): give it by --with"
+                f"{out} was made with a file of your own ({error}): give it with --with"
             ) from None
         raise
     return Question(common, tuple(known["batch_sizes"]), tuple(known["seeds"])), known
 
 
 def _read(out):
-    """sweep.json as a dict, its settings those of a run, whatever the tables hold now."""
+    """sweep.json as a dict, checked as far as that is possible without the user's own file."""
     path = Path(out) / "sweep.json"
     known = read_json(path)
     if known is None:
@@ -152,7 +152,7 @@ def _read(out):
             if not isinstance(known[name], kind):
                 raise TypeError(f"its {name} is {known[name]!r}")
         values = DEFAULTS | known["settings"]
-        if not values["own"]:  # all its entries are ours
+        if not values["own"]:  # all its names are in our tables
             Question(Settings(**values), known["batch_sizes"], known["seeds"]).cells()
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{path} is damaged ({error}): give another --out, or --fresh") from None
@@ -165,7 +165,7 @@ def missing(out, question, digest):
 
 
 def collect(out, question, digest, failures=None):
-    """What the folder holds of every run of the question: (settings, records, failure or None)."""
+    """What the folder holds for every run of the question: (settings, records, failure or None)."""
     failures = failures or {}
     return [
         (settings, RunFolder(out, settings, digest).records(), failures.get(settings))

@@ -1,8 +1,8 @@
-"""Who does the runs: this process, or processes of this machine, one for every run.
+"""Who does the runs: this process, or processes on this machine, one per run.
 
-A run's process is spawned: it inherits nothing but what it is given, so that one that dies costs
-its own run. All share the memory of the dataset. The longest runs start first, so that no core
-waits for a last long one.
+A run's process is spawned: it inherits nothing but what it is given, and if it dies, only its own
+run is lost. All share the dataset's memory. The longest runs start first, so that no core is left
+waiting for a last long one.
 """
 
 import multiprocessing
@@ -20,13 +20,13 @@ from . import own
 from .names import run_name
 from .run_folder import RunFolder, is_last
 
-TRIES = 2  # of a run whose process died, or which lacked memory or a file
+TRIES = 2  # for a run whose process died, or that lacked memory or a file
 
 
 class BrokenRun(UserError):
-    """An error in the code that trained: one sentence, and the traceback for error.txt.
+    """An error in the code that trains: one sentence, and the traceback for error.txt.
 
-    may_pass    whether another try might go better: memory or a file was lacking
+    may_pass    whether another try might succeed: memory or a file was lacking
     """
 
     def __init__(self, sentence, traceback="", may_pass=False):
@@ -38,12 +38,12 @@ class BrokenRun(UserError):
 
     @classmethod
     def of(cls, error):
-        """What to say of an exception, in this process or for another one."""
+        """The BrokenRun for an exception, to be raised here or sent to another process."""
         text = "".join(traceback.format_exception(error))
         return cls(own.sentence(error), text, isinstance(error, (MemoryError, OSError)))
 
     def kept(self, folder):
-        """The same, the traceback being written to the folder's error.txt, which it names."""
+        """The same, naming the folder's error.txt, to which the traceback is written."""
         path = folder.path / "error.txt"
         write_aside(path, self.traceback.encode())
         sentence = f"{self.sentence} (the whole traceback is in {path})"
@@ -51,20 +51,20 @@ class BrokenRun(UserError):
 
 
 def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log=print, ranks=None):
-    """Do what is missing of one run, in this process, and keep every epoch on disk.
+    """Do the rest of one run, in this process, and save every epoch to disk.
 
-    ranks    of an MPI job, this one being the first, while the others `follow`
+    ranks    those of an MPI job, of which this is rank 0 and the others `follow`
 
     Returns: the records of the whole run
-    Raises:  StorageError if the folder OUT is not there or cannot be written; BrokenRun for an
-             error in what trains, in the user's own file for one
+    Raises:  StorageError if the folder OUT is missing or cannot be written to; BrokenRun for an
+             error in the code that trains, such as the user's own file
     """
     from threadpoolctl import threadpool_limits
 
     folder = RunFolder(out, settings, dataset.identity)
-    make_folder(folder.path, parents=False)  # an OUT that went away is not to come back empty
-    # One at a time in a run: a process whose parent was just killed may still be on its way out.
-    # One BLAS thread: the threads here are the lanes', and sums keep their order on any machine.
+    make_folder(folder.path, parents=False)  # an OUT that has disappeared must not come back empty
+    # One process at a time per run: one whose parent was just killed may still be about to end.
+    # One BLAS thread: threads are for the lanes, and sums keep their order on any machine.
     with locked(folder.path, wait=10.0), threadpool_limits(1, user_api="blas"):
         records, state = folder.resume(log)
         if records and is_last(records[-1], settings):
@@ -88,7 +88,7 @@ def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log
 
 
 def follow(ranks, dataset, device="cpu", threads=1):
-    """The other ranks' part of run_cell: the runs that rank 0 announces, until it tells None."""
+    """The other ranks' part of run_cell: do the runs that rank 0 sends, until it sends None."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
@@ -101,12 +101,12 @@ def follow(ranks, dataset, device="cpu", threads=1):
 def run_cells(
     out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print, elsewhere=None
 ):
-    """Do what is missing of many runs, `jobs` at a time, each in a process of its own.
+    """Do the rest of many runs, `jobs` at a time, each in a process of its own.
 
     elsewhere    a cluster.Cluster that does them instead
 
     Returns: {settings: reason} of the runs that failed, twice where a second try could help
-    Raises:  UserError at once where no run could go on: the folder is gone, full or read-only
+    Raises:  UserError at once if no run can continue: the folder is gone, full or read-only
     """
     if elsewhere:
         return elsewhere.run_cells(out, cells, dataset, device, threads, on_epoch, log)
@@ -121,7 +121,7 @@ def run_cells(
                 ours, theirs = context.Pipe()
                 arguments = (out, settings, handle, own.loaded(), device, threads, theirs)
                 process = context.Process(target=_work, args=arguments, daemon=True)
-                _start_deaf(process)
+                _start_ignoring_ctrl_c(process)
                 theirs.close()
                 running[ours] = settings, process
             for pipe in connection.wait(list(running)):
@@ -143,20 +143,20 @@ def run_cells(
                 if kind == "stop":
                     raise UserError(message)
                 if kind in ("lacked", "died") and tries[settings] < TRIES:
-                    log(f"{run_name(settings)}: {message}; it is tried once more")
+                    log(f"{run_name(settings)}: {message}; it will be tried once more")
                     waiting.insert(0, settings)
                 elif kind != "done":
                     failures[settings] = message
     finally:
         for _, process in running.values():
-            process.kill()  # what it had finished is on disk; a cut epoch is done again
+            process.kill()  # finished epochs are on disk; the one cut short is repeated
         for _, process in running.values():
             process.join()
     return failures
 
 
-def _start_deaf(process):
-    """Start a process that does not hear Ctrl-C: that is its parent's, which then kills it."""
+def _start_ignoring_ctrl_c(process):
+    """Start a process that ignores Ctrl-C: its parent handles it, and kills the process."""
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process.start()
@@ -174,7 +174,7 @@ def _how_it_died(exitcode):
 
 
 def _work(out, settings, handle, own_file, device, threads, pipe):
-    """The life of a run's process: sends ("epoch", record) ..., then how it ended."""
+    """What a run's process does: sends ("epoch", record) or ("log", line), then how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it is not inherited (Windows)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
@@ -187,7 +187,7 @@ def _work(out, settings, handle, own_file, device, threads, pipe):
         pipe.send(("stop", str(error)))
     except BrokenRun as error:
         pipe.send(("lacked" if error.may_pass else "broken", str(error)))
-    except UserError as error:  # as wrong the second time
+    except UserError as error:  # a second try would fail, too
         pipe.send(("refused", str(error)))
     except Exception as error:
         pipe.send(("lacked", own.sentence(error)))

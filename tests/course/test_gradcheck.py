@@ -459,7 +459,7 @@ def test_a_layer_that_changes_its_input_is_refused(kind, methods, rng):
 
 def test_a_gradient_of_the_wrong_shape_is_named(rng):
     layer, x = example(Linear, rng, backward=lambda self, dy: Linear.backward(self, dy).sum(axis=1))
-    with pytest.raises(ValueError, match=r"the gradient of x is \(6,\), wanted \(6, 3\)"):
+    with pytest.raises(ValueError, match=r"the gradient of x is \(6,\), expected \(6, 3\)"):
         check_layer(layer, x, rng)
 
 

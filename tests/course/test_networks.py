@@ -95,7 +95,7 @@ def test_a_layer_derived_from_one_of_ours_is_used_as_it_is(rng):
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ([linear("fc", 784, 10)], "layer 1 of the network, fc, does not take what the one before"),
+        ([linear("fc", 784, 10)], "layer 1 of the network, fc, does not accept the output of"),
         ([FLATTEN, linear("a", 784, 30), linear("b", 31, 10)], r"layer 3 .*, b, .*\(31, N\)"),
         ([FLATTEN], "needs a layer that has weights"),
         ([FLATTEN, linear("a", 784, 30), linear("a", 30, 10)], "two layers .* are called 'a'"),

@@ -137,7 +137,7 @@ def test_images_that_reach_nobody_are_told(small_data, tmp_path):
         raise TimeoutError("No valid workers found")
 
     there = cluster.Cluster(Unreliable(), hand_over, None)
-    with pytest.raises(UserError, match=r"cannot be given to the workers .*No valid workers"):
+    with pytest.raises(UserError, match=r"cannot be sent to the workers .*No valid workers"):
         sweep.run_cells(tmp_path, CELLS, small_data, elsewhere=there)
 
 

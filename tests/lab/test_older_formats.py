@@ -54,7 +54,7 @@ def test_a_finished_run_is_kept_and_a_cut_one_goes_on_to_the_same_bits(folder, d
     rows, said = gone_on(folder, data)
     assert files(finished) == before, "a finished run is left alone"
     assert not list(folder.rglob("*.damaged"))
-    assert sum("goes on after its epoch 2" in line for line in said) == 1
+    assert sum("continues after epoch 2" in line for line in said) == 1
     uncut = read_metrics(OLD / "uncut" / "metrics.csv")
     assert len(rows) == len(uncut) == 8
     bits = read_json(OLD / "sweep" / "sweep.json")["versions"]

@@ -88,7 +88,7 @@ def test_a_changed_file_is_another_run_and_the_folder_says_so(mine, small_data, 
     other = replace(common, own=changed.digest)
     assert run_name(other) != run_name(common) and other.key() != common.key()
     assert folder_name(other, "mnist") == folder_name(common, "mnist")  # so that it is noticed
-    with pytest.raises(SettingError, match="--with was another, or has changed since"):
+    with pytest.raises(SettingError, match="--with was another one, or has changed since"):
         open_folder(tmp_path, Question(other, (50,), (0,)), small_data, "a command", print)
 
 
@@ -97,7 +97,7 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         tmp_path, Question(mine_settings(mine), (50,), (0,)), small_data, "a command", print
     )
     own.forget()
-    with pytest.raises(SettingError, match=r"made with a file of your own .*: give it by --with"):
+    with pytest.raises(SettingError, match=r"made with a file of your own .*: give it with --with"):
         load_folder(tmp_path)
 
 

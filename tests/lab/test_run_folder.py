@@ -39,7 +39,7 @@ def state(epoch, dtype=np.float32):
 
 
 def silence(line):
-    if "goes on after its epoch" not in line:
+    if "continues after epoch" not in line:
         pytest.fail(f"nothing was to be said, but: {line}")
 
 
@@ -86,7 +86,7 @@ def test_a_folder_goes_on_from_what_was_saved(tmp_path):
     folder, records = saved(tmp_path, 4)
     said = []
     found, after = RunFolder(tmp_path, SETTINGS, "abc").resume(said.append)
-    assert said == [f"{run_name(SETTINGS)} goes on after its epoch 4"]
+    assert said == [f"{run_name(SETTINGS)} continues after epoch 4"]
     assert found == records and same(after, state(4))
     assert folder.records() == records and not folder.finished()
     assert folder.path == tmp_path / run_name(SETTINGS)
@@ -304,7 +304,7 @@ def test_a_checkpoint_that_is_gone_is_told(tmp_path):
     assert len(said) == 1 and "checkpoint.npz is gone" in said[0] and "epoch 4" in said[0]
     folder.previous.unlink()
     assert folder.resume(said.append) == ([], None)
-    assert len(said) == 2 and said[1].endswith("goes on from epoch 1")
+    assert len(said) == 2 and said[1].endswith("continues from epoch 1")
 
 
 def test_with_both_checkpoints_damaged_the_run_starts_over(tmp_path):
@@ -313,7 +313,7 @@ def test_with_both_checkpoints_damaged_the_run_starts_over(tmp_path):
     folder.previous.write_bytes(b"")
     said = []
     assert folder.resume(said.append) == ([], None)
-    assert len(said) == 1 and "goes on from epoch 1" in said[0]
+    assert len(said) == 1 and "continues from epoch 1" in said[0]
     assert folder.records() == []
     folder.save(records[:1], state(1))
     assert folder.resume(silence)[0] == records[:1]

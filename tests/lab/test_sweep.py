@@ -153,7 +153,7 @@ def test_a_cut_run_goes_on_where_it_was(tiny, by_two, tmp_path):
     said = []
     tell = lambda _, record: told.append(record["epoch"])  # noqa: E731
     run_cell(tmp_path, cell, tiny, on_epoch=tell, log=said.append)
-    assert told == [2] and said == [f"{run_name(cell)} goes on after its epoch 1"]
+    assert told == [2] and said == [f"{run_name(cell)} continues after epoch 1"]
     assert left(tmp_path, cell) == left(by_two[0], cell)
 
 
@@ -197,7 +197,7 @@ def test_a_worker_that_is_killed_is_tried_again_and_loses_nothing(tiny, by_two, 
     killed, resumed = said
     name = run_name(victim)
     assert killed.startswith(name) and "SIGKILL" in killed and "once more" in killed
-    assert re.fullmatch(rf"{name} goes on after its epoch \d+", resumed)
+    assert re.fullmatch(rf"{name} continues after epoch \d+", resumed)
     epochs = [epoch for settings, epoch in killer.told if settings == victim]
     assert epochs == sorted(set(epochs)) and epochs[-1] == 30  # none was told, or done, twice
     assert left(tmp_path, other) == left(by_two[0], other)
@@ -273,7 +273,7 @@ def test_a_damaged_checkpoint_is_told_through_the_worker(tiny, by_two, tmp_path)
     (tmp_path / run_name(cell) / "checkpoint.npz").write_bytes(b"damaged")
     said = []
     assert run_cells(tmp_path, [cell], tiny, log=said.append) == {}
-    assert len(said) == 1 and "is damaged" in said[0] and "goes on from epoch 2" in said[0]
+    assert len(said) == 1 and "is damaged" in said[0] and "continues from epoch 2" in said[0]
     assert left(tmp_path, cell) == left(by_two[0], cell)
 
 
@@ -436,13 +436,13 @@ def test_going_on_with_other_versions_is_warned_of_and_recorded(tiny, tmp_path, 
     monkeypatch.setattr(facts, "versions", lambda: first | {"numpy": "9.9"})
     opened(tmp_path, question, tiny, said.append)
     assert len(said) == 1
-    assert f"begun with numpy {first['numpy']} and goes on with 9.9" in said[0]
+    assert f"begun with numpy {first['numpy']} and continues with 9.9" in said[0]
     known = read_json(tmp_path / "sweep.json")
     assert known["versions"] == first | {"device": "cpu"}
     assert [later["numpy"] for later in known["went_on_with"]] == ["9.9"]
     monkeypatch.undo()
     open_folder(tmp_path, question, tiny, "a command", said.append, device="cuda")
-    assert "begun with device cpu and goes on with cuda" in said[1]
+    assert "begun with device cpu and continues with cuda" in said[1]
 
 
 def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_path):

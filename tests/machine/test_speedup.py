@@ -48,7 +48,7 @@ def test_the_largest_share_is_that_of_the_ranks_as_they_are(small_data, ranks, B
     shares = []
     for rank in range(ranks):
         lanes = LeNet5(0, ranks=Pretended(rank, ranks)).lanes
-        shares.append(sum(hi - lo for lo, hi in lanes._mine(B, lanes_for(B))))
+        shares.append(sum(hi - lo for lo, hi in lanes._bounds(B, lanes_for(B))))
     assert sum(shares) == B and max(shares) == speedup.largest_share(B, ranks)
 
 
