@@ -86,7 +86,7 @@ def loaded():
 
 
 def add(own):
-    """Add the entries of an OwnFile to the tables, replacing those of another file, for a worker may
+    """Add the entries of an OwnFile to the tables, replacing those of another file: a worker may
     serve one sweep after another. None: there is no file, so its entries are removed.
 
     Raises:  as `read`
