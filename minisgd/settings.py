@@ -158,7 +158,7 @@ def what_matters(values):
         idle |= {"base_batch_size"}
     if values["optimizer"] in ("sgd", "momentum"):  # the momentum decides which
         idle |= {"optimizer"}
-    if values["optimizer"] in OPTIMIZERS:
+    if values["optimizer"] in OPTIMIZERS and not values["own"]:  # who knows what hers reads
         idle |= OF_SOME - set(OPTIMIZERS[values["optimizer"]].uses)
     return {name: value for name, value in values.items() if name not in idle}
 

@@ -65,6 +65,10 @@ def test_names_and_titles_follow_from_the_entries(mine):
     assert "two-speeds" in title and "staircase decay" in title
 
 
+def test_her_optimizer_may_read_any_setting(mine):
+    assert mine_settings(mine, beta2=0.5).key() != mine_settings(mine).key()
+
+
 def test_processes_have_the_entries_and_end_in_the_same_bits(mine, small_data, tmp_path):
     cells = [mine_settings(mine), replace(mine_settings(mine), batch_size=64)]
     assert run_cells(tmp_path, cells, small_data, jobs=2) == {}
