@@ -175,6 +175,8 @@ def rates(batch_sizes, **run):
     from minisgd.rules import effective_lr
 
     cells = [replace(settings_of(**run), batch_size=b) for b in batch_sizes]
+    for cell in cells:
+        cell.check(max(IMAGES, cell.batch_size))  # refuses a warmup longer than the run
     by_update = cells[0].decay != "none" or (cells[0].warmup_updates and cells[0].warmup != "none")
     when = f", at the end of an epoch of {IMAGES:,} images" if by_update else ""
     click.echo(f"learning rate by epoch and batch size{when}")

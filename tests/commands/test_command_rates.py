@@ -28,3 +28,17 @@ def test_rates_of_a_gradual_warmup_begin_at_the_base_rate(call):
 def test_rates_of_any_size_stand_apart(call):
     done = call("rates", "--lr", "1.234e-5", "--rule", "sqrt", "--batch-sizes", "64,256,4096")
     assert table_of(done.stdout)[0] == ["1", "1.234e-05", "2.468e-05", "9.872e-05"]
+
+
+def test_rates_that_move_within_an_epoch_are_those_at_its_end(call):
+    """8192 makes 8 updates of 60,000 images, T = 16: 1 - 7/16 and 1 - 15/16 of 1.6."""
+    args = ("--decay", "linear", "--epochs", "2", "--lr", "1.6", "--batch-sizes", "8192")
+    done = call("rates", *args)
+    assert "at the end of an epoch of 60,000 images" in done.stdout
+    assert table_of(done.stdout)[:2] == [["1", "0.9"], ["2", "0.1"]]
+
+
+def test_a_warmup_longer_than_the_run_is_refused(call):
+    args = ("--warmup", "ramp", "--warmup-updates", "17", "--epochs", "2", "--batch-sizes", "8192")
+    said = call("rates", *args, code=2).stderr
+    assert "warmup of 17 updates is longer than the run of 16 at batch size 8192" in said
