@@ -74,29 +74,59 @@ def test_logits_loss_and_gradient_agree(setting):
         assert off(ours, theirs.grad.numpy()) < tolerance, name
 
 
-def test_ten_momentum_updates_in_a_gradual_warmup_agree(setting):
-    """Epochs of three updates, a warmup of three: the rate goes .01, .04, .07, then .1."""
+def ten_updates(setting, theirs, rates, step, far=0.1):
+    """Ten updates by PyTorch, whose optimizer `theirs` makes of the parameters, and ten by ours,
+    step(w, g, η, t).
+
+    Returns: PyTorch's optimizer and network
+    """
     model, tolerance, x, y = setting
     net = torch_lenet(model)
-    start = model.w.copy()
-    v = np.zeros_like(model.w)
-    theirs = torch.optim.SGD(net.parameters(), lr=1.0, momentum=0.9)
-    rates = [rules.warmup_lr("gradual", 1 + t // 3, 0.01, 0.1, 3) for t in range(10)]
-    assert len(set(rates)) == 4
+    start, theirs = model.w.copy(), theirs(net.parameters())
     for t, lr in enumerate(rates):
         batch = slice(13 * t, 13 * t + 20)
         model.gradient(x[batch], y[batch])
-        momentum_step(model.w, v, model.g, lr, 0.9)
+        step(model.w, model.g, lr, t)
 
         theirs.param_groups[0]["lr"] = lr
         theirs.zero_grad()
         logits = net(torch.tensor(x[batch]).double())
         torch.nn.functional.cross_entropy(logits, torch.tensor(y[batch])).backward()
         theirs.step()
-    assert off(model.w, start) > 0.1, "the weights have moved"
+    assert off(model.w, start) > far, "the weights have moved"
     assert off(model.w, flat(net.parameters())) < 10 * tolerance
+    return theirs, net
+
+
+def test_ten_momentum_updates_in_a_gradual_warmup_agree(setting):
+    """Epochs of three updates, a warmup of three: the rate goes .01, .04, .07, then .1."""
+    model, tolerance, _, _ = setting
+    v = np.zeros_like(model.w)
+    rates = [rules.warmup_lr("gradual", 1 + t // 3, 0.01, 0.1, 3) for t in range(10)]
+    assert len(set(rates)) == 4
+    theirs, net = ten_updates(
+        setting, lambda w: torch.optim.SGD(w, momentum=0.9), rates,
+        lambda w, g, lr, t: momentum_step(w, v, g, lr, 0.9),
+    )  # fmt: skip
     buffers = [theirs.state[p]["momentum_buffer"] for p in net.parameters()]
     assert off(v, flat(buffers)) < 10 * tolerance
+
+
+def test_ten_nesterov_updates_agree(setting):
+    """PyTorch has the same form: v <- m v + g, then w <- w - η (g + m v)."""
+    v = np.zeros_like(setting[0].w)
+    ten_updates(
+        setting, lambda w: torch.optim.SGD(w, momentum=0.9, nesterov=True), [0.05] * 10,
+        lambda w, g, lr, t: nesterov_step(w, v, g, lr, 0.9),
+    )  # fmt: skip
+
+
+def test_ten_adam_updates_agree(setting):
+    v, u = np.zeros_like(setting[0].w), np.zeros_like(setting[0].w)
+    ten_updates(
+        setting, lambda w: torch.optim.Adam(w, betas=(0.9, 0.99), eps=1e-3), [0.002] * 10,
+        lambda w, g, lr, t: adam_step(w, v, u, g, lr, t, 0.9, 0.99, 1e-3), far=0.01,
+    )  # fmt: skip
 
 
 def test_initial_weights_have_the_bounds_of_torchs_defaults():
@@ -113,40 +143,3 @@ def test_initial_weights_have_the_bounds_of_torchs_defaults():
             ours[name] = max(ours.get(name, 0), np.abs(mine).max())
             theirs[name] = max(theirs.get(name, 0), other.detach().abs().max().item())
     assert ours == pytest.approx(theirs, rel=0.02)
-
-
-def test_ten_nesterov_updates_agree(setting):
-    """PyTorch has the same form: v <- m v + g, then w <- w - η (g + m v)."""
-    model, tolerance, x, y = setting
-    net = torch_lenet(model)
-    start, v = model.w.copy(), np.zeros_like(model.w)
-    theirs = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True)
-    for t in range(10):
-        batch = slice(13 * t, 13 * t + 20)
-        model.gradient(x[batch], y[batch])
-        nesterov_step(model.w, v, model.g, 0.05, 0.9)
-
-        theirs.zero_grad()
-        logits = net(torch.tensor(x[batch]).double())
-        torch.nn.functional.cross_entropy(logits, torch.tensor(y[batch])).backward()
-        theirs.step()
-    assert off(model.w, start) > 0.1, "the weights have moved"
-    assert off(model.w, flat(net.parameters())) < 10 * tolerance
-
-
-def test_ten_adam_updates_agree(setting):
-    model, tolerance, x, y = setting
-    net = torch_lenet(model)
-    start, v, u = model.w.copy(), np.zeros_like(model.w), np.zeros_like(model.w)
-    theirs = torch.optim.Adam(net.parameters(), lr=0.002, betas=(0.9, 0.99), eps=1e-3)
-    for t in range(10):
-        batch = slice(13 * t, 13 * t + 20)
-        model.gradient(x[batch], y[batch])
-        adam_step(model.w, v, u, model.g, 0.002, t, 0.9, 0.99, 1e-3)
-
-        theirs.zero_grad()
-        logits = net(torch.tensor(x[batch]).double())
-        torch.nn.functional.cross_entropy(logits, torch.tensor(y[batch])).backward()
-        theirs.step()
-    assert off(model.w, start) > 0.01, "the weights have moved"
-    assert off(model.w, flat(net.parameters())) < 10 * tolerance
