@@ -8,13 +8,13 @@ Letters:  w weights, g gradient of the mean loss of the batch, v velocity: vecto
           η learning rate, m momentum: numbers.
 """
 
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from .backend import module_of
 from .errors import SettingError
+from .networks import views
 
 
 def sgd_step(w, g, lr):
@@ -96,18 +96,18 @@ def lars_step(layers, lr, m, trust, decay):
     """λ = τ|w| / (|g| + d|w|), v <- m v + η λ (g + d w), w <- w - v, for every layer's w, v and g.
 
     The rate is inside v here. Kernels and matrices only: a vector (a bias) has λ = 1 and no decay,
-    as in most implementations. So has a tensor whose own length or whose gradient's is zero, but
-    for the decay.
+    as in most implementations. λ is 1, too, where |w| or |g| is zero.
 
     Shapes:  layers [(w, v, g)], the views of each tensor, v zero before the first update
-    Units:   trust is the paper's τ (it writes η for it), decay its β, here d
+    Units:   trust is τ, which the paper calls η; decay is d, which it calls β
     Source:  You, Gitman and Ginsburg 2017, Large Batch Training of Convolutional Networks
     """
     for w, v, g in layers:
         step = g
         if w.ndim > 1:
             length, slope = norm(w), norm(g)
-            step = ratio_or_one(trust * length, slope + decay * length, w) * (g + decay * w)
+            ratio = trust * length / (slope + decay * length)
+            step = one_if_zero(length, slope, ratio, w) * (g + decay * w)
         v *= m
         v += lr * step
         w -= v
@@ -124,7 +124,8 @@ def lamb_step(layers, lr, t, beta1, beta2, epsilon, decay):
     """
     for w, v, u, g in layers:
         r = adam_direction(v, u, g, t, beta1, beta2, epsilon) + decay * w
-        w -= lr * ratio_or_one(norm(w), norm(r), w) * r
+        length, size = norm(w), norm(r)
+        w -= lr * one_if_zero(length, size, length / size, w) * r
 
 
 def norm(x):
@@ -135,11 +136,11 @@ def norm(x):
     return xp.sqrt(xp.square(x.astype(np.float64)).sum())
 
 
-def ratio_or_one(a, b, w):
-    """a/b as a number of w's type, on its device; 1 where either is zero. What is not finite stays
-    so, for it is a divergence.
+def one_if_zero(a, b, ratio, w):
+    """The ratio as a number of w's type, on its device; 1 if the length a or b is zero. What is not
+    finite stays so: it is a divergence.
     """
-    return module_of(w).where((a == 0) | (b == 0), 1.0, a / b).astype(w.dtype)
+    return module_of(w).where((a == 0) | (b == 0), 1.0, ratio).astype(w.dtype)
 
 
 # ---- the table of optimizers
@@ -195,12 +196,7 @@ def _lamb(w, g, memory, lr, t, s, shapes):
 
 def tensors(shapes, *vectors):
     """[(view of the first vector, of the second, ...)] of every tensor of the layers."""
-    found, start = [], 0
-    for shape in shapes.values():
-        place = slice(start, start + prod(shape))
-        found.append([vector[place].reshape(shape) for vector in vectors])
-        start = place.stop
-    return found
+    return zip(*(views(vector, shapes).values() for vector in vectors), strict=True)
 
 
 OPTIMIZERS = {

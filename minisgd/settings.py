@@ -67,9 +67,11 @@ class Settings:
             raise SettingError(f"the clip must be a positive number, got {self.clip:g}")
         if not 0 <= self.beta2 < 1:
             raise SettingError(f"beta2 must be at least 0 and below 1, got {self.beta2:g}")
-        for name in ("epsilon", "weight_decay", "trust"):
+        for name in ("epsilon", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise SettingError(f"the {name} must be at least 0, got {getattr(self, name):g}")
+        if not 0 < self.trust < float("inf"):
+            raise SettingError(f"the trust must be a positive number, got {self.trust:g}")
         if self.warmup_updates is not None and self.warmup_updates < 1:
             raise SettingError(f"a warmup needs at least 1 update, got {self.warmup_updates}")
         effective_lr(self.rate(0, 1), self.momentum)  # raises what the rules raise
@@ -158,7 +160,7 @@ def what_matters(values):
         idle |= {"base_batch_size"}
     if values["optimizer"] in ("sgd", "momentum"):  # the momentum decides which
         idle |= {"optimizer"}
-    if values["optimizer"] in OPTIMIZERS and not values["own"]:  # who knows what hers reads
+    if values["optimizer"] in OPTIMIZERS and not values["own"]:  # a user's may read any
         idle |= OF_SOME - set(OPTIMIZERS[values["optimizer"]].uses)
     return {name: value for name, value in values.items() if name not in idle}
 

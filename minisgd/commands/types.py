@@ -8,14 +8,14 @@ import click
 class Numbers(click.ParamType):
     """Whole numbers, separated by commas: 64,128,256."""
 
-    name = "numbers"
+    name, kind, example = "numbers", int, "whole numbers such as 64,128"
 
     def convert(self, value, param, ctx):
         if isinstance(value, tuple):
             return value
-        numbers = split(value, int)
+        numbers = split(value, self.kind)
         if not numbers:
-            self.fail(f"{value!r} is not a list of whole numbers such as 64,128", param, ctx)
+            self.fail(f"{value!r} is not a list of {self.example}", param, ctx)
         return numbers
 
 
@@ -33,18 +33,10 @@ class Seeds(Numbers):
         return tuple(range(count))
 
 
-class Rates(click.ParamType):
+class Rates(Numbers):
     """Numbers, separated by commas: .01,.02,.05."""
 
-    name = "rates"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        rates = split(value, float)
-        if not rates:
-            self.fail(f"{value!r} is not a list of numbers such as .01,.02", param, ctx)
-        return rates
+    name, kind, example = "rates", float, "numbers such as .01,.02"
 
 
 def split(text, kind):

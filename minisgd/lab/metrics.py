@@ -83,12 +83,10 @@ def _cell(column, text):
     if kind == "str":
         return text
     if kind == "bool":
-        return {"True": True, "False": False}[text] if text in ("True", "False") else _bad(text)
+        if text not in ("True", "False"):
+            raise ValueError(f"{text!r} is neither True nor False")
+        return text == "True"
     return float(text) if text else None
-
-
-def _bad(text):
-    raise ValueError(f"{text!r} is neither True nor False")
 
 
 def read_authors(path):

@@ -4,6 +4,10 @@ from ..data.known import dataset_title
 from ..settings import Settings, in_names, in_words, written
 
 NETWORK_TITLES = {"lenet5": "LeNet-5", "mlp": "MLP", "lenet5-wide": "Wide LeNet-5"}
+# What every name below words in its own way; all else is worded by settings.in_names and in_words.
+WORDED = set(
+    "batch_size lr rule base_batch_size warmup warmup_epochs warmup_updates momentum seed".split()
+)
 OLD = set("batch_size lr rule base_batch_size warmup warmup_epochs momentum epochs seed".split())
 
 
@@ -15,8 +19,7 @@ def run_name(settings):
         parts.append(s.rule + (f"{s.base_batch_size}" if s.base_batch_size != 64 else ""))
     parts += _warmup(s)
     parts += [f"m{written(s.momentum)}"] if s.momentum else []
-    named = "batch_size lr rule base_batch_size warmup warmup_epochs warmup_updates momentum seed"
-    parts += _others(s, named.split())
+    parts += _others(s, WORDED)
     return "-".join([*parts, f"seed{s.seed}"])
 
 
@@ -47,8 +50,7 @@ def folder_name(settings, dataset_name):
         value = getattr(s, field)
         parts += [f"{letters}{written(value)}"] if value != getattr(Settings, field) else []
     # A changed file of the user's must find the folder of the unchanged one, and be refused there.
-    named = "batch_size lr rule base_batch_size warmup warmup_epochs warmup_updates momentum seed"
-    return "-".join([*parts, *_others(s, [*named.split(), "epochs", "own"])])
+    return "-".join([*parts, *_others(s, WORDED | {"epochs", "own"})])
 
 
 def title_of(settings, dataset_name):
@@ -61,9 +63,8 @@ def title_of(settings, dataset_name):
         parts.append(f"{s.warmup} warmup over {k} {unit}")
     if s.momentum:
         parts.append(f"m = {s.momentum:g}")
-    covered = "batch_size lr rule base_batch_size warmup warmup_epochs warmup_updates momentum seed"
-    covered += " epochs network own"
-    parts += [in_words(k, v) for k, v in s.differing().items() if k not in covered.split()]
+    covered = WORDED | {"epochs", "network", "own"}
+    parts += [in_words(k, v) for k, v in s.differing().items() if k not in covered]
     parts.append(f"η0 = {s.lr:g} at b0 = {s.base_batch_size}")
     network = NETWORK_TITLES.get(s.network, s.network)
     return f"{network} on {dataset_title(dataset_name)}: " + ", ".join(parts)

@@ -150,7 +150,7 @@ def _check(own, table, name, entry):
         else:
             value = entry(*CALLS[table])
             if not (isinstance(value, Real) and isfinite(value)):
-                raise SettingError(f"of {CALLS[table]} it makes {value!r}, not a number")
+                raise SettingError(f"called with {CALLS[table]} it returns {value!r}, not a number")
     except SettingError as error:
         raise SettingError(f"{where} cannot be used: {error}") from None
     except Exception as error:

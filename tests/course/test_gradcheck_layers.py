@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from one_chunk import OneChunk
 
 from minisgd import LeNet5, gradcheck
 from minisgd.fused import ConvReLUPool, LinearReLU
@@ -24,27 +25,6 @@ def test_every_layer_and_the_whole_network_pass():
     assert len([check for check in checks if check.name.startswith("LeNet-5.")]) == 10
 
 
-class Begun:
-    """A fused layer, one chunk a batch, as a layer that needs no begin and no finish.
-
-    With `named`, its weights are attributes of this object, too.
-    """
-
-    def __init__(self, layer, named=True):
-        self.layer = layer
-        if named:
-            self.W, self.b, self.dW, self.db = layer.W, layer.b, layer.dW, layer.db
-
-    def forward(self, x):
-        self.layer.begin()
-        return self.layer.forward(x).copy()
-
-    def backward(self, dy):
-        dx = self.layer.backward(dy)
-        getattr(self.layer, "finish", lambda: None)()
-        return dx.copy()
-
-
 def fused(rng, F=3, C=2):
     """Both fused layers, each with an input; with F = 4 and C = 1 the wide kernel is square."""
     W, b = rng.normal(size=(3, 4)), rng.normal(size=3)
@@ -58,7 +38,7 @@ def fused(rng, F=3, C=2):
 @pytest.mark.parametrize("named", [True, False])
 def test_the_fused_layers_pass_and_their_workspaces_are_no_weights(sizes, named, rng):
     for layer, x in fused(rng, **sizes):
-        begun, prefix = Begun(layer, named), "" if named else "layer."
+        begun, prefix = OneChunk(layer, named), "" if named else "layer."
         for _ in range(2):  # the second time the workspaces are there from the beginning
             checks = check_layer(begun, x, rng)
             assert [check.name for check in checks] == ["x", f"{prefix}W", f"{prefix}b"]

@@ -87,6 +87,13 @@ def test_where_a_length_is_zero_the_ratio_is_one():
         assert np.array_equal(now, np.ones((2, 2)))
 
 
+def test_without_a_gradient_the_decay_of_lars_is_not_magnified():
+    """g = 0: λ = 1, not τ/d = 50: w falls by η d w = .1 * .002 * 1."""
+    w, v, g = np.ones((1, 1)), np.zeros((1, 1)), np.zeros((1, 1))
+    lars_step([(w, v, g)], 0.1, 0.9, 0.1, 0.002)
+    assert float(w[0, 0]) == pytest.approx(1 - 0.0002)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_gradient_that_is_not_finite_is_a_divergence(value):
     for _, now in steps(np.ones((2, 2)), np.array([[1.0, value], [0.0, 2.0]])):
@@ -128,7 +135,8 @@ def test_settings_that_an_optimizer_does_not_use_mean_nothing():
         (dict(beta2=1.0), "beta2 must be at least 0 and below 1, got 1"),
         (dict(epsilon=-1.0), "epsilon must be at least 0"),
         (dict(weight_decay=math.inf), "weight_decay must be at least 0"),
-        (dict(trust=math.nan), "trust must be at least 0"),
+        (dict(trust=math.nan), "trust must be a positive number"),
+        (dict(trust=0.0), "trust must be a positive number, got 0"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(wrong, said):

@@ -118,8 +118,11 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("RULES = {'a/b': max}\n", "'a/b' of its RULES needs a name of letters"),
         ("\ndef f(b):\n    return b\nRULES = {'f': f}\n", r"line 2: 'f' .*takes 1 positional"),
         ("def f(b, b0):\n    return b / 0\nRULES = {'f': f}\n", r"line 1: 'f' .*line 2: ZeroDiv"),
-        ("def f(t, T):\n    t / T\nDECAYS = {'f': f}\n", "line 1: 'f' .*makes None, not a number"),
-        ("def f(i, k, a, b):\n    return 'a'\nWARMUPS = {'f': f}\n", "line 1: 'f' .*makes 'a'"),
+        (
+            "def f(t, T):\n    t / T\nDECAYS = {'f': f}\n",
+            "line 1: 'f' .*returns None, not a number",
+        ),
+        ("def f(i, k, a, b):\n    return 'a'\nWARMUPS = {'f': f}\n", "line 1: 'f' .*returns 'a'"),
         ("OPTIMIZERS = {'f': max}\n", r"should be an Optimizer\(step, memory"),
         (OPTIMIZER + "Optimizer(lambda w, g: 1)}\n", "line 2: 'f' .*too many positional"),
         (OPTIMIZER + "Optimizer(print, memory='v')}\n", r"a tuple of names, \(\"v\",\) for one: v"),
