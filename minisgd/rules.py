@@ -10,7 +10,7 @@ from math import sqrt as square_root
 from .errors import SettingError, one_of
 from .schedules import warmup_lr
 
-__all__ = ["RULES", "effective_lr", "scaled_lr", "scaled_momentum", "warmup_lr"]
+__all__ = ["RULES", "effective_lr", "scaled_adam", "scaled_lr", "scaled_momentum", "warmup_lr"]
 
 LARGEST = 10**9  # images in a batch
 
@@ -30,7 +30,8 @@ def linear(b, b0):
     return b / b0  # Report Sec. II, linear rule
 
 
-RULES = {"none": none, "sqrt": sqrt, "linear": linear}
+# Not in the report: Adam's own rule has the same factor for the rate, and `scaled_adam` besides.
+RULES = {"none": none, "sqrt": sqrt, "linear": linear, "adam-sqrt": sqrt}
 
 
 def _factor(rule, batch_size, base_batch_size):
@@ -95,3 +96,27 @@ def scaled_momentum(rule, momentum, batch_size, base_batch_size):
             f"(batch size {batch_size}, base batch size {base_batch_size})"
         )
     return scaled
+
+
+def scaled_adam(rule, beta1, beta2, epsilon, batch_size, base_batch_size):
+    """Adam's β1, β2 and ε at a batch size, from those that suit the base batch size.
+
+        adam-sqrt, with κ = b/b0: 1-β1 and 1-β2 times κ, ε/√κ (and the rate times √κ, `scaled_lr`)
+        any other rule: unchanged
+
+    Per image, v and u then forget as fast as at b0.
+
+    Returns: (β1, β2, ε)
+    Raises:  SettingError (a ValueError) if κ (1-β) reaches 1: v or u would remember nothing
+    Source:  Malladi et al. 2022, On the SDEs and Scaling Rules for Adaptive Gradient Algorithms
+    """
+    if rule != "adam-sqrt":
+        return beta1, beta2, epsilon
+    kappa = batch_size / base_batch_size
+    for name, beta in (("β1 (the momentum)", beta1), ("β2", beta2)):
+        if kappa * (1 - beta) >= 1:
+            raise SettingError(
+                f"adam-sqrt makes 1-β {kappa:g} times as large, and {name} is {beta:g}: give more "
+                f"than {1 - 1 / kappa:.4g}, or a larger base batch size than {base_batch_size}"
+            )
+    return 1 - kappa * (1 - beta1), 1 - kappa * (1 - beta2), epsilon / square_root(kappa)

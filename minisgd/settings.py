@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from .errors import SettingError, one_of
 from .networks import NETWORKS
 from .optim import OPTIMIZERS
-from .rules import effective_lr, scaled_lr
+from .rules import effective_lr, scaled_adam, scaled_lr
 from .schedules import decay_factor, warmup_lr
 
 
@@ -22,8 +22,8 @@ class Settings:
                      momentum alone decides which of the two it is, whichever was given
     clip             the norm to which a longer gradient of the mean loss is clipped before the
                      optimizer sees it; None for no clipping
-    beta2, epsilon, weight_decay, trust
-                     of Adam, LARS and LAMB, see optim.py; their β1 is the momentum
+    beta2, epsilon, weight_decay, trust, adam_factor
+                     of Adam, LARS, LAMB and Muon, see optim.py; β1 is the momentum
     warmup_updates   the length of the warmup in updates; None if it is given by warmup_epochs
     network          a name in networks.NETWORKS
     plain            train with the layers of layers.py as they are, not with their fused form
@@ -50,6 +50,7 @@ class Settings:
     epsilon: float = 1e-8
     weight_decay: float = 0.0
     trust: float = 0.001
+    adam_factor: float = 1.0
     warmup_updates: int | None = None
     decay: str = "none"
     network: str = "lenet5"
@@ -67,7 +68,7 @@ class Settings:
             raise SettingError(f"the clip must be a positive number, got {self.clip:g}")
         if not 0 <= self.beta2 < 1:
             raise SettingError(f"beta2 must be at least 0 and below 1, got {self.beta2:g}")
-        for name in ("epsilon", "weight_decay"):
+        for name in ("epsilon", "weight_decay", "adam_factor"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise SettingError(f"the {name} must be at least 0, got {getattr(self, name):g}")
         if not 0 < self.trust < float("inf"):
@@ -80,6 +81,11 @@ class Settings:
                 f"a warmup of {self.warmup_epochs} epochs is longer than the run of {self.epochs}: "
                 "give fewer --warmup-epochs or more --epochs"
             )
+        if self.rule == "adam-sqrt" and self.optimizer != "adam":
+            raise SettingError(
+                "the rule adam-sqrt scales β1, β2 and ε of Adam as well: give --optimizer adam"
+            )
+        self.scaled_adam()  # raises what the rule raises
         one_of("network", NETWORKS, self.network)
         check = one_of("optimizer", OPTIMIZERS, self.optimizer).check
         if check:
@@ -106,6 +112,11 @@ class Settings:
     def scaled_lr(self):
         """The rate that the rule gives this batch size, before any warmup or decay."""
         return scaled_lr(self.rule, self.lr, self.batch_size, self.base_batch_size)
+
+    def scaled_adam(self):
+        """(β1, β2, ε) that the rule gives Adam at this batch size; β1 is the momentum."""
+        given = self.momentum, self.beta2, self.epsilon
+        return scaled_adam(self.rule, *given, self.batch_size, self.base_batch_size)
 
     def rate(self, t, per_epoch):
         """The learning rate of update t, counted from 0, given the number of updates per epoch."""
@@ -138,7 +149,7 @@ class Settings:
 
 
 # Settings that only the optimizers use that name them.
-OF_SOME = {"beta2", "epsilon", "weight_decay", "trust"}
+OF_SOME = {"beta2", "epsilon", "weight_decay", "trust", "adam_factor"}
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
 KINDS = {  # the type of each field: "int", also for `int | None`
     f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type).split(" ")[0]

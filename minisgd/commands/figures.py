@@ -136,8 +136,9 @@ def tune(workshop, lrs, seeds, held_out, out, **run):
          momentum={"default": 0.9, "help": "m at the start."})  # fmt: skip
 @click.option("--factor", type=int, default=2, show_default=True,
               help="What a step multiplies the batch by.")  # fmt: skip
-@click.option("--rule", type=Entry("minisgd.rules", "RULES", without=["none"]), default="sqrt",
-              show_default=True, help="How the rate and 1/(1-m) follow.")  # fmt: skip
+@click.option("--rule", type=Entry("minisgd.rules", "RULES", without=["none", "adam-sqrt"]),
+              default="sqrt", show_default=True,
+              help="How the rate and 1/(1-m) follow.")  # fmt: skip
 @click.option("--tolerance", type=float, default=0.002, show_default=True,
               help="How far validation accuracy may fall below the start's.")  # fmt: skip
 @click.option("--largest", type=int, default=8192, show_default=True,
@@ -151,7 +152,7 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, held_out, out, **run
     are held out from training.
     """
     from minisgd import drawing
-    from minisgd.lab.metrics import tidy
+    from minisgd.lab.metrics import tidy, write_metrics
     from minisgd.report import growing, selection
     from minisgd.report.publish import note_on, page, publish, refuse_another_question
 
@@ -179,7 +180,7 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, held_out, out, **run
     figure = drawing.report_figure(rows, title, note=note, held_out=True)
     made = {"title": title, "asked": asked, "steps": [str(step) for step in steps]}
     made |= workshop.how_made(folders)
-    write_csv = partial(growing.write_growth, rows=rows)
+    write_csv = partial(write_metrics, rows=rows, held_out=True)
     click.echo(publish(out, name, figure, "every epoch", made, write_csv))
 
 

@@ -54,12 +54,18 @@ UPDATE = {
         help="What makes the update.  [default: momentum if m > 0, else sgd]",
     ),
     "clip": _option("--clip", type=float, help="Clip the gradient to this length."),
-    "beta2": _option("--beta2", type=float, default=0.999, help="β2 of adam and lamb."),
-    "epsilon": _option("--epsilon", type=float, default=1e-8, help="ε of adam and lamb."),
+    "beta2": _option("--beta2", type=float, default=0.999, help="β2 of adam, lamb and muon."),
+    "epsilon": _option("--epsilon", type=float, default=1e-8, help="ε of adam, lamb and muon."),
     "weight_decay": _option(
         "--weight-decay", type=float, default=0.0, help="Weight decay of lars and lamb."
     ),
     "trust": _option("--trust", type=float, default=0.001, help="Trust coefficient of lars."),
+    "adam_factor": _option(
+        "--adam-factor",
+        type=float,
+        default=1.0,
+        help="Of muon: Adam's rate, for the biases, as a multiple of its own.",
+    ),
     "network": _option(
         "--network",
         type=Entry("minisgd.networks", "NETWORKS"),

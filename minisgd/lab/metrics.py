@@ -15,6 +15,7 @@ FIRST = (
 ).split()
 # Measured in each epoch; every other column is a setting.
 MEASURED = "lr epoch train_loss train_accuracy test_loss test_accuracy seconds status".split()
+HELD_OUT = {"test_loss": "validation_loss", "test_accuracy": "validation_accuracy"}
 FIELD = {"base_lr": "lr"}  # the setting in a column that has another name
 COLUMNS = [
     *FIRST,
@@ -43,30 +44,39 @@ def _settings(items):
     return Settings(**{FIELD.get(column, column): value for column, value in items})
 
 
-def write_metrics(path, rows):
-    """Write rows (dicts with COLUMNS) as CSV; None becomes an empty cell."""
-    write_table(path, COLUMNS, rows)
+def write_metrics(path, rows, held_out=False):
+    """Write rows (dicts with COLUMNS) as CSV; None becomes an empty cell.
+
+    held_out    the images tested on were held out from training: the columns test_loss and
+                test_accuracy are named validation_loss and validation_accuracy
+    """
+    names = dict(zip(COLUMNS, COLUMNS, strict=True)) | (HELD_OUT if held_out else {})
+    write_table(path, list(names.values()), [{names[c]: v for c, v in r.items()} for r in rows])
 
 
-def read_metrics(path, columns=None):
+def read_metrics(path, columns=None, held_out=False):
     """The rows of a metrics.csv as dicts: whole numbers, floats, words; an empty cell is None.
 
     columns  those of another table, as given to write_table
+    held_out as in write_metrics
 
     Raises:  UserError if there is no such file; DamagedError if it is not such a table
     """
     wanted = list(columns or FIRST)
+    ours = {theirs: column for column, theirs in HELD_OUT.items()} if held_out else {}
 
     def accepts(header):
-        if header == wanted:
+        renamed = [ours.get(name, name) for name in header]
+        if renamed == wanted:
             return None
-        if columns or header[: len(FIRST)] != FIRST or len(set(header)) < len(header):
+        if columns or renamed[: len(FIRST)] != FIRST or len(set(renamed)) < len(header):
             return f"its first line should be {','.join(wanted)}"
-        if unknown := [name for name in header if name not in COLUMNS]:
+        if unknown := [name for name in renamed if name not in COLUMNS]:
             return f"it was written by a newer minisgd: this one does not know {', '.join(unknown)}"
         return None
 
-    return read_table(path, _cell, accepts)
+    rows = read_table(path, lambda column, text: _cell(ours.get(column, column), text), accepts)
+    return [{ours.get(c, c): value for c, value in row.items()} for row in rows]
 
 
 def _cell(column, text):

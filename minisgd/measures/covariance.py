@@ -14,13 +14,13 @@ import numpy as np
 from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
 from ..report.experiments import SIZES
-from ..rules import RULES
 from ..settings import Settings
 from .common import Measured, as_row, columned, generator, passes_over, weights_after, when
 from .estimators import covariance_factor, mean, moments
 
 # A quantity of cov(Δw, Δw) is its trace, the part of the trace outside the leading eigenvectors, or
 # the k-th eigenvalue; exact_error is how exactly the eigenvalue is known, 0 for the trace.
+RULES = ("none", "sqrt", "linear")  # the report's
 COLUMNS = "epoch rule batch_size lr quantity measured error exact exact_error report".split()
 
 

@@ -7,9 +7,7 @@ images that are held out (selection.hold_out).
 from dataclasses import dataclass, replace
 from statistics import median
 
-from ..disk.formats import write_table
 from ..errors import SettingError
-from ..lab.metrics import COLUMNS
 from ..rules import scaled_lr, scaled_momentum
 from ..settings import Settings
 
@@ -91,13 +89,3 @@ def grow(run, start, seeds, factor=2, rule="sqrt", tolerance=0.002, largest=8192
                 break
             here = there
     return steps
-
-
-def write_growth(path, rows):
-    """Write the rows of all runs of `grow` as a metrics.csv whose accuracies are validation ones.
-
-    Its columns test_loss and test_accuracy are named validation_loss and validation_accuracy.
-    """
-    names = {column: column.replace("test_", "validation_") for column in COLUMNS}
-    rows = [{names[column]: value for column, value in row.items()} for row in rows]
-    write_table(path, list(names.values()), rows)

@@ -194,6 +194,13 @@ RUNS = {
     "Adam": Settings(100, lr=0.001, momentum=0.9, optimizer="adam", epochs=2),
     "LARS": Settings(100, lr=1.0, momentum=0.9, optimizer="lars", epochs=2),
     "LAMB": Settings(100, lr=0.01, momentum=0.9, optimizer="lamb", epochs=2),
+    "Muon": Settings(
+        100, lr=0.05, momentum=0.9, optimizer="muon", epochs=2, adam_factor=0.1, warmup="ramp",
+        warmup_updates=3, decay="linear",
+    ),
+    "Adam's rule": Settings(
+        100, lr=0.002, momentum=0.9, optimizer="adam", epochs=2, rule="adam-sqrt",
+    ),
     "mlp": Settings(100, lr=0.05, network="mlp", epochs=2),
     "plain": Settings(100, lr=0.05, plain=True, epochs=2),
 }  # fmt: skip

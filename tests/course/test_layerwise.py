@@ -51,18 +51,24 @@ def test_the_rate_of_lars_is_inside_v(xp):
     assert float(w[0, 0]) == pytest.approx(1 - 0.1 - 0.05)
 
 
+def one_tensor_lamb(w, v, u, g, *numbers):
+    """LAMB on one tensor w; numbers are η, t, β1, β2, ε and d."""
+    flat = [x.ravel() for x in (w, v, u, g)]
+    lamb_step(*flat, {"W": w.shape}, *numbers)
+
+
 def test_lamb_by_hand(xp):
     """β = 0: r = sign g, so |r| = √2; |w| = 5 and η = .2 √2 make a step of 1 along each sign."""
     w, v, u = xp.asarray([[3.0, 4.0]]), xp.zeros((1, 2)), xp.zeros((1, 2))
     g = xp.asarray([[2.0, -7.0]])
-    lamb_step([(w, v, u, g)], 0.2 * math.sqrt(2), 0, 0.0, 0.0, 0.0, 0.0)
+    one_tensor_lamb(w, v, u, g, 0.2 * math.sqrt(2), 0, 0.0, 0.0, 0.0, 0.0)
     assert to_host(w).tolist() == [pytest.approx([2, 5])]
 
 
 def test_the_decay_of_lamb_is_part_of_r(xp):
     """g = (3, 4), so sign g = (1, 1); d = 1 adds w = (2, -1): r = (3, 0), |w|/|r| = √5/3."""
     w, v, u = xp.asarray([[2.0, -1.0]]), xp.zeros((1, 2)), xp.zeros((1, 2))
-    lamb_step([(w, v, u, xp.asarray([[3.0, 4.0]]))], 1.0, 0, 0.0, 0.0, 0.0, 1.0)
+    one_tensor_lamb(w, v, u, xp.asarray([[3.0, 4.0]]), 1.0, 0, 0.0, 0.0, 0.0, 1.0)
     assert to_host(w).tolist() == [pytest.approx([2 - math.sqrt(5), -1])]
 
 
@@ -75,7 +81,7 @@ def steps(w, g):
             if name == "lars":
                 lars_step([(now, *memory, g)], 0.1, 0.9, 0.001, 0.0)
             else:
-                lamb_step([(now, *memory, g)], 0.1, 0, 0.9, 0.999, 1e-8, 0.0)
+                one_tensor_lamb(now, *memory, g, 0.1, 0, 0.9, 0.999, 1e-8, 0.0)
         yield name, now
 
 
@@ -102,11 +108,11 @@ def test_a_gradient_that_is_not_finite_is_a_divergence(value):
 
 def test_a_tensor_of_one_element_is_stepped(xp):
     w = xp.asarray([[4.0]])
-    lamb_step([(w, xp.zeros((1, 1)), xp.zeros((1, 1)), xp.asarray([[-9.0]]))], 0.5, 0, 0, 0, 0, 0)
+    one_tensor_lamb(w, xp.zeros((1, 1)), xp.zeros((1, 1)), xp.asarray([[-9.0]]), 0.5, 0, 0, 0, 0, 0)
     assert float(w[0, 0]) == 6.0  # a step of η |w| against the sign
 
 
-@pytest.mark.parametrize("name", ["adam", "lars", "lamb"])
+@pytest.mark.parametrize("name", ["adam", "lars", "lamb", "muon", "muon-inner"])
 def test_training_is_the_equations_and_goes_on_from_its_state_to_the_same_bits(small_data, name):
     settings = Settings(
         160, lr=0.01, momentum=0.9, optimizer=name, epochs=3, trust=0.02, weight_decay=0.01
@@ -142,3 +148,46 @@ def test_settings_that_an_optimizer_does_not_use_mean_nothing():
 def test_numbers_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(SettingError, match=said):
         Settings(optimizer="lamb", **wrong)
+
+
+# -- Adam's rule
+
+
+def test_adams_rule_by_hand():
+    """From 512 to 2048, κ = 4: η √4, 1-β1 from .05 to .2, 1-β2 from .01 to .04, ε/√4."""
+    s = Settings(
+        2048, lr=0.01, rule="adam-sqrt", base_batch_size=512, optimizer="adam",
+        momentum=0.95, beta2=0.99, epsilon=1e-6,
+    )  # fmt: skip
+    assert s.scaled_lr == 0.02
+    assert s.scaled_adam() == pytest.approx((0.8, 0.96, 5e-7))
+    back = Settings(
+        512, lr=0.02, rule="adam-sqrt", base_batch_size=2048, optimizer="adam",
+        momentum=0.8, beta2=0.96, epsilon=5e-7,
+    )  # fmt: skip
+    assert back.scaled_lr == 0.01 and back.scaled_adam() == pytest.approx((0.95, 0.99, 1e-6))
+
+
+def test_adams_rule_is_what_the_run_takes_its_steps_by(small_data):
+    """The same weights as with the scaled numbers given as they are."""
+    given = dict(optimizer="adam", epochs=1)
+    ruled = Settings(
+        256, lr=0.001, momentum=0.95, beta2=0.99, rule="adam-sqrt", base_batch_size=64, **given
+    )
+    plain = Settings(256, lr=0.002, momentum=0.8, beta2=0.96, epsilon=5e-9, **given)
+    ((_, one),), ((_, other),) = train(ruled, small_data), train(plain, small_data)
+    np.testing.assert_allclose(one.w, other.w, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (dict(momentum=0.9), r"16 times as large, and β1 \(the momentum\) is 0.9: give more than"),
+        (dict(beta2=0.9), "β2 is 0.9: give more than 0.9375, or a larger base batch size than 512"),
+        (dict(optimizer="lamb"), "adam-sqrt scales β1, β2 and ε of Adam as well"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_leaves_nothing_to_remember_is_refused(wrong, said):
+    given = dict(rule="adam-sqrt", base_batch_size=512, optimizer="adam", momentum=0.95) | wrong
+    with pytest.raises(SettingError, match=said):
+        Settings(8192, **given)

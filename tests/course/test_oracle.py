@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from minisgd import LeNet5, rules
-from minisgd.optim import adam_step, momentum_step, nesterov_step
+from minisgd.optim import OPTIMIZERS, adam_step, momentum_step, nesterov_step
+from minisgd.settings import Settings
 
 torch = pytest.importorskip("torch", reason="PyTorch, the independent oracle, is not installed")
 
@@ -126,6 +127,50 @@ def test_ten_adam_updates_agree(setting):
     ten_updates(
         setting, lambda w: torch.optim.Adam(w, betas=(0.9, 0.99), eps=1e-3), [0.002] * 10,
         lambda w, g, lr, t: adam_step(w, v, u, g, lr, t, 0.9, 0.99, 1e-3), far=0.01,
+    )  # fmt: skip
+
+
+class MuonByTheSVD(torch.optim.Optimizer):
+    """Nesterov's direction, its singular values changed; Adam at a tenth of the rate for biases.
+
+    PyTorch's own Muon computes in bfloat16, too roughly to compare with.
+    """
+
+    def __init__(self, parameters):
+        parameters = list(parameters)
+        super().__init__(parameters, {"lr": 0.0})
+        biases = [p for p in parameters if p.ndim == 1]
+        self.adam = torch.optim.Adam(biases, betas=(0.9, 0.99), eps=1e-3)
+
+    @torch.no_grad()
+    def step(self):
+        lr = self.adam.param_groups[0]["lr"] = self.param_groups[0]["lr"]
+        self.adam.param_groups[0]["lr"] = lr / 10
+        for p in self.param_groups[0]["params"]:
+            if p.ndim > 1:
+                buffer = self.state[p].setdefault("v", torch.zeros_like(p))
+                buffer.mul_(0.9).add_(p.grad)
+                U, S, V = torch.linalg.svd((p.grad + 0.9 * buffer).flatten(1), full_matrices=False)
+                S = S / S.norm()
+                for _ in range(5):
+                    S = 3.4445 * S - 4.7750 * S**3 + 2.0315 * S**5
+                tall = max(1.0, p.shape[0] / (p.numel() / p.shape[0])) ** 0.5
+                p.sub_(lr * tall * ((U * S) @ V).view_as(p))
+        self.adam.step()
+
+
+def test_ten_muon_updates_agree_with_the_singular_value_decomposition(setting):
+    model, tolerance, x, y = setting
+    settings = Settings(
+        optimizer="muon", momentum=0.9, beta2=0.99, epsilon=1e-3, adam_factor=0.1, lr=0.02
+    )
+    memory = {name: np.zeros_like(model.w) for name in ("v", "u")}
+    step = OPTIMIZERS["muon"].step
+    # In float32 Newton and Schulz magnify the rounding of the smallest singular values.
+    loose = (model, tolerance if model.w.dtype == np.float64 else 30 * tolerance, x, y)
+    ten_updates(
+        loose, MuonByTheSVD, [0.02] * 10,
+        lambda w, g, lr, t: step(w, g, memory, lr, t, settings, model.shapes),
     )  # fmt: skip
 
 

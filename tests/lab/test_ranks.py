@@ -17,10 +17,12 @@ from minisgd.model import LeNet5
 
 
 # Uneven lanes; a last batch with fewer lanes than ranks; one that is a single image.
-@pytest.mark.parametrize("batch_size", [301, 213])
+@pytest.mark.parametrize(
+    ("batch_size", "more"), [(301, ()), (213, ("--optimizer", "muon", "--clip", 1))]
+)
 @needs_mpi
-def test_one_to_four_ranks_end_in_the_same_bits(small_mnist, tmp_path, batch_size):
-    given = "--batch-size", batch_size, "--epochs", 2, "--momentum", 0.9
+def test_one_to_four_ranks_end_in_the_same_bits(small_mnist, tmp_path, batch_size, more):
+    given = "--batch-size", batch_size, "--epochs", 2, "--momentum", 0.9, *more
     jobs = {
         n: start(n, small_mnist, *given, "--out", tmp_path / str(n)) for n in range(1, 5)
     }  # side by side
@@ -33,7 +35,7 @@ def test_one_to_four_ranks_end_in_the_same_bits(small_mnist, tmp_path, batch_siz
 
 @needs_mpi
 def test_another_number_of_ranks_goes_on_where_one_stopped(small_mnist, tmp_path):
-    given = "--batch-size", 200, "--momentum", 0.5
+    given = "--batch-size", 200, "--momentum", 0.5, "--optimizer", "lamb"
     job = start(3, small_mnist, *given, "--epochs", 4, "--out", tmp_path / "whole")
     assert finished(job)[0] == 0
     job = start(2, small_mnist, *given, "--epochs", 4, "--out", tmp_path / "cut")

@@ -3,8 +3,8 @@
 import pytest
 
 from minisgd.errors import SettingError
-from minisgd.lab.metrics import tidy
-from minisgd.report.growing import grow, write_growth
+from minisgd.lab.metrics import read_metrics, tidy, write_metrics
+from minisgd.report.growing import grow
 from minisgd.settings import Settings
 
 START = Settings(batch_size=2048, momentum=0.9)
@@ -130,7 +130,8 @@ def test_the_rows_of_a_growth_name_their_accuracies_for_what_they_are(tmp_path):
     """On the dataset with held-out images the "test" accuracy is one of validation."""
     record = dict(epoch=1, lr=0.01, train_loss=0.5, train_accuracy=0.8, seconds=1.0, status="ok")
     row = tidy(START, record | {"test_loss": 0.25, "test_accuracy": 0.9})
-    write_growth(tmp_path / "grow.csv", [row])
+    write_metrics(tmp_path / "grow.csv", [row], held_out=True)
+    assert read_metrics(tmp_path / "grow.csv", held_out=True) == [row]
     names = "validation_loss validation_accuracy".split()
     header, cells = (line.split(",") for line in (tmp_path / "grow.csv").read_text().splitlines())
     assert not any(name.startswith("test_") for name in header)
