@@ -6,11 +6,12 @@ import sys
 import click
 
 from .console import Sentence
-from .figures import figures, grow, tune, verdicts
+from .figures import figures, verdicts
 from .measure import measure
 from .plot import plot
 from .tools import bench, data, doctor, gradcheck, scaling
 from .train import rates, sweep, train
+from .tune import grow, tune
 
 SECTIONS = {
     "Train": (train, sweep, rates, plot),

@@ -39,6 +39,26 @@ class Rates(Numbers):
     name, kind, example = "rates", float, "numbers such as .01,.02"
 
 
+class Ranges(click.ParamType):
+    """Ranges of settings, separated by commas: lr=.01:.3,momentum=.8:.98."""
+
+    name = "ranges"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        from minisgd.report.search import Range
+
+        found = []
+        for part in value.split(","):
+            name, _, ends = part.partition("=")
+            low_high = [split(end, float) for end in ends.split(":")]
+            if not name or len(low_high) != 2 or not all(map(len, low_high)):
+                self.fail(f"{part!r} is no range such as lr=.01:.3", param, ctx)
+            found.append(Range(name.strip().replace("-", "_"), *(end[0] for end in low_high)))
+        return tuple(found)
+
+
 def split(text, kind):
     """The distinct numbers of a text with commas, in order; () if it holds anything else."""
     try:

@@ -5,7 +5,7 @@ held out, and the test set is only looked at afterwards, to show which rate the 
 have chosen.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -60,31 +60,34 @@ class Trial:
     """One rate and the final accuracies of its runs.
 
     settings           of its runs, with seed 0
-    validation, test   {seed: accuracy}; 0 for a run that diverged
+    validation, test   {seed: accuracy}; 0 for a run that diverged; a search looks at no test image
     """
 
     settings: Settings
     validation: dict
-    test: dict
+    test: dict = field(default_factory=dict)
+
+    @property
+    def median(self):
+        """The median validation accuracy."""
+        return median(self.validation.values())
 
 
-def trials(folders, dataset):
-    """A Trial of each rate, the smallest rate first.
+def with_test(trials, folders, dataset):
+    """The trials with the test accuracies of their runs.
 
-    folders:  {settings: RunFolder} of complete runs on the dataset of `hold_out`
+    folders:  {settings: RunFolder} of the runs, which were made on the dataset of `hold_out`
     dataset:  the whole one, with the real test set
     """
-    found = {}
-    for cell in sorted(folders, key=lambda cell: (cell.lr, cell.seed)):
-        _, records, state = read_checkpoint(folders[cell].newest)
-        settings = replace(cell, seed=0)
-        trial = found.setdefault(settings, Trial(settings, {}, {}))
-        validation = records[-1]["test_accuracy"]
-        trial.validation[cell.seed] = validation or 0.0
-        trial.test[cell.seed] = (
-            0.0 if validation is None else accuracy_of(state.w, settings, dataset)
-        )
-    return list(found.values())
+    found = []
+    for trial in trials:
+        test = {}
+        for seed in trial.validation:
+            _, records, state = read_checkpoint(folders[replace(trial.settings, seed=seed)].newest)
+            diverged = records[-1]["test_accuracy"] is None
+            test[seed] = 0.0 if diverged else accuracy_of(state.w, trial.settings, dataset)
+        found.append(replace(trial, test=test))
+    return found
 
 
 def best(trials, by):

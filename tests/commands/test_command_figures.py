@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from calling import NOT_MNIST, on_glyphs, sentence
 
 from minisgd.disk.formats import read_json, write_json
@@ -102,6 +103,52 @@ def test_tune_chooses_on_held_out_images_and_shows_both_ways(call, small_mnist):
     assert again.stdout == done.stdout and "runs," not in again.stderr
     other = call(*on_glyphs(small_mnist, *args, "--batch-size", "10"), code=2)
     assert "tune.json is the answer to another question (it differs in batch_size)" in other.stderr
+
+
+def test_tune_searches_several_numbers_on_held_out_images(call, small_mnist):
+    pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
+    args = ("tune", "--search", "lr=.01:.2,momentum=.5:.95", "--trials", "4", "--halvings", "1")
+    args += ("--optimizer", "nesterov", "--epochs", "2", "--batch-size", "40", "--held-out", "100")
+    done = call(*on_glyphs(small_mnist, *args))
+    assert "Which numbers? nesterov, b = 40, 2 epochs, 4 trials, halved 1 times" in done.stdout
+    assert "chosen on held-out images: lr 0." in done.stdout and f"\n{NOT_MNIST}\n" in done.stdout
+    with open("figures/tune-nesterov-b40.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epochs"] for row in rows] == ["1"] * 4 + ["2"] * 2
+    assert all(0 < float(row["validation_accuracy"]) < 1 and "test_loss" not in row for row in rows)
+    assert len({(row["base_lr"], row["momentum"]) for row in rows}) == 4
+    assert {path.suffix for path in Path("figures").glob("tune-nesterov-b40.*")} == {
+        ".csv", ".json", ".png", ".svg",
+    }  # fmt: skip
+    kept = {path: path.read_bytes() for path in Path("figures").glob("tune-*")}
+    again = call(*on_glyphs(small_mnist, *args))  # whatever was trained is kept
+    assert again.stdout == done.stdout and " runs," not in again.stderr
+    assert all(path.read_bytes() == bytes for path, bytes in kept.items() if path.suffix != ".json")
+    other = call(*on_glyphs(small_mnist, *args, "--search", "lr=.01:.3,momentum=.5:.9"), code=2)
+    assert "is the answer to another question (it differs in ranges)" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--search", "lr"), "'lr' is no range such as lr=.01:.3"),
+        (("--search", "lr=.1"), "'lr=.1' is no range"),
+        (("--search", "lr=.3:.1"), "above 0 to a larger one, got lr=0.3:0.1"),
+        (("--search", "speed=1:2"), "'speed' is no number to search"),
+        (("--search", "lr=.1:.3", "--lrs", ".1"), "leave out one"),
+        (("--trials", "5"), "--trials belongs to --search"),
+        (("--search", "lr=.1:.3", "--trials", "3"), "3 trials cannot be halved 2 times"),
+        (("--search", "lr=.1:.3", "--optimizer", "nesterov"), "nesterov needs a momentum above 0"),
+        (("--search", "clip=.1:.3,clip=1:2"), "there are two ranges of clip"),
+        (
+            ("--search", "clip=.1:.3", "--clip", "1"),
+            "--search looks for the clip: leave out --clip",
+        ),
+    ],
+)
+def test_searches_that_make_no_sense_are_refused_before_anything_is_done(call, args, said):
+    refused = call("tune", "--dataset", "glyphs", *args, code=2)
+    assert said in sentence(refused.stderr) and not Path("runs").exists()
 
 
 def test_grow_prints_every_decision_and_keeps_the_runs(call, small_mnist):

@@ -9,6 +9,7 @@ from minisgd.lab.metrics import COLUMNS
 from minisgd.lab.run_folder import RunFolder
 from minisgd.model import LeNet5
 from minisgd.report import selection
+from minisgd.report.search import trials_of
 from minisgd.report.selection import RATES, Trial, accuracy_of, best, hold_out
 from minisgd.settings import Settings
 from minisgd.train import State, train
@@ -83,14 +84,15 @@ def test_the_table_names_both_choices_and_warns_at_the_edge():
 
 def test_the_trials_are_read_from_the_runs(small_data, tmp_path):
     """Validation accuracy from the records, test accuracy from the weights; a divergence is 0."""
-    w, folders = LeNet5(seed=3).weights(), {}
-    for lr, seed, accuracy in ((0.1, 0, 0.7), (0.01, 1, 0.8), (0.01, 0, 0.9), (1.0, 0, None)):
+    w, folders, ends = LeNet5(seed=3).weights(), {}, []
+    for lr, seed, accuracy in ((0.01, 0, 0.9), (0.01, 1, 0.8), (0.1, 0, 0.7), (1.0, 0, None)):
         settings = Settings(lr=lr, seed=seed, epochs=1)
         folder = folders[settings] = RunFolder(tmp_path, settings, "digest")
         folder.path.mkdir()
         record = dict.fromkeys(COLUMNS) | {"epoch": 1, "test_accuracy": accuracy}
         folder.save([record], State(1, w))
-    found = selection.trials(folders, small_data)
+        ends.append((settings, record))
+    found = selection.with_test(trials_of(ends), folders, small_data)
     expected = accuracy_of(w, Settings(), small_data)
     assert [trial.settings.lr for trial in found] == [0.01, 0.1, 1.0]
     assert found[0].validation == {0: 0.9, 1: 0.8} and found[0].test == {0: expected, 1: expected}
