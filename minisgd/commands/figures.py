@@ -29,16 +29,8 @@ def figures(workshop, which, seeds, reference, out):
     make_folder(out)
     amiss = []
     for experiment in experiments.named(which or ("all",)):
-        kept, cells = experiments.Kept(out), experiment.cells(seeds)
-        missing = [cell for cell in cells if not kept.records(cell)]
-        say(f"{experiment.title}: {len(missing) or 'none'} of {len(cells)} runs to do")
-        if missing:
-            data = workshop.data()
-            kept.check(data)
-            folders, failed = workshop.run(experiment.name, missing, data)
-            amiss += [failed] if failed else []
-            done = {cell: folder.records() for cell, folder in folders.items()}
-            kept.add(experiment, done, data, workshop.how_made(done))
+        kept = experiments.Kept(out)
+        amiss += filter(None, [workshop.complete(experiment, seeds, kept)])
         collected = [(cell, kept.records(cell), None) for cell in kept.cells(experiment)]
         if not collected:
             continue

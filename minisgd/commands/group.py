@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from .answer import answer
 from .console import Sentence
 from .figures import figures, verdicts
 from .measure import measure
@@ -15,7 +16,7 @@ from .tune import grow, tune
 
 SECTIONS = {
     "Train": (train, sweep, rates, plot),
-    "The report": (figures, tune, grow, verdicts),
+    "The report": (figures, tune, grow, answer, verdicts),
     "Measure": (measure,),
     "This machine": (doctor, data, gradcheck, bench, scaling),
 }

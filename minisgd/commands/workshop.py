@@ -65,6 +65,23 @@ class Workshop:
             raise Sentence(amiss, 1)
         return folders
 
+    def complete(self, experiment, seeds, kept):
+        """Do the runs of an experiment that are not kept, with so many seeds, and keep them.
+
+        Returns: a sentence on the runs that failed, or None
+        """
+        cells = experiment.cells(seeds)
+        missing = [cell for cell in cells if not kept.records(cell)]
+        say(f"{experiment.title}: {len(missing) or 'none'} of {len(cells)} runs to do")
+        if not missing and experiment.name in kept.made:
+            return None
+        data = self.data()
+        kept.check(data)
+        folders, failed = self.run(experiment.name, missing, data) if missing else ({}, None)
+        done = {cell: folder.records() for cell, folder in folders.items()}
+        kept.add(experiment, done, data, self.how_made(done))
+        return failed
+
     def how_made(self, cells):
         """How these runs were made, for the file beside their results."""
         from minisgd.report.publish import how_made

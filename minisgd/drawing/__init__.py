@@ -5,6 +5,7 @@
     lines        how a line is drawn: its median, band and marks, and its entry in the legend
     accuracies   accuracy and loss by epoch, as in the report's figures
     rates        final accuracy against the learning rate
+    methods      final accuracies of methods, against the batch size or the rate, or in rows
     panels       curves of any kind in panels: the figures of the measures
 
 Importing this package loads nothing: Matplotlib comes with the first name that is used.
@@ -17,6 +18,9 @@ _MODULES = {
     "report_figure": "accuracies",
     "comparison_figure": "accuracies",
     "rate_figure": "rates",
+    "method_figure": "methods",
+    "rows_figure": "methods",
+    "Line": "methods",
     "chart": "panels",
     "Plot": "panels",
     "Curve": "panels",

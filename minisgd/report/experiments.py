@@ -29,6 +29,7 @@ class Experiment:
     lucky    batch sizes that are trained with twice as many seeds
     apart    batch sizes for which every seed is drawn as well
     authors  the authors' file of the same runs, for --reference
+    first_seed  of its runs
     """
 
     name: str
@@ -38,14 +39,20 @@ class Experiment:
     lucky: tuple = ()
     apart: tuple = ()
     authors: str | None = None
+    first_seed: int = 0
 
     def cells(self, seeds):
         """The settings of every run, the slowest first: the smaller the batch, the more updates."""
         return [
             replace(settings, seed=seed)
             for settings in sorted(self.settings, key=lambda settings: settings.batch_size)
-            for seed in range(seeds * (2 if settings.batch_size in self.lucky else 1))
+            for seed in self.seeds(settings.batch_size, seeds)
         ]
+
+    def seeds(self, batch_size, seeds):
+        """The seeds at a batch size, given how many there are at most sizes."""
+        count = seeds * (2 if batch_size in self.lucky else 1)
+        return range(self.first_seed, self.first_seed + count)
 
 
 def _every_size(**settings):
@@ -134,15 +141,15 @@ def named(words):
 
 
 class Kept:
-    """The results that a folder such as figures/ holds of the runs of the experiments."""
+    """The results that a folder such as figures/ holds of the runs of these experiments."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, experiments=EXPERIMENTS):
+        self.folder, self.experiments = Path(folder), experiments
         self._read()
 
     def _read(self):
         self.made, self.rows = {}, {}
-        for name in EXPERIMENTS:
+        for name in self.experiments:
             made = read_json(self.folder / f"{name}.json")
             if made is not None:
                 self.made[name] = made
@@ -173,8 +180,11 @@ class Kept:
         return records if whole and is_last(records[-1], settings) else []
 
     def cells(self, experiment):
-        """The settings of all whole runs of an experiment that are here, whatever their seed."""
+        """The settings of all whole runs of an experiment that are here, as many seeds as there
+        are.
+        """
         seeds = sorted({dict(key).get("seed", 0) for key in self.rows})
+        seeds = [seed for seed in seeds if seed >= experiment.first_seed]
         settings = sorted(experiment.settings, key=lambda s: (s.batch_size, s.lr, s.momentum))
         cells = (replace(cell, seed=seed) for cell in settings for seed in seeds)
         return [cell for cell in cells if self.records(cell)]

@@ -22,7 +22,7 @@ from minisgd.settings import Settings
 
 NEEDS = {
     "Train": ["train", "sweep", "rates", "plot"],
-    "The report": ["figures", "tune", "grow", "verdicts"],
+    "The report": ["figures", "tune", "grow", "answer", "verdicts"],
     "Measure": ["measure"],
     "This machine": ["doctor", "data", "gradcheck", "bench", "scaling"],
 }

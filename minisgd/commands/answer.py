@@ -1,0 +1,120 @@
+"""answer: how large can the batch be, and what must be adjusted then?"""
+
+from functools import partial
+
+import click
+
+from .console import Sentence, say, show
+from .options import options
+from .workshop import with_workshop
+
+PARTS = ("trials", "sizes", "short", "changes", "rates", "rules")
+FEWER = 3  # seeds at other rates than the chosen one
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar="[PART]...")
+@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True,
+              help="Seeds of every run, none of which a search has seen.")  # fmt: skip
+@options("figures")
+@with_workshop
+def answer(workshop, parts, seeds, out):
+    """Tune five methods alike, and see how far each goes.
+
+    PART is one of trials (the searches, on held-out images), sizes (every method at every batch
+    size), short, changes, rates and rules (all at 8,192); all if none is given. What is in the
+    folder of the figures already is not made again.
+    """
+    from minisgd.disk.files import make_folder
+    from minisgd.report.answer import plan
+    from minisgd.report.experiments import EXPERIMENTS, Kept
+    from minisgd.report.trials import Trials
+
+    make_folder(out)
+    trials = Trials(out)
+    if not parts or "trials" in parts:
+        search_all(workshop, trials)
+        show_trials(trials, out)
+    if parts == ("trials",):
+        return
+    the_plan = plan(trials)
+    kept = Kept(out, EXPERIMENTS | the_plan.experiments)
+    amiss = []
+    for part in PARTS[1:]:
+        if not parts or part in parts:
+            name = "answer" if part == "sizes" else f"answer-{part}"
+            fewer = min(seeds, FEWER) if part == "rates" else seeds
+            amiss.append(workshop.complete(the_plan.experiments[name], fewer, kept))
+            show_part(part, name, kept, the_plan, out)
+    if any(amiss):
+        raise Sentence("; ".join(filter(None, amiss)), 1)
+
+
+def search_all(workshop, trials):
+    """Make the searches that are not kept; those at one batch size side by side."""
+    from minisgd.report.answer import HELD_OUT, SEARCHES
+    from minisgd.report.search import halve
+    from minisgd.report.selection import hold_out
+
+    missing = {key: search for key, search in SEARCHES.items() if not trials.of(search)}
+    say(f"the searches: {len(missing) or 'none'} of {len(SEARCHES)} to do")
+    for b in dict.fromkeys(b for _, b in missing):
+        say(f"batch size {b:,}")
+        data = workshop.data()
+        trials.check(data)
+        these = [search for (_, size), search in missing.items() if size == b]
+        run = partial(records_of, workshop, hold_out(data, HELD_OUT))
+        done = halve(run, {s: s.candidates() for s in these}, these[0].seeds, these[0].halvings)
+        cells = [settings for ends in done.values() for settings, _ in ends]
+        trials.add(done, data, workshop.how_made(cells))
+
+
+def records_of(workshop, split, cells):
+    folders = workshop.run_all("answer-trials", cells, split)
+    return {cell: folder.records() for cell, folder in folders.items()}
+
+
+def show_trials(trials, out):
+    from minisgd import drawing
+    from minisgd.report import answer_shown
+    from minisgd.report.publish import note_on, page, publish
+    from minisgd.report.trials import NAME
+
+    note = note_on(trials.made["dataset"])
+    lines, advice = answer_shown.trials_table(trials)
+    show(page(trials.made["title"], note, lines))
+    for sentence in advice:
+        say(sentence)
+    figure = drawing.chart(answer_shown.trials_plots(trials), trials.made["title"], note)
+    click.echo(publish(out, NAME, figure, "every trial"))
+
+
+def show_part(part, name, kept, the_plan, out):
+    """Print the table of a part and draw its figure."""
+    from minisgd import drawing
+    from minisgd.report import answer_shown as shown
+    from minisgd.report.publish import note_on, page, publish
+
+    cells = getattr(the_plan, part)
+    found = shown.results(kept, name, cells)
+    if not found:
+        return
+    title, note = kept.made[name]["title"], note_on(kept.made[name]["dataset"])
+    if part == "sizes":
+        lines = shown.method_lines(found) + shown.reported_lines(kept)
+        table, bar = shown.sizes_table(lines), shown.bar_of(lines)
+        figure = drawing.method_figure(
+            lines, title, "batch size", (0.95, 0.995), bar, shown.TOLERANCES, note
+        )
+    elif part == "rates":
+        lines = shown.method_lines(found)
+        table = shown.rates_table(lines)
+        figure = drawing.method_figure(
+            lines, title, "the rate, over the one that was chosen", (0.95, 0.995), note=note
+        )
+    else:
+        rows = shown.named(found)
+        table = shown.short_table(kept, the_plan) if part == "short" else shown.rows_table(rows)
+        figure = drawing.rows_figure(rows, title, (0.95, 0.995), note)
+    show(page(title, note, table))
+    click.echo(publish(out, name, figure, "every epoch"))

@@ -1,0 +1,237 @@
+"""The answer to the title's question: five methods at seven batch sizes, tuned alike.
+
+At some sizes the numbers of a method are searched on held-out images. At the sizes in between each
+of them follows the power of the batch size that leads through the two nearest, which the results
+then test. All runs are made again on the whole training set, with seeds that no search has seen.
+"""
+
+from dataclasses import dataclass, field, replace
+from math import log
+
+from ..errors import UserError
+from ..settings import Settings
+from .experiments import EXPERIMENTS, Experiment
+from .search import DISTANCE_FROM_ONE, EFFECTIVE, Range, Search, value_of, winner
+
+SIZES = (64, 512, 2048, 8192, 16384, 32768, 60000)
+SEARCHED = (64, 8192, 60000)
+RULED = 512  # searched as well, for Adam's rule and the promise of LARS
+LARGE = 8192  # where the methods are taken apart
+HELD_OUT = 5_000  # images that the searches choose on
+LEFT = 60_000 - HELD_OUT  # to train on meanwhile: there, the largest batch is of so many
+FIRST_SEED = 1  # of the runs on all images: the searches have seen seed 0
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the rate, to see how forgiving a method is
+RAMP = 24  # updates of a warmup: a tenth of those at LARGE
+WARM = 5  # epochs of the warmup of LARS
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to train, and where its numbers are looked for.
+
+    title    in the words of a legend
+    base     its settings, whatever the batch size
+    rate     which range is another one at every size: "lr" or "effective_lr"
+    rates    {batch size: its (low, high)}
+    ranges   those of the other numbers
+    """
+
+    title: str
+    base: Settings
+    rate: str
+    rates: dict
+    ranges: tuple
+
+    def search(self, b, ranges=None):
+        """The Search at a batch size; every one has the same budget."""
+        base = replace(self.base, batch_size=min(b, LEFT))
+        return Search(base, (Range(self.rate, *self.rates[b]), *(ranges or self.ranges)))
+
+    @property
+    def names(self):
+        """Of the numbers that are searched."""
+        return (self.rate, *(each.name for each in self.ranges))
+
+
+def _base(optimizer, **settings):
+    return Settings(optimizer=optimizer, momentum=0.9, decay="cosine", **settings)
+
+
+METHODS = {
+    "nesterov": Method(
+        "SGD, clipped, Nesterov", _base("nesterov", clip=1.0), EFFECTIVE,
+        {64: (0.03, 1.0), 8192: (0.5, 20.0), 60000: (3.0, 100.0)},
+        (Range("momentum", 0.7, 0.98), Range("clip", 0.1, 2.0)),
+    ),
+    "adam": Method(
+        "Adam", _base("adam"), "lr",
+        {64: (2e-4, 0.01), 512: (5e-4, 0.03), 8192: (0.003, 0.1), 60000: (0.01, 0.3)},
+        (Range("momentum", 0.7, 0.97), Range("beta2", 0.9, 0.999)),
+    ),
+    "lars": Method(
+        "LARS", _base("lars"), EFFECTIVE,
+        {64: (0.1, 10.0), 512: (0.5, 30.0), 8192: (3.0, 60.0), 60000: (5.0, 100.0)},
+        (Range("momentum", 0.7, 0.97), Range("trust", 0.002, 0.02)),
+    ),
+    "lamb": Method(
+        "LAMB", _base("lamb"), "lr",
+        {64: (5e-4, 0.02), 8192: (0.01, 0.2), 60000: (0.05, 0.5)},
+        (Range("momentum", 0.7, 0.97), Range("beta2", 0.9, 0.999)),
+    ),
+    "muon": Method(
+        "Muon", _base("muon", beta2=0.95), "lr",
+        {64: (5e-4, 0.02), 8192: (0.02, 0.3), 60000: (0.08, 0.6)},
+        (Range("momentum", 0.6, 0.95), Range("adam_factor", 0.01, 0.5)),
+    ),
+}  # fmt: skip
+# From 512 to 8192 Adam's rule multiplies 1 - β1 and 1 - β2 by 16: they must stay below 1.
+REMEMBERING = Range("momentum", 0.95, 0.995), Range("beta2", 0.95, 0.999)
+SEARCHES = {
+    **{(name, b): m.search(b) for b in (8192, 60000, 64) for name, m in METHODS.items()},
+    ("adam", RULED): METHODS["adam"].search(RULED, REMEMBERING),
+    ("lars", RULED): METHODS["lars"].search(RULED),
+}
+
+
+def between(one, other, b, names):
+    """Settings at a batch size between those of two others, which are alike but for these numbers.
+
+    x = x1 (x2/x1)^s with s = log(b/b1) / log(b2/b1), of 1 - m and 1 - β2 instead of m and β2.
+    """
+    s = log(b / one.batch_size) / log(other.batch_size / one.batch_size)
+    values = {}
+    for name in names:
+        ends = value_of(name, one), value_of(name, other)
+        x1, x2 = (1 - x if name in DISTANCE_FROM_ONE else x for x in ends)
+        x = float(f"{x1 * (x2 / x1) ** s:.3g}")
+        values[name] = round(1 - x, 12) if name in DISTANCE_FROM_ONE else x
+    if EFFECTIVE in values:
+        values["lr"] = float(f"{values.pop(EFFECTIVE) * (1 - values['momentum']):.3g}")
+    return replace(one, batch_size=b, **values)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which runs the answer needs, once the searches are done: {what tells a run apart: settings}.
+
+    sizes    by (method, batch size)
+    short    by method: the best of the shortest trials at LARGE, as long as they were
+    changes  by what was changed, at LARGE
+    rates    by (method, factor of its rate), at LARGE
+    rules    by the rule that took a method from RULED to LARGE
+    """
+
+    sizes: dict
+    short: dict
+    changes: dict
+    rates: dict
+    rules: dict
+    experiments: dict = field(init=False)  # the same runs by name, as Kept knows them
+
+    def __post_init__(self):
+        found = {
+            name: Experiment(name, title, tuple(dict.fromkeys(cells.values())), first_seed=1)
+            for name, title, cells in (
+                ("answer", "How large a batch does each method carry?", self.sizes),
+                ("answer-short", f"Batch size {LARGE:,} in a few epochs", self.short),
+                ("answer-changes", f"What did the work at {LARGE:,}?", self.changes),
+                ("answer-rates", f"How forgiving is each method at {LARGE:,}?", self.rates),
+                ("answer-rules", f"From {RULED} to {LARGE:,} by a rule", self.rules),
+            )
+        }
+        object.__setattr__(self, "experiments", found)
+
+
+def plan(trials):
+    """The Plan that follows from trials.Trials.
+
+    Raises:  UserError if a search is missing
+    """
+    kept = {key: trials.of(search) for key, search in SEARCHES.items()}
+    if missing := [f"{name} at {b}" for (name, b), found in kept.items() if not found]:
+        raise UserError(
+            f"{trials.folder} lacks the searches of {', '.join(missing)}: run `python cli.py "
+            "answer` first"
+        )
+    tuned = {
+        (name, b): replace(winner(found).settings, batch_size=b)
+        for (name, b), found in kept.items()
+    }
+    sizes = {}
+    for name, method in METHODS.items():
+        for b in SIZES:
+            below = max(size for size in SEARCHED if size <= b)
+            above = min(size for size in SEARCHED if size >= b)
+            one, other = tuned[name, below], tuned[name, above]
+            sizes[name, b] = one if below == above else between(one, other, b, method.names)
+    short = {}
+    for name in METHODS:
+        shortest = min(trial.settings.epochs for trial in kept[name, LARGE])
+        these = [trial for trial in kept[name, LARGE] if trial.settings.epochs == shortest]
+        short[name] = max(these, key=lambda trial: trial.median).settings
+    at_large = {name: sizes[name, LARGE] for name in METHODS}
+    rates = {
+        (name, factor): replace(settings, lr=float(f"{settings.lr * factor:.3g}"))
+        for name, settings in at_large.items()
+        for factor in FACTORS
+    }
+    return Plan(sizes, short, changes(at_large), rates, rules(tuned))
+
+
+def changes(at_large):
+    """{what is changed: settings}: from the report's momentum to each method, step by step."""
+    whole = at_large["nesterov"]
+    report = Settings(LARGE, lr=0.01, momentum=0.9)
+    faster = replace(report, lr=whole.lr, momentum=whole.momentum)
+    warm = {"warmup": "ramp", "warmup_updates": RAMP}
+    return {
+        "the report's momentum, η = .01": report,
+        "only the rate and m of the whole": faster,
+        "... and clipping": replace(faster, clip=whole.clip),
+        "... and Nesterov's form": replace(faster, optimizer="nesterov"),
+        "... and the decay": replace(faster, decay=whole.decay),
+        f"... and a warmup of {RAMP} updates": replace(faster, **warm),
+        "the whole: rate, clipping, Nesterov, decay": whole,
+        "the whole without its rate and m": replace(whole, lr=0.01, momentum=0.9),
+        "the whole without clipping": replace(whole, clip=None),
+        "the whole without Nesterov's form": replace(whole, optimizer="momentum"),
+        "the whole without the decay": replace(whole, decay="none"),
+        "the whole with the warmup": replace(whole, **warm),
+        "a rate for every layer: LARS": at_large["lars"],
+        "LARS without the decay": replace(at_large["lars"], decay="none"),
+        "a rate for every weight: Adam": at_large["adam"],
+        "Adam without the decay": replace(at_large["adam"], decay="none"),
+        "both: LAMB": at_large["lamb"],
+        "LAMB without the decay": replace(at_large["lamb"], decay="none"),
+        "orthogonal updates: Muon": at_large["muon"],
+        "Muon without the decay": replace(at_large["muon"], decay="none"),
+        "Muon, Adam for the first and last layer": replace(
+            at_large["muon"], optimizer="muon-inner"
+        ),
+    }
+
+
+def rules(tuned):
+    """{rule: settings at LARGE}, from those tuned at RULED."""
+    there = {"batch_size": LARGE, "base_batch_size": RULED}
+    adam, lars = tuned["adam", RULED], tuned["lars", RULED]
+    linear = replace(lars, rule="linear", **there)
+    return {
+        "Adam by its square-root rule": replace(adam, rule="adam-sqrt", **there),
+        "Adam tuned there": tuned["adam", LARGE],
+        "LARS by the linear rule": linear,
+        "LARS by the linear rule, with warmup": replace(
+            linear, warmup="gradual", warmup_epochs=WARM
+        ),
+        "LARS tuned there": tuned["lars", LARGE],
+    }
+
+
+def known(folder, trials):
+    """All experiments whose runs a folder may hold: the report's, and the answer's if its searches
+    are there.
+    """
+    try:
+        return EXPERIMENTS | plan(trials).experiments
+    except UserError:
+        return EXPERIMENTS

@@ -1,0 +1,78 @@
+"""The trials of the searches that a folder such as figures/ holds, in one table.
+
+    answer-trials.csv    the last epoch of every trial, its accuracy on held-out images
+    answer-trials.json   what each search asked, and how it was made
+
+A search that is kept there is not made again, unless it asks something else than it did.
+"""
+
+from pathlib import Path
+
+from ..disk.files import locked
+from ..disk.formats import read_json, write_json
+from ..errors import SettingError
+from ..lab.metrics import read_metrics, settings_of, tidy, write_metrics
+from .search import trials_of
+
+NAME = "answer-trials"
+
+
+def name_of(optimizer, batch_size):
+    """What a search is called."""
+    return f"{optimizer} at {batch_size}"
+
+
+def _asked(search):
+    base = {k: v for k, v in search.base.differing().items() if k != "seed"}
+    return {"base": base} | search.asked()
+
+
+class Trials:
+    """The searches that are kept in a folder."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self._read()
+
+    def _read(self):
+        self.made = read_json(self.folder / f"{NAME}.json") or {"searches": {}, "makings": []}
+        self.rows = {name: [] for name in self.made["searches"]}
+        if self.rows:
+            for row in read_metrics(self.folder / f"{NAME}.csv", held_out=True):
+                self.rows[name_of(row["optimizer"], row["batch_size"])].append(row)
+
+    def of(self, search):
+        """The [Trial] of a search, in the order in which they were made; [] if it is not kept."""
+        name = name_of(search.base.optimizer, search.base.batch_size)
+        if self.made["searches"].get(name) != _asked(search):
+            return []
+        return trials_of([(settings_of(row), row) for row in self.rows[name]])
+
+    def add(self, done, dataset, making):
+        """Add searches {Search: [(settings, last record)]} to the folder.
+
+        dataset  the whole one, from which images were held out
+        making   a dict that says how they were made
+        Raises:  SettingError if the trials here belong to another dataset
+        """
+        with locked(self.folder, wait=60.0):
+            self._read()  # another process may have added to it since
+            self.check(dataset)
+            for search, ends in done.items():
+                name = name_of(search.base.optimizer, search.base.batch_size)
+                self.made["searches"][name] = _asked(search)
+                self.rows[name] = [tidy(settings, record) for settings, record in ends]
+            about = {"title": "The trials of the searches", "dataset": dataset.name}
+            makings = [*self.made["makings"], making]
+            self.made = about | self.made | {"digest": dataset.identity, "makings": makings}
+            rows = [row for name in self.made["searches"] for row in self.rows[name]]
+            write_metrics(self.folder / f"{NAME}.csv", rows, held_out=True)
+            write_json(self.folder / f"{NAME}.json", self.made)
+
+    def check(self, dataset):
+        """Raise SettingError if the trials here belong to another dataset than this one."""
+        if self.made.get("digest") not in (None, dataset.identity):
+            raise SettingError(
+                f"{self.folder} holds trials on another dataset than {dataset.name}: "
+                "give another --out"
+            )

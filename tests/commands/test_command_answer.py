@@ -1,0 +1,148 @@
+"""answer, from the outside, on small data: searches, runs, tables and figures."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from calling import NOT_MNIST, on_glyphs, sentence
+
+from minisgd.disk.files import make_folder
+from minisgd.lab import sweep
+from minisgd.lab.run_folder import RunFolder
+from minisgd.networks import NETWORKS, size_of
+from minisgd.optim import OPTIMIZERS
+from minisgd.report import answer, answer_shown
+from minisgd.report.search import Search
+from minisgd.train import State
+
+pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
+
+W = np.zeros(size_of(NETWORKS["lenet5"]), np.float32)
+
+
+@pytest.fixture
+def small_answer(monkeypatch):
+    """Three batch sizes, two trials, two epochs, and made-up records instead of training."""
+    names = ("nesterov", "adam", "lars", "lamb", "muon")
+    methods = {}
+    for name in names:
+        method = answer.METHODS[name]
+        rates = {64: method.rates[64], 128: method.rates[64], 320: method.rates[8192]}
+        methods[name] = replace(method, base=replace(method.base, epochs=2), rates=rates)
+    ranges = answer.REMEMBERING
+    searches = {(name, b): methods[name].search(b) for b in (64, 320) for name in names}
+    searches |= {
+        ("adam", 128): methods["adam"].search(128, ranges),
+        ("lars", 128): methods["lars"].search(128),
+    }
+    searches = {key: replace(s, trials=2, halvings=1) for key, s in searches.items()}
+    for module in (answer, answer_shown):
+        monkeypatch.setattr(module, "METHODS", methods)
+        monkeypatch.setattr(module, "SEARCHES", searches)
+        monkeypatch.setattr(module, "SIZES", (64, 128, 320))
+        monkeypatch.setattr(module, "LARGE", 320)
+    for name, value in dict(SEARCHED=(64, 320), RULED=128, HELD_OUT=100, RAMP=2, WARM=1).items():
+        monkeypatch.setattr(answer, name, value)
+    monkeypatch.setattr(answer, "FACTORS", (0.5, 1.0))
+
+    def made_up(out, cells, data, *_):
+        for cell in cells:
+            folder = RunFolder(out, cell, data.identity)
+            make_folder(folder.path)
+            folder.resume(print)
+            accuracy = 0.9 + 0.05 * cell.momentum + 0.001 * cell.seed
+            measured = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": cell.lr}
+            ends = {"test_accuracy": accuracy, "seconds": 1.0, "status": "ok", "lr": cell.lr}
+            records = [{"epoch": k, **measured, **ends} for k in range(1, cell.epochs + 1)]
+            memory = {name: W for name in OPTIMIZERS[cell.optimizer].memory}
+            folder.save(records, State(cell.epochs, W, memory), new=cell.epochs)
+        return {}
+
+    monkeypatch.setattr(sweep, "run_cells", made_up)
+
+
+def bytes_of(folder="figures"):
+    return {p.name: p.read_bytes() for p in Path(folder).iterdir() if p.name != ".lock"}
+
+
+def test_the_answer_is_searched_run_kept_and_drawn_again(call, small_mnist, small_answer, tmp_path):
+    args = on_glyphs(small_mnist, "answer", "--seeds", "2")
+    done = call(*args)
+    assert "the searches: 12 of 12 to do" in done.stderr
+    assert "How large a batch does each method carry?: 30 of 30 runs to do" in done.stderr
+    assert done.stdout.count(f"\n{NOT_MNIST}\n") == 6
+    names = ["answer", *(f"answer-{n}" for n in ("trials", "short", "changes", "rates", "rules"))]
+    assert set(bytes_of()) == {
+        f"{n}.{kind}" for n in names for kind in ("csv", "json", "png", "svg")
+    }
+    with open("figures/answer-trials.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12 * 3 and {row["seed"] for row in rows} == {"0"}
+    assert "validation_accuracy" in rows[0] and "test_accuracy" not in rows[0]
+    with open("figures/answer.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["seed"] for row in rows} == {"1", "2"}, "no seed that a search has seen"
+    assert len(rows) == 5 * 3 * 2 * 2
+    assert "64 at its best: 0." in done.stdout and "every seed" in done.stdout
+    assert "Muon without the decay" in done.stdout and "LARS by the linear rule" in done.stdout
+    assert (
+        "first at 98.5% in those runs" in done.stdout and "within 0.002 of its best" in done.stdout
+    )
+    # Elsewhere, with neither runs nor data: nothing to do, the same bytes.
+    kept = bytes_of()
+    shutil.rmtree("runs")
+    again = call("answer", "--seeds", "2", "--data-dir", tmp_path / "none")
+    assert again.stdout == done.stdout and bytes_of() == kept
+    assert "the searches: none of 12 to do" in again.stderr
+    assert again.stderr.count("none of") == 6
+    # One part with a seed more: only what is missing.
+    more = call(*on_glyphs(small_mnist, "answer", "rules", "--seeds", "3"))
+    assert "From 512" not in more.stdout and "by a rule: 5 of 15 runs to do" in more.stderr
+    assert bytes_of()["answer.csv"] == kept["answer.csv"]
+
+
+def test_the_runs_follow_the_searches(call, small_mnist, small_answer):
+    call(*on_glyphs(small_mnist, "answer", "trials"))
+    assert set(bytes_of()) == {f"answer-trials.{kind}" for kind in ("csv", "json", "png", "svg")}
+    plan = answer.plan(answer_trials())
+    for (name, b), settings in plan.sizes.items():
+        assert (settings.optimizer, settings.batch_size, settings.epochs) == (name, b, 2)
+    low, middle, high = (plan.sizes["muon", b] for b in (64, 128, 320))
+    assert low.lr < middle.lr < high.lr or low.lr > middle.lr > high.lr
+
+
+def answer_trials():
+    from minisgd.report.trials import Trials
+
+    return Trials("figures")
+
+
+def test_a_search_that_asks_something_else_is_made_again(
+    call, small_mnist, small_answer, monkeypatch
+):
+    call(*on_glyphs(small_mnist, "answer", "trials"))
+    key = ("muon", 64)
+    wider = {**answer.SEARCHES, key: replace(answer.SEARCHES[key], trials=3)}
+    for module in (answer, answer_shown):
+        monkeypatch.setattr(module, "SEARCHES", wider)
+    again = call(*on_glyphs(small_mnist, "answer", "trials"))
+    assert "the searches: 1 of 12 to do" in again.stderr
+    made = json.loads(Path("figures/answer-trials.json").read_bytes())
+    assert made["searches"]["muon at 64"]["trials"] == 3 and len(made["makings"]) == 4
+    assert isinstance(wider[key], Search)
+
+
+def test_what_makes_no_sense_is_refused(call, small_mnist, small_answer, tmp_path):
+    wrong = call("answer", "everything", code=2)
+    assert "'everything' is not one of" in sentence(wrong.stderr)
+    early = call("answer", "sizes", "--out", tmp_path / "empty", code=1)
+    assert "lacks the searches of nesterov at 64, adam at 64" in sentence(early.stderr)
+    call(*on_glyphs(small_mnist, "answer", "trials"))
+    path = Path("figures/answer-trials.csv")
+    path.write_text(path.read_text().replace("validation", "test"))
+    damaged = call("answer", "sizes", code=1)
+    assert "answer-trials.csv is not a table of metrics" in sentence(damaged.stderr)

@@ -1,0 +1,55 @@
+"""The figures of the answer: what they draw is what the runs came to."""
+
+import numpy as np
+import pytest
+from hand_made import legend, texts
+from matplotlib.colors import to_rgb
+
+from minisgd.drawing import PALETTE, Line, method_figure, rows_figure
+
+LINES = [
+    Line("Muon", {64: [0.99, 0.98, 0.97], 60000: [0.5, 0.99, 0.9]}),
+    Line("LAMB", {64: [0.95], 60000: [0.1]}),
+    Line("η = .01", {64: [0.9, 0.91], 8192: [0.5, 0.6]}, faint=True),
+]
+
+
+@pytest.fixture(scope="module")
+def figure():
+    return method_figure(
+        LINES, "How far?", "batch size", (0.95, 1), 0.985, (0.002, 0.005), "NOT MNIST"
+    )
+
+
+def drawn(axes, label):
+    (line,) = [line for line in axes.lines if line.get_label() == label]
+    return line
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_line_is_the_median_over_the_seeds(figure, place):
+    axes = figure.axes[place]
+    for label, y in (("Muon", [0.98, 0.9]), ("LAMB", [0.95, 0.1]), ("η = .01", [0.905, 0.55])):
+        np.testing.assert_allclose(drawn(axes, label).get_ydata(), y)
+    assert to_rgb(drawn(axes, "Muon").get_color()) == to_rgb(PALETTE[0])
+    assert drawn(axes, "η = .01").get_linestyle() != "-"
+    vertices = axes.collections[0].get_paths()[0].vertices
+    assert (vertices[:, 1].min(), vertices[:, 1].max()) == (0.5, 0.99)
+
+
+def test_the_bar_the_note_and_the_legend_are_there(figure):
+    assert drawn(figure.axes[1], "64 at its best, 0.9850, ± 0.002, ± 0.005").get_ydata()[0] == 0.985
+    spans = sorted(p.get_height() for p in figure.axes[1].patches)
+    np.testing.assert_allclose(spans, [0.004, 0.01])
+    assert "NOT MNIST" in texts(figure) and len(legend(figure)) == 4
+    assert figure.axes[1].get_ylim() == (0.95, 1)
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["64", "60,000"]
+
+
+def test_a_row_has_a_dot_for_every_seed_and_a_tick_at_the_median():
+    figure = rows_figure({"whole": [0.99, 0.98, 0.97], "without": [0.5, 0.6]}, "What?", (0.95, 1))
+    (axes,) = figure.axes
+    dots, tick = axes.lines[0], axes.lines[1]
+    assert list(dots.get_xdata()) == [0.99, 0.98, 0.97] and list(tick.get_xdata()) == [0.98]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["whole", "without"]
+    assert [t.get_text() for t in axes.texts] == [" < 0.550"]

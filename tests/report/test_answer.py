@@ -1,0 +1,143 @@
+"""The plan of the answer, and what its tables say, on made-up numbers."""
+
+from dataclasses import replace
+from statistics import median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisgd.drawing import Line
+from minisgd.report import answer, answer_shown
+from minisgd.report.answer import METHODS, SEARCHES, SIZES, between, plan
+from minisgd.report.selection import Trial
+from minisgd.settings import Settings
+
+
+def test_every_search_has_the_same_budget():
+    """Of epochs and of numbers; nothing but the rate's range follows the batch size."""
+    assert {(s.trials, s.halvings, s.seeds, s.base.epochs) for s in SEARCHES.values()} == {
+        (12, 2, (0,), 30)
+    }
+    assert {len(s.ranges) for s in SEARCHES.values()} == {3}
+    for name in METHODS:
+        at = [SEARCHES[name, b] for b in answer.SEARCHED]
+        assert len({(s.ranges[1:], replace(s.base, batch_size=64)) for s in at}) == 1
+        assert [s.base.batch_size for s in at] == [64, 8192, 55_000]
+
+
+def test_between_two_sizes_every_number_follows_a_power_of_the_batch_size():
+    """From 64 to 1,024, halfway by factors at 256: η = √(.01 .16) = .04, 1 - m = √(.4 .1) = .2."""
+    one = Settings(64, lr=0.01, momentum=0.6, optimizer="adam", beta2=0.99)
+    other = replace(one, batch_size=1024, lr=0.16, momentum=0.9, beta2=0.9999)
+    found = between(one, other, 256, ("lr", "momentum", "beta2"))
+    assert found == replace(one, batch_size=256, lr=0.04, momentum=0.8, beta2=0.999)
+
+
+def test_of_an_effective_rate_the_rate_is_what_is_left():
+    """η/(1-m) from 1 to 16, so 4 at 256, where 1 - m = .2: η = .8."""
+    one = Settings(64, lr=0.4, momentum=0.6)
+    other = Settings(1024, lr=1.6, momentum=0.9)
+    found = between(one, other, 256, ("effective_lr", "momentum"))
+    assert (found.lr, found.momentum) == (0.8, 0.8)
+
+
+class MadeUpTrials:
+    """The first candidate of every search wins."""
+
+    folder = "figures"
+
+    def __init__(self, missing=()):
+        self.missing = missing
+
+    def of(self, search):
+        key = (search.base.optimizer, search.base.batch_size)
+        if key in self.missing:
+            return []
+        points = [each.at(0.5) for each in search.ranges]
+        values = dict(zip([each.name for each in search.ranges], points, strict=True))
+        if "effective_lr" in values:
+            values["lr"] = round(values.pop("effective_lr") * (1 - values["momentum"]), 6)
+        best = replace(search.base, **values)
+        return [Trial(replace(best, epochs=e), {0: a}) for e, a in ((8, 0.9), (15, 0.8), (30, 0.7))]
+
+
+def test_the_plan_has_a_run_for_every_method_and_size():
+    found = plan(MadeUpTrials())
+    assert set(found.sizes) == {(name, b) for name in METHODS for b in SIZES}
+    assert {s.epochs for s in found.sizes.values()} == {30}
+    assert found.sizes["muon", 60000].batch_size == 60000
+    assert {s.epochs for s in found.short.values()} == {8}
+    experiments = found.experiments
+    assert [len(experiments[name].settings) for name in experiments] == [35, 5, 21, 25, 5]
+    assert {cell.seed for e in experiments.values() for cell in e.cells(5)} == {1, 2, 3, 4, 5}
+
+
+def test_each_change_is_one_change():
+    """Between what it names and what it is compared with, one or two settings differ."""
+    whole = plan(MadeUpTrials()).changes
+    names = list(whole)
+
+    def differ(a, b):
+        one, other = (whole[name].differing() for name in (a, b))
+        return {k for k in one.keys() | other.keys() if one.get(k) != other.get(k)}
+
+    faster, full = names[1], names[6]
+    assert differ(names[0], faster) <= {"lr", "momentum"}
+    changed = [differ(faster, name) for name in names[2:6]]
+    assert changed == [{"clip"}, {"optimizer"}, {"decay"}, {"warmup", "warmup_updates"}]
+    left_out = [differ(full, name) for name in names[7:12]]
+    assert left_out[0] <= {"lr", "momentum"}
+    assert left_out[1:] == [{"clip"}, {"optimizer"}, {"decay"}, {"warmup", "warmup_updates"}]
+    without = [name for name in names[12:] if name.endswith("without the decay")]
+    for name in without:
+        before = names[names.index(name) - 1]
+        assert differ(before, name) == {"decay"}
+    assert differ(names[-1], names[-3]) == {"optimizer"}
+
+
+def test_the_rules_start_from_what_was_tuned_at_512():
+    trials = MadeUpTrials()
+    found = plan(trials).rules
+    tuned = trials.of(SEARCHES["adam", 512])[-1].settings
+    ruled = found["Adam by its square-root rule"]
+    assert ruled.scaled_lr == pytest.approx(4 * tuned.lr)
+    assert 1 - ruled.scaled_adam()[0] == pytest.approx(16 * (1 - tuned.momentum))
+    lars = trials.of(SEARCHES["lars", 512])[-1].settings
+    assert found["LARS by the linear rule"].scaled_lr == pytest.approx(16 * lars.lr)
+
+
+def test_how_far_a_method_carries_the_batch_ends_at_the_first_size_that_falls():
+    values = {64: [0.99], 512: [0.98, 0.99, 0.991], 2048: [0.9, 0.9], 8192: [0.99, 0.99]}
+    carried = answer_shown.carried
+    assert carried(values, 0.992, 0.002, median) == 512  # .99 is within .002, whatever its bits
+    assert carried(values, 0.992, 0.002, min) == 64
+    assert carried(values, 0.992, 0.2, min) == 8192
+    assert carried(values, 0.992, 0.001, median) is None
+
+
+@given(st.lists(st.floats(0.5, 1), min_size=4, max_size=4), st.floats(0.9, 1))
+def test_a_greater_tolerance_never_carries_less(accuracies, bar):
+    values = dict(zip((64, 512, 2048, 8192), ([a] for a in accuracies), strict=True))
+    found = [answer_shown.carried(values, bar, t, min) or 0 for t in (0.001, 0.01, 0.1)]
+    assert found == sorted(found)
+
+
+def test_the_bar_is_the_best_median_of_the_smallest_batch():
+    lines = [
+        Line("a", {64: [0.99, 0.9, 0.98], 8192: [1.0]}), Line("b", {64: [0.985], 8192: [0.9]}),
+        Line("theirs", {64: [0.984], 8192: [0.5]}, faint=True),
+    ]  # fmt: skip
+    assert answer_shown.bar_of(lines) == 0.985
+    table = answer_shown.sizes_table(lines)
+    assert table[1].split() == "64 0.9800 (0.9000 to 0.9900) 0.9850 (0.9850 to 0.9850)".split()
+    assert table[-3].split() == ["a", "none", "none", "8,192", "none"]
+    assert table[-2].split() == ["b", "64", "64", "64", "64"]
+    assert table[-1].split() == ["theirs", "64", "64", "64", "64"]
+
+
+def test_how_forgiving_is_counted_from_the_best_of_all_rates():
+    values = {0.5: [0.97], 1.0: [0.989], 2.0: [0.99], 4.0: [0.1]}
+    assert answer_shown.forgiving(values) == (1.0, 2.0)
+    line = Line("Muon", values)
+    assert answer_shown.rates_table([line])[1].endswith("0.1000    1 to 2 times")
