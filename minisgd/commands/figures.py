@@ -71,12 +71,14 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
 @click.option("--markdown", is_flag=True, help="Print the table as the README shows it.")
 def verdicts(out, markdown):
     """Test every claim of the report on the results of the figures."""
+    from minisgd.report.answer import known
     from minisgd.report.experiments import Kept
     from minisgd.report.publish import note_on
+    from minisgd.report.trials import Trials
     from minisgd.report.verdicts import markdown_table, table
     from minisgd.report.verdicts import verdicts as judge
 
-    kept = Kept(out)
+    kept = Kept(out, known(Trials(out)))
     if not kept.made:
         raise Sentence(f"{out} holds no results: run `python cli.py figures` first", 1)
     note = note_on(next(iter(kept.made.values()))["dataset"])

@@ -227,9 +227,9 @@ def rules(tuned):
     }
 
 
-def known(folder, trials):
-    """All experiments whose runs a folder may hold: the report's, and the answer's if its searches
-    are there.
+def known(trials):
+    """All experiments whose runs a folder may hold: the report's, and the answer's if the searches
+    are there, as trials.Trials.
     """
     try:
         return EXPERIMENTS | plan(trials).experiments

@@ -19,7 +19,7 @@ from statistics import median
 
 from ..settings import Settings
 from . import selection
-from .experiments import EXPERIMENTS, SIZES
+from .experiments import SIZES
 from .statistics import binomial_tail, sign_flip_p
 
 HOLDS = "holds"
@@ -46,7 +46,9 @@ class Results:
 
     def values(self, statistic, name, batch_size, n=0):
         """{seed: statistic(records)} of the runs at a point. Raises: NoRuns."""
-        experiment = EXPERIMENTS[name]
+        experiment = self.kept.experiments.get(name)
+        if experiment is None:
+            raise NoRuns(name)
         wanted = [s for s in experiment.settings if s.batch_size == batch_size][n : n + 1]
         cells = [cell for cell in self.kept.cells(experiment) if replace(cell, seed=0) in wanted]
         if not cells:

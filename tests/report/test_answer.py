@@ -6,11 +6,11 @@ from statistics import median
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_runs import MadeUpTrials
 
 from minisgd.drawing import Line
 from minisgd.report import answer, answer_shown
 from minisgd.report.answer import METHODS, SEARCHES, SIZES, between, plan
-from minisgd.report.selection import Trial
 from minisgd.settings import Settings
 
 
@@ -40,26 +40,6 @@ def test_of_an_effective_rate_the_rate_is_what_is_left():
     other = Settings(1024, lr=1.6, momentum=0.9)
     found = between(one, other, 256, ("effective_lr", "momentum"))
     assert (found.lr, found.momentum) == (0.8, 0.8)
-
-
-class MadeUpTrials:
-    """The first candidate of every search wins."""
-
-    folder = "figures"
-
-    def __init__(self, missing=()):
-        self.missing = missing
-
-    def of(self, search):
-        key = (search.base.optimizer, search.base.batch_size)
-        if key in self.missing:
-            return []
-        points = [each.at(0.5) for each in search.ranges]
-        values = dict(zip([each.name for each in search.ranges], points, strict=True))
-        if "effective_lr" in values:
-            values["lr"] = round(values.pop("effective_lr") * (1 - values["momentum"]), 6)
-        best = replace(search.base, **values)
-        return [Trial(replace(best, epochs=e), {0: a}) for e, a in ((8, 0.9), (15, 0.8), (30, 0.7))]
 
 
 def test_the_plan_has_a_run_for_every_method_and_size():

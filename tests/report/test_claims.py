@@ -2,10 +2,12 @@
 
 import re
 
-from made_up_runs import curve
+import pytest
+from made_up_runs import MadeUpTrials, curve
 
 from minisgd.disk.formats import write_json, write_table
-from minisgd.report import selection
+from minisgd.report import answer, selection
+from minisgd.report.answer import METHODS, plan
 from minisgd.report.experiments import EXPERIMENTS, SIZES
 from minisgd.report.judging import DEPENDS, FAILS, HOLDS, MISSING, UNDECIDED
 from minisgd.report.verdicts import verdicts
@@ -231,3 +233,39 @@ def test_the_rate_is_judged_by_the_table_of_tune(kept):
 def test_a_table_of_tune_for_other_settings_does_not_count(kept):
     keep_trials(kept, {0.01: (0.98, 0.97), 0.1: (0.96, 0.95)}, momentum=0.9)
     assert kept.verdict_on("η0 = .01").verdict == MISSING
+
+
+# -- beyond the report
+
+
+@pytest.fixture
+def tuned(kept):
+    kept.experiments = EXPERIMENTS | plan(MadeUpTrials()).experiments
+    return kept
+
+
+def test_a_tuned_method_keeps_the_accuracy_of_its_own_small_batch(tuned):
+    """Within .005 of 64 at every size up to 60,000; the others' runs do not count."""
+    muon = list(METHODS).index("muon")
+    close, far = curve(0.986), curve(0.984)
+    runs = {b: [curve(0.99), curve(0.99)] if b == 64 else [close, close] for b in answer.SIZES}
+    tuned.keep("answer", runs, muon)
+    assert str(tuned.verdict_on("... by Muon")) == "holds"
+    assert tuned.verdict_on("... by LAMB").verdict == "not tested"
+    tuned.keep("answer", {60000: [close, far], 512: [far, far]}, muon)
+    shown = str(tuned.verdict_on("... by Muon"))
+    assert shown.startswith("does not hold at 512; depends on the seed at 60000; holds at 2048")
+
+
+@pytest.mark.parametrize(
+    ("claim", "scaled", "there"),
+    [("numbers of Adam", 0, 1), ("a rate for every layer", 3, 4), ("... and without warmup", 2, 4)],
+)
+def test_scaled_numbers_must_be_as_good_as_those_tuned_there(tuned, claim, scaled, there):
+    tuned.keep("answer-rules", {8192: [curve(0.99), curve(0.98)]}, there)
+    tuned.keep("answer-rules", {8192: [curve(0.986), curve(0.99)]}, scaled)
+    assert str(tuned.verdict_on(claim)) == "holds"
+    tuned.keep("answer-rules", {8192: [curve(0.98), curve(0.99)]}, scaled)
+    assert str(tuned.verdict_on(claim)) == "depends on the seed"
+    tuned.keep("answer-rules", {8192: [curve(0.98), curve(0.97)]}, scaled)
+    assert str(tuned.verdict_on(claim)) == "does not hold"
