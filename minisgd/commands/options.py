@@ -147,10 +147,11 @@ def options(*names, **changes):
 def settings_of(optimizer=None, momentum=0.0, **run):
     """The Settings that the options of RUN give.
 
-    Raises:  SettingError, also if --optimizer sgd or momentum contradicts --momentum
+    Raises:  SettingError, also for options that do not go together
     """
     from minisgd.errors import SettingError
-    from minisgd.settings import Settings
+    from minisgd.optim import OPTIMIZERS
+    from minisgd.settings import DEFAULTS, OF_SOME, Settings
 
     if optimizer == "sgd" and momentum:
         raise SettingError(
@@ -160,7 +161,16 @@ def settings_of(optimizer=None, momentum=0.0, **run):
         raise SettingError("--optimizer momentum needs a --momentum above 0, such as 0.9")
     if run.get("warmup_updates") and run.get("warmup") == "none":
         raise SettingError("--warmup-updates needs a --warmup, such as gradual")
-    return Settings(optimizer=optimizer or "sgd", momentum=momentum, **run)
+    settings = Settings(optimizer=optimizer or "sgd", momentum=momentum, **run)
+    for name in sorted(OF_SOME - set(OPTIMIZERS[settings.optimizer].uses)):
+        if getattr(settings, name) != DEFAULTS[name] and not settings.own:
+            users = " and ".join(key for key, entry in OPTIMIZERS.items() if name in entry.uses)
+            flag = "--" + name.replace("_", "-")
+            raise SettingError(
+                f"{flag} means nothing to {settings.optimizer}, only to {users}: leave it out, or "
+                "give another --optimizer"
+            )
+    return settings
 
 
 def check_workers(scheduler, jobs):

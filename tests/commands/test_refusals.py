@@ -30,6 +30,25 @@ REFUSED = {
     "zero epochs": (("train", "--epochs", "0"), "at least 1 epoch"),
     "long warmup": ((*SWEEP, "--warmup", "gradual", "--warmup-epochs", "3"), "longer than the run"),
     "no warmup to count": ((*SWEEP, "--warmup-updates", "3"), "needs a --warmup"),
+    "a clip of 0": (("train", "--clip", "0"), "clip must be a positive number, got 0"),
+    "β2 of 1": (("train", "--optimizer", "adam", "--beta2", "1"), "below 1, got 1"),
+    "trust without layers": (
+        ("train", "--momentum", ".9", "--trust", ".01"),
+        "--trust means nothing to momentum, only to lars: leave it out",
+    ),
+    "decay of weights for Adam": (
+        ("sweep", "--optimizer", "adam", "--weight-decay", ".1"),
+        "--weight-decay means nothing to adam, only to lars and lamb",
+    ),
+    "Adam's rule for SGD": (("rates", "--rule", "adam-sqrt"), "give --optimizer adam"),
+    "Adam's rule too far": (
+        ("rates", "--rule", "adam-sqrt", "--optimizer", "adam", "--momentum", ".9"),
+        "times as large, and β1 .*give more than",
+    ),
+    "a warmup longer than the run": (
+        ("rates", "--warmup", "ramp", "--warmup-updates", "9999", "--batch-sizes", "8192"),
+        "longer than the run of 240",
+    ),
     "cuda": (("train", "--device", "cuda"), "--device cuda cannot be used"),
     "no seeds": ((*SWEEP, "--seeds", "0"), "a count from 1"),
     "seeds of letters": ((*SWEEP, "--seeds", "a"), "'a'"),
