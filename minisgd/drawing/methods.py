@@ -44,7 +44,7 @@ def method_figure(lines, title, x_label, zoom, bar=None, tolerances=(), note=Non
     """
     title_lines = wrap(title, 90)
     head = 0.2 + TITLE_LINE * len(title_lines) + (NOTE_BOX if note else 0)
-    legend = 0.55 + 0.22 * (-(-(len(lines) + bool(bar)) // 4))
+    legend = 0.8 + 0.22 * (-(-(len(lines) + bool(bar)) // 4))
     height = head + 3.6 + legend
     figure = blank_figure(height)
     draw_heading(figure, title_lines, note, head - 0.2)
@@ -57,6 +57,7 @@ def method_figure(lines, title, x_label, zoom, bar=None, tolerances=(), note=Non
         axes.set_xlabel(x_label, size=10)
         axes.set_xticks(xs, [f"{x:,}" if isinstance(x, int) else f"{x:g}" for x in xs])
         axes.tick_params(labelsize=8.5)
+        axes.tick_params(axis="x", labelrotation=35)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(**GRID)
     handles, names = axes.get_legend_handles_labels()
