@@ -3,7 +3,7 @@
 Every contender has a process of its own. At each batch size all of them warm up and then take
 turns, one epoch each, for several rounds, while the others wait. The results are the median of the
 seconds, their range, and the median of the ratios round by round, which hardly change when the
-machine changes its speed.
+machine changes its speed. What the updates take of an epoch is measured after that: updates.py.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ from ..backend import device_name, to_host
 from ..data import epoch_order
 from ..errors import UserError
 from ..lab import facts
-from . import rivals
+from . import rivals, updates
 
 BATCH_SIZES = (64, 512, 2048, 8192)
 MICRO_BATCH = 256  # images; the size at which PyTorch is fastest
@@ -198,6 +198,7 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
         "images": len(dataset.train.labels),
         "absent": absent,
         "measured": measured,
+        "updates": updates.measure(dataset, batch_sizes, rounds, log, device),
     }
 
 
@@ -235,7 +236,7 @@ HEAD = "{:<34}epoch, s                ratio                 test set, s   ratio 
 
 
 def table(result):
-    """The lines of the table: a block per batch size, with ratios to BASELINE."""
+    """The lines of the table: a block per batch size, with ratios to BASELINE; then the updates."""
     lines = [
         f"{result['images']:,} images an epoch, {result['rounds']} rounds, "
         f"{result['machine']['cores']} cores of {result['machine']['cpu']}, "
@@ -263,4 +264,4 @@ def table(result):
             gain = 1 / ratio(rows[2], rows[0], "epoch_seconds")[0]
             lines.append(f"  {rows[2]['contender']} do {gain:.2f} times the epochs of 1 thread")
     lines += [""] + [f"{name}: left out, {reason}" for name, reason in result["absent"].items()]
-    return lines
+    return [*lines, *([""] if result["absent"] else []), *updates.table(result["updates"])]

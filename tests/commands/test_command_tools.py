@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 
+from minisgd.optim import OPTIMIZERS
+
 
 def test_a_benchmark_prints_its_table_and_writes_what_it_measured(
     call, small_mnist, tmp_path, monkeypatch
@@ -15,8 +17,12 @@ def test_a_benchmark_prints_its_table_and_writes_what_it_measured(
     args = ("bench", "--batch-sizes", "64", "--rounds", "2", "--json", tmp_path / "b.json")
     done = call(*args, "--dataset", "glyphs", "--data-dir", small_mnist)
     assert "batch size 64: round 2 of 2" in done.stderr and "minisgd, 1 thread" in done.stdout
-    (row,) = json.loads((tmp_path / "b.json").read_text())["measured"]
+    written = json.loads((tmp_path / "b.json").read_text())
+    (row,) = written["measured"]
     assert len(row["epoch_seconds"]) == 2
+    assert [row["update"] for row in written["updates"]] == [*OPTIMIZERS, "clip"]
+    for row in written["updates"]:
+        assert re.search(rf"(?m)^  {row['update']} .* % \(", done.stdout) and len(row["share"]) == 2
 
 
 def test_gradcheck_prints_a_line_a_tensor_and_fails_when_a_gradient_is_wrong(call, monkeypatch):

@@ -46,13 +46,23 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
             row(bench.BASELINE, [2, 2, 2]),
             row("minisgd, 1 thread", [3, 1, 2], batch_size=512),
         ],
+        "updates": [
+            {
+                "update": "sgd",
+                "batch_size": 64,
+                "update_seconds": [2e-5],
+                "share": [0.01, 0.02, 0.04],
+            }
+        ],
     }
-    text = "\n".join(bench.table(result))
-    small, large = text.split("batch size ")[1:]
+    *lines, last = bench.table(result)
+    text = "\n".join(lines)
+    small, large, _ = text.split("batch size ")[1:]
     assert "0.50 (0.50 to 0.50)" in small and "120 MB" in small
     assert "2.00 (1.00 to 3.00)" in large and "ratio" in large and "0.50" not in large[:40]
     assert "2 processes do 2.00 times the epochs of 1 thread" in small
     assert "JAX, jitted: left out, jax is not installed" in text
+    assert lines[-1].split() == "sgd 2.00 % (4.00)".split() and last == "  ms each: sgd 0.020"
 
 
 def test_contenders_take_turns_and_are_measured(small_data, monkeypatch):
