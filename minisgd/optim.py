@@ -64,7 +64,7 @@ def clip_by_norm(g, c):
     Shapes:  g (P,)
     Source:  Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks
     """
-    g *= module_of(g).minimum(1.0, c / norm(g)).astype(g.dtype)
+    g *= module_of(g).minimum(1.0, c / norms([g])).astype(g.dtype)
 
 
 def adam_step(w, v, u, g, lr, t, beta1, beta2, epsilon):
@@ -103,14 +103,12 @@ def lars_step(layers, lr, m, trust, decay):
     Units:   trust is τ, which the paper calls η; decay is d, which it calls β
     Source:  You, Gitman and Ginsburg 2017, Large Batch Training of Convolutional Networks
     """
+    kernels = [(w, g) for w, _, g in layers if w.ndim > 1]
+    length, slope = norms([w for w, _ in kernels]), norms([g for _, g in kernels])
+    ratios = iter(one_if_zero(length, slope, trust * length / (slope + decay * length)))
     for w, v, g in layers:
-        step = g
-        if w.ndim > 1:
-            length, slope = norm(w), norm(g)
-            ratio = trust * length / (slope + decay * length)
-            step = one_if_zero(length, slope, ratio, w) * (g + decay * w)
         v *= m
-        v += lr * step
+        v += lr * (next(ratios) * (g + decay * w if decay else g) if w.ndim > 1 else g)
         w -= v
 
 
@@ -126,9 +124,11 @@ def lamb_step(w, v, u, g, shapes, lr, t, beta1, beta2, epsilon, decay):
     r = adam_direction(v, u, g, t, beta1, beta2, epsilon)
     if decay:
         r += decay * w
-    for w_l, r_l in tensors(shapes, w, r):
-        length, size = norm(w_l), norm(r_l)
-        w_l -= lr * one_if_zero(length, size, length / size, w_l) * r_l
+    layers = tensors(shapes, w, r)
+    length, size = norms([w_l for w_l, _ in layers]), norms([r_l for _, r_l in layers])
+    ratios = one_if_zero(length, size, length / size)
+    for (w_l, r_l), ratio in zip(layers, ratios, strict=True):
+        w_l -= lr * ratio * r_l
 
 
 def muon_step(kernels, lr, m):
@@ -163,28 +163,28 @@ def orthogonalized(M):
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = M.shape[0] > M.shape[1]
     X = M.T if tall else M
-    length = norm(M)
-    X = X * one_if_zero(length, length, 1 / length, M)
+    length = norms([M])
+    X = X * one_if_zero(length, length, 1 / length)
     for _ in range(5):
         A = X @ X.T
         X = a * X + (b * A + c * (A @ A)) @ X
     return X.T if tall else X
 
 
-def norm(x):
-    """|x|, the length of a tensor taken as one vector, on its device. One too long for its square
-    to be a number is NaN, not infinite: divided by it, nothing may look as if it stood still.
+def norms(tensors):
+    """The lengths of tensors, as one array on their device. One too long for its square to be a
+    number is NaN, not infinite: divided by it, nothing may look as if it stood still.
     """
-    x = x.ravel()
-    length = module_of(x).sqrt(x @ x)
+    xp = module_of(tensors[0])
+    length = xp.sqrt(xp.stack([x.ravel() @ x.ravel() for x in tensors]))
     return length + 0 * length  # 0 * infinity is NaN
 
 
-def one_if_zero(a, b, ratio, w):
-    """The ratio as a number of w's type, on its device; 1 if the length a or b is zero. What is not
-    finite stays so: it is a divergence.
+def one_if_zero(a, b, ratio):
+    """The ratio, or 1 where the length a or b is zero. What is not finite stays so: it is a
+    divergence.
     """
-    return module_of(w).where((a == 0) | (b == 0), 1.0, ratio).astype(w.dtype)
+    return module_of(ratio).where((a == 0) | (b == 0), 1.0, ratio).astype(ratio.dtype)
 
 
 # ---- the table of optimizers
@@ -259,7 +259,7 @@ def _muon(w, g, memory, lr, t, s, shapes, inner=False):
 
 def tensors(shapes, *vectors):
     """[(view of the first vector, of the second, ...)] of every tensor of the layers."""
-    return zip(*(views(vector, shapes).values() for vector in vectors), strict=True)
+    return list(zip(*(views(vector, shapes).values() for vector in vectors), strict=True))
 
 
 OPTIMIZERS = {
