@@ -148,13 +148,15 @@ class Kept:
         self._read()
 
     def _read(self):
-        self.made, self.rows = {}, {}
+        self.made, self.rows, self.keys = {}, {}, {name: set() for name in self.experiments}
         for name in self.experiments:
             made = read_json(self.folder / f"{name}.json")
             if made is not None:
                 self.made[name] = made
                 for row in read_metrics(self.folder / f"{name}.csv"):
-                    run = self.rows.setdefault(settings_of(row).key(), {})
+                    key = settings_of(row).key()
+                    self.keys[name].add(key)
+                    run = self.rows.setdefault(key, {})
                     other = run.setdefault(row["epoch"], row)
                     if _measured(row) != _measured(other):
                         raise DamagedError(
@@ -181,13 +183,18 @@ class Kept:
 
     def cells(self, experiment):
         """The settings of all whole runs of an experiment that are here, as many seeds as there
-        are.
+        are. The report's, which begin with seed 0, take none from the tables of those that begin
+        later, so that what is said of them does not depend on what else is here.
         """
-        seeds = sorted({dict(key).get("seed", 0) for key in self.rows})
-        seeds = [seed for seed in seeds if seed >= experiment.first_seed]
+        first = experiment.first_seed
+        keys = set().union(*(
+            keys for name, keys in self.keys.items() if self.experiments[name].first_seed <= first
+        ))  # fmt: skip
+        seeds = sorted({dict(key).get("seed", 0) for key in keys})
+        seeds = [seed for seed in seeds if seed >= first]
         settings = sorted(experiment.settings, key=lambda s: (s.batch_size, s.lr, s.momentum))
         cells = (replace(cell, seed=seed) for cell in settings for seed in seeds)
-        return [cell for cell in cells if self.records(cell)]
+        return [cell for cell in cells if cell.key() in keys and self.records(cell)]
 
     def add(self, experiment, done, dataset, making):
         """Add whole runs {settings: records} to the folder, and note how they were made.
@@ -198,10 +205,11 @@ class Kept:
         with locked(self.folder, wait=60.0):
             self._read()  # another process may have added to it since
             self.check(dataset)
+            name = experiment.name
             for settings, records in done.items():
                 rows = [tidy(settings, record) for record in records]
                 self.rows[settings.key()] = {row["epoch"]: row for row in rows}
-            name = experiment.name
+                self.keys[name].add(settings.key())
             made = {"title": experiment.title, "dataset": dataset.name, "digest": dataset.identity}
             made["makings"] = [*self.made.get(name, {"makings": []})["makings"], making]
             cells = self.cells(experiment)

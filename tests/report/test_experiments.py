@@ -115,6 +115,21 @@ def test_a_run_may_be_kept_by_another_experiment(tmp_path):
     assert Kept(tmp_path).cells(EXPERIMENTS["figure6"]) == [shared]
 
 
+def test_the_reports_experiments_take_no_run_from_those_that_begin_later(tmp_path):
+    """The later ones take what the report's have, from their own first seed on."""
+    fig5 = EXPERIMENTS["figure5"]
+    later = replace(fig5, name="later", first_seed=1)
+    experiments = {"figure5": fig5, "later": later}
+    setting = replace(fig5.settings[0], epochs=30)
+    kept_with(tmp_path, "figure5", [replace(setting, seed=s) for s in (0, 1)])
+    kept = Kept(tmp_path, experiments)
+    more = {replace(setting, seed=2): records(replace(setting, seed=2))}
+    kept.add(later, more, MNIST, {"runs": 1})
+    for now in (kept, Kept(tmp_path, experiments)):
+        assert [cell.seed for cell in now.cells(fig5)] == [0, 1]
+        assert [cell.seed for cell in now.cells(later)] == [1, 2]
+
+
 def test_seeds_are_added_to_those_that_are_kept(tmp_path):
     first, second = EXPERIMENTS["figure1"].cells(2)[:2]
     kept_with(tmp_path, "figure1", [second])
