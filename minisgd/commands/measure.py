@@ -36,12 +36,13 @@ def measure_one(workshop, name, seed, out):
     from minisgd.disk.formats import write_table
     from minisgd.lab.run_folder import read_checkpoint
     from minisgd.measures import MEASURES
+    from minisgd.report.answer import watched
     from minisgd.report.experiments import Kept
     from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
+    from minisgd.report.trials import Trials
 
     data, into = workshop.data(), f"measure-{name}"
     asked = {"seed": seed, "dataset": data.name, "digest": data.identity}
-    refuse_another_question(out, into, asked)
 
     def run(cells):
         """Train whole runs, for the measure of where they end: {settings: (w, records)}."""
@@ -50,6 +51,10 @@ def measure_one(workshop, name, seed, out):
         return {cell: (state.w, records) for cell, (_, records, state) in found.items()}
 
     more = {"sharpness": {"run": run}, "noise-scale": {"kept": Kept(out)}}.get(name, {})
+    if name == "methods" and (trials := Trials(out)).rows:
+        more = {"runs": watched(trials)}
+        asked |= {"runs": [settings.differing() for settings in more["runs"]]}
+    refuse_another_question(out, into, asked)
     began, threads = time.monotonic(), workshop.jobs * workshop.threads
     with threadpool_limits(1, user_api="blas"):  # the lanes have threads of their own
         found = MEASURES[name](data, seed, threads, say, **more)

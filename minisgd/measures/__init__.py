@@ -7,6 +7,7 @@
     curvature        Sec. IV   why do large batches fail at a linearly scaled rate?
     noise-scale      Sec. V    how large a batch is worthwhile?
     sharpness        Sec. I    do large batches find sharper minima?
+    methods          beyond    how do other methods train where linear scaling fails?
 
 A measure is a function (data, seed, threads, log, ...) -> Measured. `log` is called with each line
 of progress. All random numbers come from generators seeded with `seed`. The other arguments have
@@ -35,4 +36,5 @@ MEASURES = {
     "curvature": _from_module("curvature"),
     "noise-scale": _from_module("noise_scale"),
     "sharpness": _from_module("sharpness"),
+    "methods": _from_module("methods"),
 }

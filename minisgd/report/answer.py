@@ -227,6 +227,15 @@ def rules(tuned):
     }
 
 
+def watched(trials):
+    """The runs that `measure methods` follows: the linear rule, which fails at LARGE, then every
+    method there, then Muon with the whole training set.
+    """
+    sizes = plan(trials).sizes
+    methods = [sizes[name, LARGE] for name in METHODS]
+    return [Settings(LARGE, rule="linear"), *methods, sizes["muon", SIZES[-1]]]
+
+
 def known(trials):
     """All experiments whose runs a folder may hold: the report's, and the answer's if the searches
     are there, as trials.Trials.

@@ -7,6 +7,7 @@ import pytest
 from calling import NOT_MNIST, on_glyphs
 
 from minisgd.disk.formats import read_json
+from minisgd.settings import Settings
 
 SMALL = {
     "covariance": {"sizes": (64, 256), "draws": 4, "epochs": (0,)},
@@ -22,6 +23,16 @@ SMALL = {
     },
     "noise-scale": {"updates": (0, 5), "draws": 3, "large": 256},
     "sharpness": {"subset": 60, "hessian": 30, "subspaces": 2, "epochs": 1, "large": 256},
+    "methods": {
+        "runs": [
+            Settings(256, rule="linear", epochs=2),
+            Settings(320, lr=0.01, momentum=0.9, optimizer="adam", epochs=2),
+        ],
+        "updates": 4,
+        "points": 2,
+        "subset": 50,
+        "probe": 50,
+    },
 }
 
 
@@ -53,6 +64,11 @@ def test_a_measure_leaves_a_table_a_figure_and_a_paragraph(call, quick, small_mn
     assert {path: path.read_bytes() for path in kept} == kept  # by the seed, on any threads
     other = call(*on_glyphs(small_mnist, "measure", name, "--seed", "2"), code=2)
     assert f"{name}.json is the answer to another question (it differs in seed)" in other.stderr
+
+
+def test_the_methods_are_measured_with_the_numbers_that_a_search_found(call, small_mnist):
+    done = call(*on_glyphs(small_mnist, "measure", "methods"), code=1)
+    assert "run `python cli.py answer trials` first" in done.stderr.splitlines()[-1]
 
 
 def test_a_measure_that_wants_larger_batches_than_there_are_images_says_so(call, small_mnist):
