@@ -112,7 +112,7 @@ def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run
     found, note = trials_of(ends), note_on(data.name)
     title = (
         f"Which numbers? {base.optimizer}, b = {base.batch_size}, {base.epochs} epochs, "
-        f"{trials} trials, halved {halvings} times, {held_out:,} images held out"
+        f"{trials} trials{_halved(halvings)}, {held_out:,} images held out"
     )
     lines, advice = search_shown.table(search, found)
     show(page(title, note, lines, search_shown.text(found)))
@@ -123,6 +123,12 @@ def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run
     rows = [tidy(settings, record) for settings, record in ends]
     write_csv = partial(write_metrics, rows=rows, held_out=True)
     click.echo(publish(out, name, figure, "every trial", made, write_csv))
+
+
+def _halved(halvings):
+    """How often, as a part of a title."""
+    times = {0: "", 1: ", halved once", 2: ", halved twice"}
+    return times.get(halvings, f", halved {halvings} times")
 
 
 def records_of(workshop, name, split, folders, cells):

@@ -110,7 +110,7 @@ def test_tune_searches_several_numbers_on_held_out_images(call, small_mnist):
     args = ("tune", "--search", "lr=.01:.2,momentum=.5:.95", "--trials", "4", "--halvings", "1")
     args += ("--optimizer", "nesterov", "--epochs", "2", "--batch-size", "40", "--held-out", "100")
     done = call(*on_glyphs(small_mnist, *args))
-    assert "Which numbers? nesterov, b = 40, 2 epochs, 4 trials, halved 1 times" in done.stdout
+    assert "Which numbers? nesterov, b = 40, 2 epochs, 4 trials, halved once, 100" in done.stdout
     assert "chosen on held-out images: lr 0." in done.stdout and f"\n{NOT_MNIST}\n" in done.stdout
     with open("figures/tune-nesterov-b40.csv", newline="") as file:
         rows = list(csv.DictReader(file))

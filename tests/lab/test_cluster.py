@@ -292,3 +292,26 @@ def test_a_sweep_through_mpis_executor(small_mnist, small_data, tmp_path, here):
     assert code == 0, err
     assert out.count("2 ok") == 2
     assert records(tmp_path / "there", small_data) == here
+
+
+@needs_mpi
+def test_a_search_through_mpis_executor(small_mnist, tmp_path):
+    """Its runs are those of a search in one process: the same trials come out of it."""
+    pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
+    found = []
+    for ranks in (0, 3):
+        out = tmp_path / str(ranks)
+        asked = [sys.executable, *(["-m", "mpi4py.futures"] if ranks else []), ROOT / "cli.py"]
+        asked += ["tune", "--search", "lr=.01:.2", "--trials", "2", "--halvings", "1", "--epochs"]
+        asked += ["2", "--batch-size", "40", "--held-out", "100", "--dataset", "glyphs", "--device"]
+        asked += ["cpu", "--data-dir", small_mnist, "--out", out, "--runs", out / "runs"]
+        if ranks:
+            asked = [starter(), "-n", str(ranks), *asked]
+        process = subprocess.Popen(
+            list(map(str, asked)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        code, said, err = finished(process)
+        assert code == 0, err
+        found.append(said.replace(str(out), ""))
+    assert found[0] == found[1] and "chosen on held-out images: lr" in found[0]
