@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .backend import module_of
 from .errors import SettingError
-from .networks import views
+from .networks import NETWORKS, shapes_of, views
 
 
 def sgd_step(w, g, lr):
@@ -225,6 +225,15 @@ def _needs_momentum(settings):
         raise SettingError(f"{settings.optimizer} needs a momentum above 0, such as 0.9")
 
 
+def _needs_kernels(settings):
+    shapes = shapes_of(NETWORKS[settings.network]).values()
+    if all(len(shape) < 2 for shape in shapes):
+        raise SettingError(
+            f"{settings.optimizer} gives every kernel a step of its own, and the network "
+            f"{settings.network} has none: give another --optimizer"
+        )
+
+
 def _adam(w, g, memory, lr, t, s, shapes):
     adam_step(w, memory["v"], memory["u"], g, lr, t, *s.scaled_adam())
 
@@ -267,10 +276,10 @@ OPTIMIZERS = {
     "momentum": Optimizer(_momentum, ("v",)),
     "nesterov": Optimizer(_nesterov, ("v",), _needs_momentum),
     "adam": Optimizer(_adam, ("v", "u"), None, ("beta2", "epsilon")),
-    "lars": Optimizer(_lars, ("v",), None, ("trust", "weight_decay")),
+    "lars": Optimizer(_lars, ("v",), _needs_kernels, ("trust", "weight_decay")),
     "lamb": Optimizer(_lamb, ("v", "u"), None, ("beta2", "epsilon", "weight_decay")),
-    "muon": Optimizer(_muon, ("v", "u"), None, ("beta2", "epsilon", "adam_factor")),
+    "muon": Optimizer(_muon, ("v", "u"), _needs_kernels, ("beta2", "epsilon", "adam_factor")),
     "muon-inner": Optimizer(
-        partial(_muon, inner=True), ("v", "u"), None, ("beta2", "epsilon", "adam_factor")
+        partial(_muon, inner=True), ("v", "u"), _needs_kernels, ("beta2", "epsilon", "adam_factor")
     ),
 }

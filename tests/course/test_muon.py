@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisgd.backend import to_host
-from minisgd.networks import NETWORKS, shapes_of, views
+from minisgd.errors import SettingError
+from minisgd.networks import NETWORKS, Part, shapes_of, views
 from minisgd.optim import OPTIMIZERS, adam_step, muon_step, orthogonalized
 from minisgd.settings import Settings
 
@@ -109,3 +110,11 @@ def test_kernels_are_muons_and_the_rest_is_adams_at_its_own_rate(name, by_muon, 
             adam_step(ours, v, u, mine, 0.025, 0, 0.8, 0.9, 1e-3)
         np.testing.assert_allclose(now, ours, rtol=1e-12, err_msg=tensor)
         assert np.array_equal(views(memory["v"], shapes)[tensor], v)
+
+
+@pytest.mark.parametrize("name", ["lars", "muon", "muon-inner"])
+def test_a_network_without_kernels_is_refused(monkeypatch, name):
+    shift = Part(lambda b, db: None, "shift", {"b": (10,)})
+    monkeypatch.setitem(NETWORKS, "shifts", [shift])
+    with pytest.raises(SettingError, match=f"{name} gives every kernel a step .* shifts has none"):
+        Settings(optimizer=name, momentum=0.9, network="shifts")
