@@ -114,7 +114,7 @@ def scaled_adam(rule, beta1, beta2, epsilon, batch_size, base_batch_size):
         return beta1, beta2, epsilon
     kappa = batch_size / base_batch_size
     for name, beta in (("β1 (the momentum)", beta1), ("β2", beta2)):
-        if kappa * (1 - beta) >= 1:
+        if kappa > 1 and kappa * (1 - beta) >= 1:
             raise SettingError(
                 f"adam-sqrt makes 1-β {kappa:g} times as large, and {name} is {beta:g}: give more "
                 f"than {1 - 1 / kappa:.4g}, or a larger base batch size than {base_batch_size}"

@@ -6,6 +6,7 @@ import click
 
 from .console import Sentence, say, show
 from .options import options
+from .tune import records_of
 from .workshop import with_workshop
 
 PARTS = ("trials", "sizes", "short", "changes", "rates", "rules")
@@ -15,15 +16,16 @@ FEWER = 3  # seeds at other rates than the chosen one
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar="[PART]...")
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True,
-              help="Seeds of every run, none of which a search has seen.")  # fmt: skip
+              help="Seeds, none of which a search has seen; of rates at most 3.")  # fmt: skip
 @options("figures")
 @with_workshop
 def answer(workshop, parts, seeds, out):
     """Tune five methods alike, and see how far each goes.
 
-    PART is one of trials (the searches, on held-out images), sizes (every method at every batch
-    size), short, changes, rates and rules (all at 8,192); all if none is given. What is in the
-    folder of the figures already is not made again.
+    PART is one of: trials, the searches, on held-out images; sizes, every method at every batch
+    size; and, at 8,192, short (in a few epochs), changes (one thing at a time added or left out),
+    rates (larger and smaller ones) and rules (numbers carried there from 512). All if none is
+    given. What is in the folder of the figures already is not made again.
     """
     from minisgd.disk.files import make_folder
     from minisgd.report.answer import plan
@@ -43,8 +45,11 @@ def answer(workshop, parts, seeds, out):
     for part in PARTS[1:]:
         if not parts or part in parts:
             name = "answer" if part == "sizes" else f"answer-{part}"
-            fewer = min(seeds, FEWER) if part == "rates" else seeds
-            amiss.append(workshop.complete(the_plan.experiments[name], fewer, kept))
+            experiment = the_plan.experiments[name]
+            count = min(seeds, FEWER) if part == "rates" else seeds
+            if not all(kept.records(cell) for cell in experiment.cells(count)):
+                data_of(workshop, trials)
+            amiss.append(workshop.complete(experiment, count, kept))
             show_part(part, name, kept, the_plan, out)
     if any(amiss):
         raise Sentence("; ".join(filter(None, amiss)), 1)
@@ -60,18 +65,30 @@ def search_all(workshop, trials):
     say(f"the searches: {len(missing) or 'none'} of {len(SEARCHES)} to do")
     for b in dict.fromkeys(b for _, b in missing):
         say(f"batch size {b:,}")
-        data = workshop.data()
-        trials.check(data)
+        data = data_of(workshop, trials)
         these = [search for (_, size), search in missing.items() if size == b]
-        run = partial(records_of, workshop, hold_out(data, HELD_OUT))
+        run = partial(records_of, workshop, "answer-trials", hold_out(data, HELD_OUT), {})
         done = halve(run, {s: s.candidates() for s in these}, these[0].seeds, these[0].halvings)
         cells = [settings for ends in done.values() for settings, _ in ends]
         trials.add(done, data, workshop.how_made(cells))
 
 
-def records_of(workshop, split, cells):
-    folders = workshop.run_all("answer-trials", cells, split)
-    return {cell: folder.records() for cell, folder in folders.items()}
+def data_of(workshop, trials):
+    """The dataset, which must be as large as MNIST and that of the trials.
+
+    Raises:  SettingError if it is another one
+    """
+    from minisgd.errors import SettingError
+    from minisgd.report.answer import HELD_OUT, LEFT
+
+    data = workshop.data()
+    if len(data.train.labels) != LEFT + HELD_OUT:
+        raise SettingError(
+            f"answer needs a training set of {LEFT + HELD_OUT:,} images, its largest batch, and "
+            f"{data.name} has {len(data.train.labels):,}: give another --dataset"
+        )
+    trials.check(data)
+    return data
 
 
 def show_trials(trials, out):
@@ -82,7 +99,7 @@ def show_trials(trials, out):
 
     note = note_on(trials.made["dataset"])
     lines, advice = answer_shown.trials_table(trials)
-    show(page(trials.made["title"], note, lines))
+    show(page(trials.made["title"], note, lines, answer_shown.trials_text(trials)))
     for sentence in advice:
         say(sentence)
     figure = drawing.chart(answer_shown.trials_plots(trials), trials.made["title"], note)
@@ -103,11 +120,13 @@ def show_part(part, name, kept, the_plan, out):
     if part == "sizes":
         lines = shown.method_lines(found) + shown.reported_lines(kept)
         table, bar = shown.sizes_table(lines), shown.bar_of(lines)
+        labelled = [shown.with_carried(line, bar) for line in lines]
         figure = drawing.method_figure(
-            lines, title, "batch size", (0.95, 0.995), bar, shown.TOLERANCES, note
-        )
+            labelled, f"{title} (in every seed within .002 / within .005 of 64 at its best)",
+            "batch size", (0.95, 0.995), bar, shown.TOLERANCES, note,
+        )  # fmt: skip
     elif part == "rates":
-        lines = shown.method_lines(found)
+        lines = shown.method_lines(shown.alike(found))
         table = shown.rates_table(lines)
         figure = drawing.method_figure(
             lines, title, "the rate, over the one that was chosen", (0.95, 0.995), note=note

@@ -23,8 +23,13 @@ def measure(workshop, what, seed, out):
     process, with --threads times --jobs threads.
     """
     from minisgd.measures import MEASURES
+    from minisgd.report.trials import Trials
 
-    for name in MEASURES if not what or "all" in what else dict.fromkeys(what):
+    every = not what or "all" in what
+    for name in MEASURES if every else dict.fromkeys(what):
+        if every and name == "methods" and not Trials(out).rows:
+            say(f"methods is left out: {out} holds no searches, see `python cli.py answer trials`")
+            continue
         measure_one(workshop, name, seed, out)
 
 

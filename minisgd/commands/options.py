@@ -53,7 +53,7 @@ UPDATE = {
         type=Entry("minisgd.optim", "OPTIMIZERS"),
         help="What makes the update.  [default: momentum if m > 0, else sgd]",
     ),
-    "clip": _option("--clip", type=float, help="Clip the gradient to this length."),
+    "clip": _option("--clip", type=float, help="Clip a longer gradient to this length."),
     "beta2": _option("--beta2", type=float, default=0.999, help="β2 of adam, lamb and muon."),
     "epsilon": _option("--epsilon", type=float, default=1e-8, help="ε of adam, lamb and muon."),
     "weight_decay": _option(
@@ -164,7 +164,8 @@ def settings_of(optimizer=None, momentum=0.0, **run):
     settings = Settings(optimizer=optimizer or "sgd", momentum=momentum, **run)
     for name in sorted(OF_SOME - set(OPTIMIZERS[settings.optimizer].uses)):
         if getattr(settings, name) != DEFAULTS[name] and not settings.own:
-            users = " and ".join(key for key, entry in OPTIMIZERS.items() if name in entry.uses)
+            users = [key for key, entry in OPTIMIZERS.items() if name in entry.uses]
+            users = " and ".join(filter(None, [", ".join(users[:-1]), users[-1]]))
             flag = "--" + name.replace("_", "-")
             raise SettingError(
                 f"{flag} means nothing to {settings.optimizer}, only to {users}: leave it out, or "

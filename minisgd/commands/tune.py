@@ -5,7 +5,7 @@ from functools import partial
 import click
 
 from .console import say, show
-from .options import COUNT, UPDATE, options, settings_of
+from .options import RUN, UPDATE, options, settings_of
 from .types import Entry, Ranges, Rates
 from .workshop import with_workshop
 
@@ -17,16 +17,17 @@ SEEDS = {"help": "How many seeds, or which, as in a sweep."}
               help="Rates, separated by commas.  [default: .001 .002 .005 ... .5]")  # fmt: skip
 @click.option("--search", "ranges", type=Ranges(), metavar="RANGES",
               help="Search these numbers together instead: lr=.01:.3,momentum=.8:.98")  # fmt: skip
-@click.option("--trials", type=COUNT, default=12, show_default=True,
+@click.option("--trials", type=click.IntRange(1, 10_000), default=12, show_default=True,
               help="Trials of a search, in its first round.")  # fmt: skip
 @click.option("--halvings", type=click.IntRange(0), default=2, show_default=True,
               help="How often its better half is tried in runs twice as long.")  # fmt: skip
 @options(
     "batch_size",
-    *UPDATE,
+    *RUN,
     "seeds",
     "held_out",
     "figures",
+    lr={"help": "The rate, where a search leaves it alone."},
     seeds=SEEDS | {"default": None, "help": SEEDS["help"] + "  [default: 3; to search, 1]"},
 )
 @with_workshop
@@ -46,6 +47,10 @@ def tune(ctx, workshop, lrs, ranges, trials, halvings, seeds, held_out, out, **r
     if twice := given & {each.name for each in ranges or ()}:
         flag = min(twice).replace("_", "-")
         raise click.UsageError(f"--search looks for the {min(twice)}: leave out --{flag}")
+    if ranges and run["optimizer"] == "sgd" and any(each.name == "momentum" for each in ranges):
+        raise click.UsageError("--optimizer sgd has no momentum to search: leave one of them out")
+    if not ranges and "lr" in given:
+        raise click.UsageError("--lr is a single rate: give --lrs, the rates to choose from")
     if ranges:
         seeds = seeds or (0,)
         search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run)
@@ -61,10 +66,10 @@ def tune_rate(workshop, lrs, seeds, held_out, out, run):
     from minisgd.report.publish import note_on, page, publish, refuse_another_question
     from minisgd.report.search import halve, trials_of
 
-    rates = [settings_of(lr=lr, **run) for lr in sorted(set(lrs or selection.RATES))]
+    rates = [settings_of(**run | {"lr": lr}) for lr in sorted(set(lrs or selection.RATES))]
     data, common = workshop.data(), rates[0]
     split, folders = selection.hold_out(data, held_out), {}
-    asked = {k: v for k, v in common.what_matters().items() if k in run}
+    asked = {k: v for k, v in common.what_matters().items() if k in run and k != "lr"}
     asked |= {"lrs": [c.lr for c in rates], "seeds": list(seeds)}
     asked |= {"held out": held_out, "dataset": data.name, "digest": data.identity}
     refuse_another_question(out, "tune", asked)
@@ -99,6 +104,8 @@ def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run
 
     searched = {each.name: each.low for each in ranges}
     base = settings_of(**run | {k: v for k, v in searched.items() if k != EFFECTIVE})
+    if EFFECTIVE in searched:
+        searched["lr"] = None  # it follows
     search = Search(base, ranges, trials, halvings, seeds)
     candidates, data = search.candidates(), workshop.data()
     split, folders = hold_out(data, held_out), {}

@@ -42,8 +42,7 @@ def method_figure(lines, title, x_label, zoom, bar=None, tolerances=(), note=Non
     zoom        (from, to): the accuracies of the right part
     bar         an accuracy to compare with; bands of +- the tolerances are drawn around it
     """
-    title_lines = wrap(title, 90)
-    head = 0.2 + TITLE_LINE * len(title_lines) + (NOTE_BOX if note else 0)
+    title_lines, head = _heading(title, note)
     legend = 0.8 + 0.22 * (-(-(len(lines) + bool(bar)) // 4))
     height = head + 3.6 + legend
     figure = blank_figure(height)
@@ -63,9 +62,15 @@ def method_figure(lines, title, x_label, zoom, bar=None, tolerances=(), note=Non
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
         handles, names, loc="lower center", ncols=4, fontsize=9, frameon=False, borderpad=0,
-        bbox_to_anchor=(0.5, 0.05 / height), borderaxespad=0, labelspacing=0.4,
+        bbox_to_anchor=(0.5, 0.05 / height), borderaxespad=0, labelspacing=0.4, columnspacing=1.4,
     )  # fmt: skip
     return figure
+
+
+def _heading(title, note):
+    """(the lines of the title, the inches that they and the note take)."""
+    lines = wrap(title, 90)
+    return lines, 0.2 + TITLE_LINE * len(lines) + (NOTE_BOX if note else 0)
 
 
 def _draw_bar(axes, bar, tolerances):
@@ -99,10 +104,9 @@ def _draw_lines(axes, lines):
 def rows_figure(rows, title, ends, note=None):
     """One row for each {label: accuracies}: a dot for every seed, a tick at the median.
 
-    ends    (from, to): the accuracies shown. A row whose median lies below shows its number
+    ends    (from, to): the accuracies shown. An arrow and the number stand for a median below them
     """
-    title_lines = wrap(title, 90)
-    head = 0.2 + TITLE_LINE * len(title_lines) + (NOTE_BOX if note else 0)
+    title_lines, head = _heading(title, note)
     height = head + 0.24 * len(rows) + 0.65
     figure = blank_figure(height)
     draw_heading(figure, title_lines, note, head - 0.2)
@@ -114,7 +118,7 @@ def rows_figure(rows, title, ends, note=None):
         axes.plot(values, [y] * len(values), "o", color=PALETTE[0], markersize=3.5, alpha=0.5)
         axes.plot([middle], [y], "|", color=PALETTE[1], markersize=11, markeredgewidth=2)
         if middle < ends[0]:
-            axes.text(ends[0], y, f" < {middle:.3f}", size=8.5, va="center", color=GREY)
+            axes.text(ends[0], y, f" ← {middle:.3f}", size=8.5, va="center", color=GREY)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_xlabel("test accuracy at the end: a dot for each seed, their median a tick", size=10)
     axes.tick_params(labelsize=9)

@@ -224,7 +224,7 @@ def rows_of(settings, moments, fixed, probe):
             break  # it diverges
         lr, m = moment.lr, s.scaled_adam()[0]
         effective = lr * moment.kept if s.optimizer in DESCENTS else lr
-        own = moment.D is not None and bound(s.optimizer, m, lr)
+        own = None if moment.D is None else bound(s.optimizer, m, lr)
         row = dict.fromkeys(COLUMNS[1:]) | seen
         row |= {"batch_size": s.batch_size, "optimizer": s.optimizer, "momentum": m}
         row |= {"update": moment.t, "epoch": moment.epoch, "lr": lr, "rate_sum": rate_sum}
@@ -232,7 +232,7 @@ def rows_of(settings, moments, fixed, probe):
         row |= {"kept": moment.kept, "step": step_length, "relative_step": step_length / length}
         row |= {"length": length, "fixed_loss": loss, "rho": rho, "slope": slope, "bend": bend}
         row |= {"fixed_loss_after": fixed.loss(after)}
-        row |= {"bound": bound(s.optimizer, m, effective), "own_bound": own or None}
+        row |= {"bound": bound(s.optimizer, m, effective), "own_bound": own}
         rows.append(row)
         rate_sum += lr
     return rows

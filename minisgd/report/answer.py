@@ -19,7 +19,11 @@ RULED = 512  # searched as well, for Adam's rule and the promise of LARS
 LARGE = 8192  # where the methods are taken apart
 HELD_OUT = 5_000  # images that the searches choose on
 LEFT = 60_000 - HELD_OUT  # to train on meanwhile: there, the largest batch is of so many
+# (trials, halvings) of every search: 276 epochs in all. At 60,000 a short run would be of a few
+# updates and end on the plateau, where luck decides: 9 whole runs, 270 epochs.
+BUDGET = {64: (12, 2), 512: (12, 2), 8192: (12, 2), 60000: (9, 0)}
 FIRST_SEED = 1  # of the runs on all images: the searches have seen seed 0
+WIDE = 30  # the upper end of the range of a rate over its lower one
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the rate, to see how forgiving a method is
 RAMP = 24  # updates of a warmup: a tenth of those at LARGE
 WARM = 5  # epochs of the warmup of LARS
@@ -31,21 +35,23 @@ class Method:
 
     title    in the words of a legend
     base     its settings, whatever the batch size
-    rate     which range is another one at every size: "lr" or "effective_lr"
-    rates    {batch size: its (low, high)}
+    rate     "lr" or "effective_lr": which of the two is searched
+    guesses  {batch size: the middle of its range}, which is WIDE for every method and size
     ranges   those of the other numbers
     """
 
     title: str
     base: Settings
     rate: str
-    rates: dict
+    guesses: dict
     ranges: tuple
 
     def search(self, b, ranges=None):
-        """The Search at a batch size; every one has the same budget."""
+        """The Search at a batch size."""
+        ends = (float(f"{self.guesses[b] * WIDE**x:.3g}") for x in (-0.5, 0.5))
+        trials, halvings = BUDGET[b]
         base = replace(self.base, batch_size=min(b, LEFT))
-        return Search(base, (Range(self.rate, *self.rates[b]), *(ranges or self.ranges)))
+        return Search(base, (Range(self.rate, *ends), *(ranges or self.ranges)), trials, halvings)
 
     @property
     def names(self):
@@ -57,30 +63,32 @@ def _base(optimizer, **settings):
     return Settings(optimizer=optimizer, momentum=0.9, decay="cosine", **settings)
 
 
+# The guesses come from a few short runs on the held-out images. Where a search ends at an edge of
+# its range, the guess is moved there and the search made again.
 METHODS = {
     "nesterov": Method(
         "SGD, clipped, Nesterov", _base("nesterov", clip=1.0), EFFECTIVE,
-        {64: (0.03, 1.0), 8192: (0.5, 20.0), 60000: (3.0, 100.0)},
+        {64: 0.2, 8192: 4.0, 60000: 8.0},
         (Range("momentum", 0.7, 0.98), Range("clip", 0.1, 2.0)),
     ),
     "adam": Method(
         "Adam", _base("adam"), "lr",
-        {64: (2e-4, 0.01), 512: (5e-4, 0.03), 8192: (0.003, 0.1), 60000: (0.01, 0.3)},
+        {64: 0.001, 512: 0.003, 8192: 0.012, 60000: 0.02},
         (Range("momentum", 0.7, 0.97), Range("beta2", 0.9, 0.999)),
     ),
     "lars": Method(
         "LARS", _base("lars"), EFFECTIVE,
-        {64: (0.1, 10.0), 512: (0.5, 30.0), 8192: (3.0, 60.0), 60000: (5.0, 100.0)},
+        {64: 1.0, 512: 6.0, 8192: 30.0, 60000: 25.0},
         (Range("momentum", 0.7, 0.97), Range("trust", 0.002, 0.02)),
     ),
     "lamb": Method(
         "LAMB", _base("lamb"), "lr",
-        {64: (5e-4, 0.02), 8192: (0.01, 0.2), 60000: (0.05, 0.5)},
+        {64: 0.004, 8192: 0.06, 60000: 0.15},
         (Range("momentum", 0.7, 0.97), Range("beta2", 0.9, 0.999)),
     ),
     "muon": Method(
         "Muon", _base("muon", beta2=0.95), "lr",
-        {64: (5e-4, 0.02), 8192: (0.02, 0.3), 60000: (0.08, 0.6)},
+        {64: 0.004, 8192: 0.07, 60000: 0.2},
         (Range("momentum", 0.6, 0.95), Range("adam_factor", 0.01, 0.5)),
     ),
 }  # fmt: skip
@@ -130,13 +138,15 @@ class Plan:
 
     def __post_init__(self):
         found = {
-            name: Experiment(name, title, tuple(dict.fromkeys(cells.values())), first_seed=1)
+            name: Experiment(
+                name, title, tuple(dict.fromkeys(cells.values())), first_seed=FIRST_SEED
+            )
             for name, title, cells in (
                 ("answer", "How large a batch does each method carry?", self.sizes),
                 ("answer-short", f"Batch size {LARGE:,} in a few epochs", self.short),
                 ("answer-changes", f"What did the work at {LARGE:,}?", self.changes),
                 ("answer-rates", f"How forgiving is each method at {LARGE:,}?", self.rates),
-                ("answer-rules", f"From {RULED} to {LARGE:,} by a rule", self.rules),
+                ("answer-rules", "Numbers carried from one batch size to another", self.rules),
             )
         }
         object.__setattr__(self, "experiments", found)
@@ -168,42 +178,44 @@ def plan(trials):
     for name in METHODS:
         shortest = min(trial.settings.epochs for trial in kept[name, LARGE])
         these = [trial for trial in kept[name, LARGE] if trial.settings.epochs == shortest]
-        short[name] = max(these, key=lambda trial: trial.median).settings
+        short[name] = winner(these).settings
     at_large = {name: sizes[name, LARGE] for name in METHODS}
     rates = {
         (name, factor): replace(settings, lr=float(f"{settings.lr * factor:.3g}"))
         for name, settings in at_large.items()
         for factor in FACTORS
     }
-    return Plan(sizes, short, changes(at_large), rates, rules(tuned))
+    return Plan(sizes, short, changes(at_large), rates, rules(tuned, sizes))
 
 
 def changes(at_large):
-    """{what is changed: settings}: from the report's momentum to each method, step by step."""
+    """{what is changed: settings}. Nothing is tuned again after a change."""
     whole = at_large["nesterov"]
     report = Settings(LARGE, lr=0.01, momentum=0.9)
     faster = replace(report, lr=whole.lr, momentum=whole.momentum)
     warm = {"warmup": "ramp", "warmup_updates": RAMP}
     return {
         "the report's momentum, η = .01": report,
-        "only the rate and m of the whole": faster,
+        "it, and clipping": replace(report, clip=whole.clip),
+        "it, and Nesterov's form": replace(report, optimizer="nesterov"),
+        "it, and the decay": replace(report, decay=whole.decay),
+        f"it, and a warmup of {RAMP} updates": replace(report, **warm),
+        "it, and the rate and m of the whole": faster,
         "... and clipping": replace(faster, clip=whole.clip),
         "... and Nesterov's form": replace(faster, optimizer="nesterov"),
         "... and the decay": replace(faster, decay=whole.decay),
         f"... and a warmup of {RAMP} updates": replace(faster, **warm),
-        "the whole: rate, clipping, Nesterov, decay": whole,
+        "the whole: rate, clipping, Nesterov, decay, tuned": whole,
         "the whole without its rate and m": replace(whole, lr=0.01, momentum=0.9),
         "the whole without clipping": replace(whole, clip=None),
         "the whole without Nesterov's form": replace(whole, optimizer="momentum"),
         "the whole without the decay": replace(whole, decay="none"),
         "the whole with the warmup": replace(whole, **warm),
-        "a rate for every layer: LARS": at_large["lars"],
+        "a rate for every layer: LARS, tuned": at_large["lars"],
         "LARS without the decay": replace(at_large["lars"], decay="none"),
-        "a rate for every weight: Adam": at_large["adam"],
-        "Adam without the decay": replace(at_large["adam"], decay="none"),
-        "both: LAMB": at_large["lamb"],
-        "LAMB without the decay": replace(at_large["lamb"], decay="none"),
-        "orthogonal updates: Muon": at_large["muon"],
+        "a rate for every weight: Adam, tuned": at_large["adam"],
+        "both: LAMB, tuned": at_large["lamb"],
+        "orthogonal updates: Muon, tuned": at_large["muon"],
         "Muon without the decay": replace(at_large["muon"], decay="none"),
         "Muon, Adam for the first and last layer": replace(
             at_large["muon"], optimizer="muon-inner"
@@ -211,8 +223,10 @@ def changes(at_large):
     }
 
 
-def rules(tuned):
-    """{rule: settings at LARGE}, from those tuned at RULED."""
+def rules(tuned, sizes):
+    """{rule: settings}: at LARGE from those tuned at RULED, and at RULED by the power of the batch
+    size that leads through those tuned at the sizes around it.
+    """
     there = {"batch_size": LARGE, "base_batch_size": RULED}
     adam, lars = tuned["adam", RULED], tuned["lars", RULED]
     linear = replace(lars, rule="linear", **there)
@@ -224,6 +238,10 @@ def rules(tuned):
             linear, warmup="gradual", warmup_epochs=WARM
         ),
         "LARS tuned there": tuned["lars", LARGE],
+        f"Adam at {RULED}, by the power": sizes["adam", RULED],
+        f"Adam at {RULED}, tuned (other ranges)": adam,
+        f"LARS at {RULED}, by the power": sizes["lars", RULED],
+        f"LARS at {RULED}, tuned": lars,
     }
 
 

@@ -6,11 +6,12 @@ from statistics import median
 from ..drawing import PALETTE, Curve, Line, Plot
 from .answer import LARGE, METHODS, SEARCHES, SIZES
 from .experiments import EXPERIMENTS
-from .search import at_edges, value_of, winner
+from .search import edges_told, value_of, winner
 from .summary import first_epoch_reaching
 
 TOLERANCES = (0.002, 0.005)
 TARGET = 0.985  # test accuracy
+FLOOR = 0.8  # trials below are not drawn
 # The report's own ways to choose the rate, whose runs are kept already.
 REPORTED = {
     "η = .01": "figure1", "sqrt rule": "figure2", "linear rule, warmup": "figure4",
@@ -36,6 +37,12 @@ def named(found):
     return {METHODS[key].title if key in METHODS else key: values for key, values in found.items()}
 
 
+def alike(found):
+    """{(method, x): accuracies} with no more seeds at one x than at another."""
+    fewest = min(map(len, found.values()))
+    return {key: values[:fewest] for key, values in found.items()}
+
+
 def spread(values):
     """The median, the smallest and the largest."""
     return f"{median(values):.4f} ({min(values):.4f} to {max(values):.4f})"
@@ -54,12 +61,7 @@ def trials_table(trials):
         best, ranges = winner(found), search.ranges
         numbers = ", ".join(f"{r.name} {value_of(r.name, best.settings):.4g}" for r in ranges)
         lines.append(f"{name:<10}{b:>7,}  {best.median:<12.4f}{numbers}")
-        for each in at_edges(best.settings, ranges):
-            value = value_of(each.name, best.settings)
-            advice.append(
-                f"{name} at {b:,}: the best {each.name}, {value:.4g}, is at the edge of its range, "
-                f"{each.low:g} to {each.high:g}."
-            )
+        advice += [f"{name} at {b:,}: {told}." for told in edges_told(best.settings, ranges)]
     return lines, advice
 
 
@@ -78,9 +80,16 @@ def trials_plots(trials):
                 y = tuple(trial.median for trial in these)
                 curves.append(Curve(label, x, y, color=color, dash="", marker=marker))
         rate = {"lr": "η", "effective_lr": "η/(1-m)"}[method.rate]
-        panel = Plot(method.title, rate, "validation", tuple(curves), logx=True, ylim=(0.9, 1.0))
+        panel = Plot(method.title, rate, "validation", tuple(curves), logx=True, ylim=(FLOOR, 1.0))
         panels.append(panel)
     return panels
+
+
+def trials_text(trials):
+    """How many trials the panels leave out, in a sentence."""
+    every = [trial.median for search in SEARCHES.values() for trial in trials.of(search)]
+    below = sum(accuracy < FLOOR for accuracy in every)
+    return f"{below} of {len(every)} trials end below {FLOOR:g} and are not drawn."
 
 
 # ---- how far each method carries the batch
@@ -111,6 +120,13 @@ def bar_of(lines):
     return max(median(line.values[smallest]) for line in lines if smallest in line.values)
 
 
+def with_carried(line, bar):
+    """The line with the batch sizes that it carries in its label, for the legend."""
+    found = [carried(line.values, bar, t, min) for t in TOLERANCES]
+    words = " / ".join("none" if b is None else f"{b:,}" for b in found)
+    return replace(line, label=f"{line.label}: {words}")
+
+
 def carried(values, bar, tolerance, judged):
     """The largest batch size up to which all are within the tolerance of the bar; None if none is.
 
@@ -129,12 +145,17 @@ def sizes_table(lines):
     """Accuracies by batch size and method, then the largest batch that each of them carries."""
     methods = [line for line in lines if not line.faint]
     width = 1 + max(27, *(len(line.label) for line in lines))
-    table = [f"{'batch':>7}  " + "".join(line.label.ljust(width) for line in methods).rstrip()]
+    table = ["test accuracy after the last epoch"]
+    table += [f"{'batch':>7}  " + "".join(line.label.ljust(width) for line in methods).rstrip()]
     for b in SIZES:
         cells = (spread(line.values[b]) if b in line.values else "-" for line in methods)
         table.append(f"{b:>7,}  " + "".join(cell.ljust(width) for cell in cells).rstrip())
     bar = bar_of(lines)
-    table += ["", f"64 at its best: {bar:.4f}. The largest batch size up to which each is within"]
+    table += [
+        "",
+        f"64 at its best, the highest median in its row or of the report's rules: {bar:.4f}. The",
+        "largest batch size up to which each is within",
+    ]
     judges = [(f"{t:g}, {words}", t, judged) for t in TOLERANCES
               for words, judged in (("median", median), ("every seed", min))]  # fmt: skip
     table.append(" " * width + "".join(words.ljust(19) for words, _, _ in judges).rstrip())
@@ -184,14 +205,20 @@ def short_table(kept, plan):
 
 
 def forgiving(values, tolerance=TOLERANCES[0]):
-    """(the smallest, the largest factor) of the rate around 1 with a median within the tolerance of
-    the best one of all.
+    """(the smallest, the largest factor) of the rate between which, the best factor among them,
+    every median is within the tolerance of the best.
 
     values   {factor: accuracies}
     """
-    best = max(map(median, values.values()))
-    good = [f for f in sorted(values) if median(values[f]) >= best - tolerance - 1e-9]
-    return good[0], good[-1]
+    factors, medians = sorted(values), {f: median(some) for f, some in values.items()}
+    best = max(factors, key=medians.get)
+    good = [medians[f] >= medians[best] - tolerance - 1e-9 for f in factors]
+    low = high = factors.index(best)
+    while low > 0 and good[low - 1]:
+        low -= 1
+    while high < len(factors) - 1 and good[high + 1]:
+        high += 1
+    return factors[low], factors[high]
 
 
 def rates_table(lines):
@@ -203,5 +230,7 @@ def rates_table(lines):
     for line in lines:
         cells = "".join(f"{median(line.values[f]):<10.4f}" for f in factors if f in line.values)
         low, high = forgiving(line.values)
-        table.append(line.label.ljust(width) + cells + f"{low:g} to {high:g} times")
+        words = f"{'at most ' if low == factors[0] else ''}{low:g} to "
+        words += f"{'at least ' if high == factors[-1] else ''}{high:g} times"
+        table.append(line.label.ljust(width) + cells + words)
     return table

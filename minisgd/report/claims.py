@@ -117,7 +117,8 @@ def tuned_accuracy_kept(method):
     n = list(answer.METHODS).index(method)
     point_pairs = [(("answer", b, n), ("answer", 64, n)) for b in answer.SIZES[1:]]
     return (
-        f"the runs of `answer`: test accuracy at the end, no more than {CLOSE} below that of 64",
+        f"`answer`: test accuracy at the end, no more than {CLOSE} below that of 64 by the same "
+        "method",
         compared(final_accuracy, point_pairs, as_accurate),
     )
 
@@ -129,7 +130,7 @@ def as_good_as_tuned(n, tuned):
     """
     points = ("answer-rules", answer.LARGE, n), ("answer-rules", answer.LARGE, tuned)
     return (
-        f"the runs of `answer`: test accuracy at the end, no more than {CLOSE} below that of the "
+        f"`answer`: test accuracy at the end, no more than {CLOSE} below that of the "
         f"numbers tuned at {answer.LARGE}",
         compared(final_accuracy, [points], as_accurate),
     )
@@ -226,7 +227,7 @@ CLAIMS = (
     ("... with as large a rate instead (not in the text)", "Sec. III",
      *accuracy_kept("effective-rate", "η = .1 without momentum")),
     # Beyond the report.
-    ("tuned as well as 64, the accuracy is kept up to the whole training set by clipped SGD in "
+    ("tuned like 64, every size up to the whole training set is as accurate: by clipped SGD in "
      "Nesterov's form", "beyond", *tuned_accuracy_kept("nesterov")),
     ("... by Adam", "beyond", *tuned_accuracy_kept("adam")),
     ("... by LARS", "beyond", *tuned_accuracy_kept("lars")),

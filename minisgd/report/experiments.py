@@ -207,9 +207,10 @@ class Kept:
             self.check(dataset)
             name = experiment.name
             for settings, records in done.items():
-                rows = [tidy(settings, record) for record in records]
-                self.rows[settings.key()] = {row["epoch"]: row for row in rows}
                 self.keys[name].add(settings.key())
+                if not self.records(settings):  # another process may have kept it meanwhile
+                    rows = [tidy(settings, record) for record in records]
+                    self.rows[settings.key()] = {row["epoch"]: row for row in rows}
             made = {"title": experiment.title, "dataset": dataset.name, "digest": dataset.identity}
             made["makings"] = [*self.made.get(name, {"makings": []})["makings"], making]
             cells = self.cells(experiment)

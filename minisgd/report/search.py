@@ -103,8 +103,20 @@ class Search:
             raise SettingError(
                 f"{self.trials} trials cannot be halved {self.halvings} times: give more trials"
             )
-        for place in (0.0, 1.0):  # ends that make no sense are refused before anything is trained
-            self._candidate([place] * len(names))
+        if self.base.epochs < 2**self.halvings:
+            raise SettingError(
+                f"{self.base.epochs} epochs cannot be halved {self.halvings} times: give more "
+                "epochs or fewer halvings"
+            )
+        for name in names:
+            if name != EFFECTIVE and name not in self.base.what_matters():
+                raise SettingError(
+                    f"{name} means nothing to these runs ({self.base.optimizer}, warmup "
+                    f"{self.base.warmup}): give what it belongs to, or leave out its range"
+                )
+        for place in (0.0, 1.0):  # what makes no sense is refused before anything is trained
+            end = self._candidate([place] * len(names))
+            replace(end, epochs=lengths(end.epochs, self.halvings)[0])
 
     def asked(self):
         """What is asked besides the settings of `base`, as a JSON file holds it."""
@@ -151,7 +163,8 @@ def halve(run, rivals, seeds, halvings):
 
     Returns: {the search: [(settings, last record) of every run]}, the longest runs last
     """
-    ends, left = {search: [] for search in rivals}, dict(rivals)
+    ends = {search: [] for search in rivals}
+    left = {search: list(dict.fromkeys(candidates)) for search, candidates in rivals.items()}
     for k in range(halvings + 1):
         cells = {
             search: [
@@ -187,6 +200,11 @@ def winner(trials):
     return max(finalists, key=lambda trial: trial.median)
 
 
-def at_edges(settings, ranges):
-    """The ranges at whose ends these settings lie, to within EDGE of their widths."""
-    return [each for each in ranges if not EDGE <= each.place(settings) <= 1 - EDGE]
+def edges_told(settings, ranges):
+    """A clause for every range at whose ends these settings lie, to within EDGE of its width."""
+    return [
+        f"the best {each.name}, {value_of(each.name, settings):.4g}, is at the edge of its range, "
+        f"{each.low:g} to {each.high:g}"
+        for each in ranges
+        if not EDGE <= each.place(settings) <= 1 - EDGE
+    ]

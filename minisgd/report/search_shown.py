@@ -3,7 +3,7 @@
 from statistics import median
 
 from ..drawing import PALETTE, Curve, Plot
-from .search import at_edges, value_of, winner
+from .search import edges_told, value_of, winner
 
 SHOWN = 0.06  # how far below the best a trial is still drawn
 
@@ -20,11 +20,8 @@ def table(search, trials):
     best = winner(trials).settings
     chosen = ", ".join(f"{name} {value_of(name, best):.4g}" for name in names)
     lines += ["", f"chosen on held-out images: {chosen}"]
-    return lines, [
-        f"The best {each.name}, {value_of(each.name, best):.4g}, is at the edge of its range, "
-        f"{each.low:g} to {each.high:g}: give a wider one."
-        for each in at_edges(best, search.ranges)
-    ]
+    told = edges_told(best, search.ranges)
+    return lines, [f"{clause[0].upper()}{clause[1:]}: give a wider one." for clause in told]
 
 
 def plots(search, trials):

@@ -57,9 +57,9 @@ def accuracy_of(weights, settings, dataset):
 
 @dataclass(frozen=True)
 class Trial:
-    """One rate and the final accuracies of its runs.
+    """Settings and the final accuracies of their runs.
 
-    settings           of its runs, with seed 0
+    settings           of the runs, with seed 0
     validation, test   {seed: accuracy}; 0 for a run that diverged; a search looks at no test image
     """
 

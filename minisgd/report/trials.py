@@ -12,6 +12,7 @@ from ..disk.files import locked
 from ..disk.formats import read_json, write_json
 from ..errors import SettingError
 from ..lab.metrics import read_metrics, settings_of, tidy, write_metrics
+from .answer import HELD_OUT
 from .search import trials_of
 
 NAME = "answer-trials"
@@ -24,7 +25,7 @@ def name_of(optimizer, batch_size):
 
 def _asked(search):
     base = {k: v for k, v in search.base.differing().items() if k != "seed"}
-    return {"base": base} | search.asked()
+    return {"base": base} | search.asked() | {"held out": HELD_OUT}
 
 
 class Trials:
@@ -39,7 +40,8 @@ class Trials:
         self.rows = {name: [] for name in self.made["searches"]}
         if self.rows:
             for row in read_metrics(self.folder / f"{NAME}.csv", held_out=True):
-                self.rows[name_of(row["optimizer"], row["batch_size"])].append(row)
+                # What the JSON lacks was being added when the program was stopped.
+                self.rows.get(name_of(row["optimizer"], row["batch_size"]), []).append(row)
 
     def of(self, search):
         """The [Trial] of a search, in the order in which they were made; [] if it is not kept."""

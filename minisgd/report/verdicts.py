@@ -63,5 +63,9 @@ def markdown_table(found):
     return [
         "| the report says | seen here | verdict |",
         "|---|---|---|",
-        *(f"| {v.claim} ({v.section}) | {v.method}. {v.observed} | **{v}** |" for v in found),
+        *(
+            f"| {v.claim} ({v.section}) | {v.method}. {v.observed[:1].upper()}{v.observed[1:]} | "
+            f"**{v}** |"
+            for v in found
+        ),
     ]

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ import pytest
 from calling import NOT_MNIST, on_glyphs, sentence
 
 from minisgd.disk.files import make_folder
+from minisgd.disk.formats import read_json, write_json
 from minisgd.lab import sweep
 from minisgd.lab.run_folder import RunFolder
 from minisgd.networks import NETWORKS, size_of
 from minisgd.optim import OPTIMIZERS
 from minisgd.report import answer, answer_shown
-from minisgd.report.search import Search
 from minisgd.train import State
 
 pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
@@ -28,18 +29,19 @@ W = np.zeros(size_of(NETWORKS["lenet5"]), np.float32)
 def small_answer(monkeypatch):
     """Three batch sizes, two trials, two epochs, and made-up records instead of training."""
     names = ("nesterov", "adam", "lars", "lamb", "muon")
+    monkeypatch.setattr(answer, "BUDGET", {64: (2, 1), 128: (2, 1), 320: (2, 0)})
+    monkeypatch.setattr(answer, "LEFT", 540)
     methods = {}
     for name in names:
         method = answer.METHODS[name]
-        rates = {64: method.rates[64], 128: method.rates[64], 320: method.rates[8192]}
-        methods[name] = replace(method, base=replace(method.base, epochs=2), rates=rates)
-    ranges = answer.REMEMBERING
+        guesses = {64: method.guesses[64], 128: method.guesses[64], 320: method.guesses[8192]}
+        base = replace(method.base, epochs=2)
+        methods[name] = replace(method, base=base, guesses=guesses)
     searches = {(name, b): methods[name].search(b) for b in (64, 320) for name in names}
     searches |= {
-        ("adam", 128): methods["adam"].search(128, ranges),
+        ("adam", 128): methods["adam"].search(128, answer.REMEMBERING),
         ("lars", 128): methods["lars"].search(128),
     }
-    searches = {key: replace(s, trials=2, halvings=1) for key, s in searches.items()}
     for module in (answer, answer_shown):
         monkeypatch.setattr(module, "METHODS", methods)
         monkeypatch.setattr(module, "SEARCHES", searches)
@@ -81,13 +83,13 @@ def test_the_answer_is_searched_run_kept_and_drawn_again(call, small_mnist, smal
     }
     with open("figures/answer-trials.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 12 * 3 and {row["seed"] for row in rows} == {"0"}
+    assert len(rows) == 7 * 3 + 5 * 2 and {row["seed"] for row in rows} == {"0"}
     assert "validation_accuracy" in rows[0] and "test_accuracy" not in rows[0]
     with open("figures/answer.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["seed"] for row in rows} == {"1", "2"}, "no seed that a search has seen"
     assert len(rows) == 5 * 3 * 2 * 2
-    assert "64 at its best: 0." in done.stdout and "every seed" in done.stdout
+    assert "64 at its best, the highest median" in done.stdout and "every seed" in done.stdout
     assert "Muon without the decay" in done.stdout and "LARS by the linear rule" in done.stdout
     assert (
         "first at 98.5% in those runs" in done.stdout and "within 0.002 of its best" in done.stdout
@@ -101,7 +103,10 @@ def test_the_answer_is_searched_run_kept_and_drawn_again(call, small_mnist, smal
     assert again.stderr.count("none of") == 6
     # One part with a seed more: only what is missing.
     more = call(*on_glyphs(small_mnist, "answer", "rules", "--seeds", "3"))
-    assert "From 512" not in more.stdout and "by a rule: 5 of 15 runs to do" in more.stderr
+    assert (
+        "How forgiving" not in more.stdout
+        and "from one batch size to another: 9 of 27 runs to do" in more.stderr
+    )
     assert bytes_of()["answer.csv"] == kept["answer.csv"]
 
 
@@ -111,8 +116,9 @@ def test_the_runs_follow_the_searches(call, small_mnist, small_answer):
     plan = answer.plan(answer_trials())
     for (name, b), settings in plan.sizes.items():
         assert (settings.optimizer, settings.batch_size, settings.epochs) == (name, b, 2)
-    low, middle, high = (plan.sizes["muon", b] for b in (64, 128, 320))
-    assert low.lr < middle.lr < high.lr or low.lr > middle.lr > high.lr
+    low, middle, high = (plan.sizes["muon", b].lr for b in (64, 128, 320))
+    share = log(128 / 64) / log(320 / 64)
+    assert middle == pytest.approx(low * (high / low) ** share, rel=0.01)
 
 
 def answer_trials():
@@ -133,7 +139,39 @@ def test_a_search_that_asks_something_else_is_made_again(
     assert "the searches: 1 of 12 to do" in again.stderr
     made = json.loads(Path("figures/answer-trials.json").read_bytes())
     assert made["searches"]["muon at 64"]["trials"] == 3 and len(made["makings"]) == 4
-    assert isinstance(wider[key], Search)
+    assert [made["searches"][name]["trials"] for name in ("adam at 64", "muon at 320")] == [2, 2]
+
+
+def test_a_kill_between_the_table_and_what_was_asked_costs_that_search_alone(
+    call, small_mnist, small_answer
+):
+    call(*on_glyphs(small_mnist, "answer", "trials"))
+    path = Path("figures/answer-trials.json")
+    made = read_json(path)
+    del made["searches"]["muon at 64"]
+    write_json(path, made)
+    again = call(*on_glyphs(small_mnist, "answer", "trials"))
+    assert "the searches: 1 of 12 to do" in again.stderr
+
+
+def test_numbers_found_on_other_images_are_not_used(call, small_mnist, small_answer):
+    call(*on_glyphs(small_mnist, "answer", "trials"))
+    path = Path("figures/answer-trials.json")
+    write_json(path, read_json(path) | {"digest": "another"})
+    refused = call(*on_glyphs(small_mnist, "answer", "sizes"), code=2)
+    assert "holds trials on another dataset than glyphs" in refused.stderr
+
+
+def test_a_training_set_of_another_size_is_refused_at_once(
+    call, small_mnist, small_answer, monkeypatch
+):
+    monkeypatch.setattr(answer, "LEFT", 541)
+    refused = call(*on_glyphs(small_mnist, "answer"), code=2)
+    assert (
+        "needs a training set of 641 images, its largest batch, and glyphs has 640"
+        in refused.stderr
+    )
+    assert not Path("runs").exists()
 
 
 def test_what_makes_no_sense_is_refused(call, small_mnist, small_answer, tmp_path):

@@ -109,12 +109,14 @@ def test_tune_searches_several_numbers_on_held_out_images(call, small_mnist):
     pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
     args = ("tune", "--search", "lr=.01:.2,momentum=.5:.95", "--trials", "4", "--halvings", "1")
     args += ("--optimizer", "nesterov", "--epochs", "2", "--batch-size", "40", "--held-out", "100")
+    args += ("--decay", "cosine")
     done = call(*on_glyphs(small_mnist, *args))
     assert "Which numbers? nesterov, b = 40, 2 epochs, 4 trials, halved once, 100" in done.stdout
     assert "chosen on held-out images: lr 0." in done.stdout and f"\n{NOT_MNIST}\n" in done.stdout
     with open("figures/tune-nesterov-b40.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["epochs"] for row in rows] == ["1"] * 4 + ["2"] * 2
+    assert {row["decay"] for row in rows} == {"cosine"}
     assert all(0 < float(row["validation_accuracy"]) < 1 and "test_loss" not in row for row in rows)
     assert len({(row["base_lr"], row["momentum"]) for row in rows}) == 4
     assert {path.suffix for path in Path("figures").glob("tune-nesterov-b40.*")} == {
@@ -140,6 +142,11 @@ def test_tune_searches_several_numbers_on_held_out_images(call, small_mnist):
         (("--search", "lr=.1:.3", "--trials", "3"), "3 trials cannot be halved 2 times"),
         (("--search", "lr=.1:.3", "--optimizer", "nesterov"), "nesterov needs a momentum above 0"),
         (("--search", "clip=.1:.3,clip=1:2"), "there are two ranges of clip"),
+        (("--search", "momentum=.1:.3", "--optimizer", "sgd"), "sgd has no momentum to search"),
+        (("--search", "epsilon=1e-8:1e-3"), "epsilon means nothing to these runs (sgd"),
+        (("--search", "warmup_updates=1:3"), "--warmup-updates needs a --warmup"),
+        (("--search", "lr=.1:.3", "--epochs", "2"), "2 epochs cannot be halved 2 times"),
+        (("--lr", ".1"), "--lr is a single rate: give --lrs"),
         (
             ("--search", "clip=.1:.3", "--clip", "1"),
             "--search looks for the clip: leave out --clip",

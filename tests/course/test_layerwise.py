@@ -168,6 +168,11 @@ def test_adams_rule_by_hand():
     assert back.scaled_lr == 0.01 and back.scaled_adam() == pytest.approx((0.95, 0.99, 1e-6))
 
 
+def test_at_its_base_batch_size_adams_rule_changes_nothing():
+    s = Settings(64, rule="adam-sqrt", optimizer="adam", momentum=0.0, beta2=0.5)
+    assert (s.scaled_lr, *s.scaled_adam()) == (0.01, 0.0, 0.5, 1e-8)
+
+
 def test_adams_rule_is_what_the_run_takes_its_steps_by(small_data):
     """The same weights as with the scaled numbers given as they are."""
     given = dict(optimizer="adam", epochs=1)

@@ -144,7 +144,7 @@ class MuonByTheSVD(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self):
-        lr = self.adam.param_groups[0]["lr"] = self.param_groups[0]["lr"]
+        lr = self.param_groups[0]["lr"]
         self.adam.param_groups[0]["lr"] = lr / 10
         for p in self.param_groups[0]["params"]:
             if p.ndim > 1:

@@ -52,4 +52,4 @@ def test_a_row_has_a_dot_for_every_seed_and_a_tick_at_the_median():
     dots, tick = axes.lines[0], axes.lines[1]
     assert list(dots.get_xdata()) == [0.99, 0.98, 0.97] and list(tick.get_xdata()) == [0.98]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["whole", "without"]
-    assert [t.get_text() for t in axes.texts] == [" < 0.550"]
+    assert [t.get_text() for t in axes.texts] == [" ← 0.550"]

@@ -15,11 +15,14 @@ from minisgd.settings import Settings
 
 
 def test_every_search_has_the_same_budget():
-    """Of epochs and of numbers; nothing but the rate's range follows the batch size."""
-    assert {(s.trials, s.halvings, s.seeds, s.base.epochs) for s in SEARCHES.values()} == {
-        (12, 2, (0,), 30)
-    }
-    assert {len(s.ranges) for s in SEARCHES.values()} == {3}
+    """Of epochs, numbers and the width of the rate's range, of which only the middle follows the
+    batch size: 12 x 8 + 6 x 15 + 3 x 30 = 276 epochs, and 9 x 30 = 270 where there is one update
+    an epoch.
+    """
+    assert {(s.seeds, s.base.epochs, len(s.ranges)) for s in SEARCHES.values()} == {((0,), 30, 3)}
+    for (_, b), search in SEARCHES.items():
+        assert (search.trials, search.halvings) == ((9, 0) if b == 60_000 else (12, 2))
+        assert search.ranges[0].high / search.ranges[0].low == pytest.approx(30, rel=0.01)
     for name in METHODS:
         at = [SEARCHES[name, b] for b in answer.SEARCHED]
         assert len({(s.ranges[1:], replace(s.base, batch_size=64)) for s in at}) == 1
@@ -49,31 +52,31 @@ def test_the_plan_has_a_run_for_every_method_and_size():
     assert found.sizes["muon", 60000].batch_size == 60000
     assert {s.epochs for s in found.short.values()} == {8}
     experiments = found.experiments
-    assert [len(experiments[name].settings) for name in experiments] == [35, 5, 21, 25, 5]
+    assert [len(experiments[name].settings) for name in experiments] == [35, 5, 23, 25, 9]
     assert {cell.seed for e in experiments.values() for cell in e.cells(5)} == {1, 2, 3, 4, 5}
 
 
 def test_each_change_is_one_change():
-    """Between what it names and what it is compared with, one or two settings differ."""
-    whole = plan(MadeUpTrials()).changes
-    names = list(whole)
+    """Between what it names and what it is compared with, nothing else differs."""
+    changes = plan(MadeUpTrials()).changes
+    names = list(changes)
+    report, faster, whole = (names[k] for k in (0, 5, 10))
 
     def differ(a, b):
-        one, other = (whole[name].differing() for name in (a, b))
+        one, other = (changes[name].differing() for name in (a, b))
         return {k for k in one.keys() | other.keys() if one.get(k) != other.get(k)}
 
-    faster, full = names[1], names[6]
-    assert differ(names[0], faster) <= {"lr", "momentum"}
-    changed = [differ(faster, name) for name in names[2:6]]
-    assert changed == [{"clip"}, {"optimizer"}, {"decay"}, {"warmup", "warmup_updates"}]
-    left_out = [differ(full, name) for name in names[7:12]]
-    assert left_out[0] <= {"lr", "momentum"}
-    assert left_out[1:] == [{"clip"}, {"optimizer"}, {"decay"}, {"warmup", "warmup_updates"}]
-    without = [name for name in names[12:] if name.endswith("without the decay")]
+    single = [{"clip"}, {"optimizer"}, {"decay"}, {"warmup", "warmup_updates"}]
+    assert [differ(report, name) for name in names[1:5]] == single
+    assert differ(report, faster) == {"lr", "momentum"}
+    assert [differ(faster, name) for name in names[6:10]] == single
+    assert [differ(whole, name) for name in names[11:16]] == [{"lr", "momentum"}, *single]
+    without = [name for name in names[16:] if name.endswith("without the decay")]
+    assert len(without) == 2
     for name in without:
-        before = names[names.index(name) - 1]
-        assert differ(before, name) == {"decay"}
+        assert differ(names[names.index(name) - 1], name) == {"decay"}
     assert differ(names[-1], names[-3]) == {"optimizer"}
+    assert changes[report] == Settings(8192, lr=0.01, momentum=0.9)
 
 
 def test_the_rules_start_from_what_was_tuned_at_512():
@@ -110,14 +113,31 @@ def test_the_bar_is_the_best_median_of_the_smallest_batch():
     ]  # fmt: skip
     assert answer_shown.bar_of(lines) == 0.985
     table = answer_shown.sizes_table(lines)
-    assert table[1].split() == "64 0.9800 (0.9000 to 0.9900) 0.9850 (0.9850 to 0.9850)".split()
+    assert table[2].split() == "64 0.9800 (0.9000 to 0.9900) 0.9850 (0.9850 to 0.9850)".split()
     assert table[-3].split() == ["a", "none", "none", "8,192", "none"]
     assert table[-2].split() == ["b", "64", "64", "64", "64"]
     assert table[-1].split() == ["theirs", "64", "64", "64", "64"]
 
 
-def test_how_forgiving_is_counted_from_the_best_of_all_rates():
+def test_how_forgiving_is_counted_outwards_from_the_best_rate():
     values = {0.5: [0.97], 1.0: [0.989], 2.0: [0.99], 4.0: [0.1]}
     assert answer_shown.forgiving(values) == (1.0, 2.0)
-    line = Line("Muon", values)
-    assert answer_shown.rates_table([line])[1].endswith("0.1000    1 to 2 times")
+    assert answer_shown.rates_table([Line("a", values)])[1].endswith("0.1000    1 to 2 times")
+    gaps = {0.25: [0.99], 0.5: [0.5], 1.0: [0.98], 2.0: [0.9905], 4.0: [0.99]}
+    assert answer_shown.forgiving(gaps) == (2.0, 4.0)
+    assert answer_shown.rates_table([Line("a", gaps)])[1].endswith("2 to at least 4 times")
+    lowest = {0.25: [0.99], 1.0: [0.98]}
+    assert answer_shown.rates_table([Line("a", lowest)])[1].endswith("at most 0.25 to 0.25 times")
+
+
+def test_no_rate_is_judged_by_more_seeds_than_another():
+    found = {("muon", 1.0): [0.1, 0.2, 0.3, 0.4, 0.5], ("muon", 2.0): [0.6, 0.7, 0.8]}
+    assert answer_shown.alike(found) == {
+        ("muon", 1.0): [0.1, 0.2, 0.3], ("muon", 2.0): [0.6, 0.7, 0.8]
+    }  # fmt: skip
+
+
+def test_the_legend_says_what_a_line_carries_in_every_seed():
+    line = Line("a", {64: [0.99, 0.989], 512: [0.988, 0.986], 2048: [0.9]})
+    assert answer_shown.with_carried(line, 0.99).label == "a: 64 / 512"
+    assert answer_shown.with_carried(line, 0.999).label == "a: none / none"

@@ -16,7 +16,7 @@ from minisgd.report import search_shown
 from minisgd.report.search import (
     Range,
     Search,
-    at_edges,
+    edges_told,
     halve,
     lengths,
     trials_of,
@@ -79,10 +79,21 @@ def test_a_range_that_makes_no_sense_is_refused(given, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        (dict(base=replace(BASE, epochs=3)), "3 epochs cannot be halved 2 times: give more epochs"),
+        (dict(ranges=(Range("trust", 0.1, 1),)), r"trust means nothing to these runs \(nesterov"),
+        (dict(ranges=(Range("warmup_updates", 1, 9),)), "warmup_updates means nothing to these"),
+        (
+            dict(base=replace(BASE, warmup="gradual", warmup_epochs=10)),
+            "a warmup of 10 epochs is longer than the run of 8",
+        ),
         (dict(ranges=(RANGES[1], RANGES[1])), "two ranges of momentum"),
         (dict(ranges=(RANGES[0], Range("lr", 1, 2))), "both lr and effective_lr have a range"),
         (dict(trials=3), "3 trials cannot be halved 2 times"),
-        (dict(ranges=(Range("warmup_updates", 0.1, 9),)), "a warmup needs at least 1 update"),
+        (
+            dict(base=replace(BASE, warmup="ramp", warmup_updates=5),
+                 ranges=(Range("warmup_updates", 0.1, 9),)),
+            "a warmup needs at least 1 update",
+        ),
     ],
 )  # fmt: skip
 def test_a_search_that_makes_no_sense_is_refused(changes, said):
@@ -142,6 +153,19 @@ def test_the_better_half_goes_on_to_runs_twice_as_long():
     assert winner(trials["b"]).settings.lr == 0.25
 
 
+def test_equal_candidates_are_one():
+    """Rounded to three digits, two draws may be the same."""
+
+    def run(cells):
+        return {c: [{"test_accuracy": c.lr}] for c in cells}
+
+    rivals = {"": candidates(0.1, 0.1, 0.2, 0.3)}
+    ends = halve(run, rivals, (0,), 1)[""]
+    assert [(c.lr, c.epochs) for c, _ in ends] == [
+        (0.1, 15), (0.2, 15), (0.3, 15), (0.2, 30), (0.3, 30),
+    ]  # fmt: skip
+
+
 def test_the_median_over_seeds_decides_and_a_divergence_is_nothing():
     scores = {(0.1, 0): 0.9, (0.1, 1): None, (0.1, 2): None, (0.2, 0): 0.5, (0.2, 1): 0.5}
 
@@ -159,7 +183,8 @@ def test_the_median_over_seeds_decides_and_a_divergence_is_nothing():
 
 def test_a_winner_at_the_end_of_a_range_is_told():
     best = replace(BASE, lr=0.1, momentum=0.8, clip=0.5)  # η/(1-m) = .5, in the middle
-    assert [each.name for each in at_edges(best, RANGES)] == ["momentum"]
+    (clause,) = edges_told(best, RANGES)
+    assert clause == "the best momentum, 0.8, is at the edge of its range, 0.8 to 0.98"
     search = Search(BASE, RANGES)
     lines, advice = search_shown.table(search, [Trial(best, {0: 0.9})])
     assert lines[-1] == "chosen on held-out images: effective_lr 0.5, momentum 0.8, clip 0.5"
