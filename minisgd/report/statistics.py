@@ -81,17 +81,20 @@ def largest_fall(begun):
     return fall
 
 
-def fall_from_peak(learnt):
-    """The statistic: how far the final accuracy lies below the best one.
-
-    It is 0 for a run whose best accuracy is below `learnt`: such a run has nothing to lose.
+def left_after_rise(risen):
+    """The statistic: the lowest share of its best accuracy so far that a run falls to, once that
+    best is at least `risen`; infinite for a run that never gets there. A divergence leaves nothing.
     """
 
-    def fall(records):
-        peak = best_accuracy(records)
-        return peak - final_accuracy(records) if peak >= learnt else 0.0
+    def share(records):
+        best, lowest = 0.0, inf
+        for accuracy in accuracies(records):
+            if best >= risen:
+                lowest = min(lowest, (accuracy or 0.0) / best)
+            best = max(best, accuracy or 0.0)
+        return lowest
 
-    return fall
+    return share
 
 
 def sign_flip_p(differences):

@@ -9,9 +9,9 @@ from minisgd.report.statistics import (
     best_accuracy,
     binomial_tail,
     epochs_to,
-    fall_from_peak,
     final_accuracy,
     largest_fall,
+    left_after_rise,
     loss_at,
     sign_flip_p,
 )
@@ -44,9 +44,10 @@ def test_the_largest_fall_after_the_start():
     assert largest_fall(0.5)(curve(0.1, 0.3, 0.2)) == 0
 
 
-def test_the_fall_from_the_peak_of_what_had_learnt():
-    assert fall_from_peak(0.9)(curve(0.95, 0.2)) == pytest.approx(0.75)
-    assert fall_from_peak(0.9)(curve(0.85, 0.2)) == 0
+def test_what_is_left_of_the_best_accuracy_so_far():
+    assert left_after_rise(0.2)(curve(0.8, 0.2, 0.9, 0.6)) == pytest.approx(0.25)
+    assert left_after_rise(0.2)(curve(0.19, 0.1)) == inf
+    assert left_after_rise(0.2)(curve(0.1, 0.5)) == 1  # it only rises
 
 
 def test_a_run_that_diverged_has_lost_everything():
@@ -54,7 +55,7 @@ def test_a_run_that_diverged_has_lost_everything():
     assert best_accuracy(run) == 0.95 and final_accuracy(run) == 0
     assert best_accuracy(diverged()) == final_accuracy(diverged()) == 0
     assert epochs_to(0.97)(run) == inf and epochs_to(0.95)(run) == 2
-    assert largest_fall(0.5)(run) == 1 and fall_from_peak(0.9)(run) == 0.95
+    assert largest_fall(0.5)(run) == 1 and left_after_rise(0.2)(run) == 0
     assert loss_at(2, "test_loss")(run) == pytest.approx(0.05)
     assert loss_at(3, "train_loss")(run) == loss_at(30, "test_loss")(run) == inf
 
