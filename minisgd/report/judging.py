@@ -114,15 +114,18 @@ def all_pass(statistic, points, passes):
     return criterion
 
 
-def compared(statistic, point_pairs, better, in_order=False):
+def compared(statistic, point_pairs, better, in_order=False, tells=None):
     """At the first point of each pair the value is better than at the second, seed by seed.
 
     better:    a function of both values; with `lt` or `gt`, equal values give no answer
+    tells:     a function of both values: whether they give an answer at all
     in_order:  the median must also be better at each first point than at the one before
     """
 
     def answer(x, y):
-        return None if x == y and better in (lt, gt) else better(x, y)
+        if x == y and better in (lt, gt) or tells and not tells(x, y):
+            return None
+        return better(x, y)
 
     def criterion(results):
         found = {one[1]: results.pairs(statistic, one, other) for one, other in point_pairs}

@@ -177,3 +177,11 @@ def test_a_difference_in_the_number_of_falls_is_significant_from_5_percent(
     found = kept.verdict_on("... and what it adds")
     assert found.observed.startswith(f"{fewer} and {more} of 48 runs")
     assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("loss", "verdict"), [(1.4999, FAILS), (1.5, UNDECIDED)])
+def test_losses_on_the_plateau_tell_of_no_minimum(kept, loss, verdict):
+    """After 15 epochs the smaller batch has the higher loss, but neither has gone anywhere."""
+    run = [{**record, "test_loss": loss if k == 29 else 2.0} for k, record in enumerate(curve(0.3))]
+    kept.keep("figure1", {b: [run] * 3 for b in SIZES})
+    assert kept.verdict_on("... because what they converge").verdict == verdict
