@@ -229,7 +229,7 @@ CLAIMS = (
      f"Fig. 5 and η = .1 without momentum: test accuracies at the end, within {CLOSE}",
      compared_by_size(final_accuracy, "figure5", "effective-rate", SIZES, equally_accurate)),
     ("... and what it adds is fewer falls (not tested in the text)", "Sec. III",
-     f"the same runs: fewer with a fall above {FALL}, p < {SIGNIFICANT}",
+     f"the same runs: fewer with a fall above {FALL}, by seed, p < {SIGNIFICANT}",
      fewer_runs(worst_fall, "figure5", "effective-rate", SIZES, is_unstable, SIGNIFICANT)),
     ("the purpose: a larger batch, the accuracy kept, no more epochs. At a fixed rate", "Sec. II",
      *accuracy_kept("figure1", "Fig. 1")),

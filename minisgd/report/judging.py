@@ -123,7 +123,7 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None):
     """
 
     def answer(x, y):
-        if x == y and better in (lt, gt) or tells and not tells(x, y):
+        if (x == y and better in (lt, gt)) or (tells and not tells(x, y)):
             return None
         return better(x, y)
 
@@ -185,20 +185,24 @@ def no_gain(statistic, one, other, sizes, gain, significance):
 
 
 def fewer_runs(statistic, one, other, sizes, counts, significance):
-    """Over all sizes and seeds, fewer of one experiment's runs count than of the other's.
+    """In more seeds than not, fewer of one experiment's runs count than of the other's.
 
-    A sign test on those pairs of runs of which exactly one counts.
+    A sign test over the seeds, each with its runs of all sizes together: the runs of one seed start
+    from the same weights and are no independent tosses.
     """
 
     def criterion(results):
-        pairs = [pair for b in sizes for pair in results.pairs(statistic, (one, b), (other, b))]
-        counted = [(counts(x), counts(y)) for x, y in pairs]
-        a, b = (sum(values) for values in zip(*counted, strict=True))
-        only_one, only_other = counted.count((True, False)), counted.count((False, True))
-        differing = only_one + only_other
-        p, p_of_more = binomial_tail(only_other, differing), binomial_tail(only_one, differing)
+        found = [[results.values(statistic, name, b) for b in sizes] for name in (one, other)]
+        seeds = sorted(set.intersection(*(set(values) for some in found for values in some)))
+        a, b = ([sum(counts(v[seed]) for v in some) for seed in seeds] for some in found)
+        fewer, more = sum(map(lt, a, b)), sum(map(gt, a, b))
+        p, p_of_more = binomial_tail(fewer, fewer + more), binomial_tail(more, fewer + more)
         verdict = HOLDS if p < significance else FAILS if p_of_more < significance else UNDECIDED
-        return f"{a} and {b} of {len(pairs)} runs, p = {p:.2g}", verdict, ()
+        observed = (
+            f"{sum(a)} and {sum(b)} of {len(seeds) * len(sizes)} runs; fewer in {fewer} of "
+            f"{len(seeds)} seeds, p = {p:.2g}"
+        )
+        return observed, verdict, ()
 
     return criterion
 
