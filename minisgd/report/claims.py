@@ -14,9 +14,11 @@ later, when seeds 0 to 2 had been seen (seeds 0 to 5 at the sizes where the outc
 - eight claims: how far the accuracy is kept, for six ways to train the larger batches; sqrt against
   linear scaling at 2048; and what scaling the momentum brings at 8192.
 
-Two criteria were changed when all runs had been seen. To "learn, then diverge" a run had to rise to
-.9 first, which the authors' own run of Figure 4 does not; now it has to rise at all, to .2. And two
-losses on the plateau no longer tell which of two minima is the better one.
+Some criteria were changed when all runs had been seen. To "learn, then diverge" a run had to rise
+to .9 first, which the authors' own run of Figure 4 does not; now it has to rise at all, to .2. And
+two losses on the plateau no longer tell which of two minima is the better one. A third was made
+stricter: that a gain is not significant does not show that there is none, so that there is none is
+now tested as well.
 
 The claims beyond the report were written before any of their runs on all the training images were
 made, when a third of the searches on held-out images had been.
@@ -190,8 +192,8 @@ CLAIMS = (
      "the same",
      compared_by_size(final_accuracy, "figure2", "figure3", (2048,), gt)),
     ("gradual warmup gives no significant improvement", "Sec. IV",
-     f"Fig. 4 and Fig. 3, 2048 up: test accuracy at the end, no gain of {GAIN} with "
-     f"p < {bare(SIGNIFICANT)}/{len(LARGE)}",
+     f"Fig. 4 and Fig. 3, 2048 up: test accuracy at the end; that the mean gain is above 0, and "
+     f"that it is below {GAIN}, tested to p < {bare(SIGNIFICANT)}/{len(LARGE)}",
      no_gain(final_accuracy, "figure4", "figure3", LARGE, GAIN, SIGNIFICANT)),
     ("with it large batches learn, then diverge as the rate grows", "Sec. IV",
      f"Fig. 4, 4096 and 8192: a rise to {bare(RISEN)} or more, then a fall to {bare(LOST)} of the "

@@ -160,9 +160,10 @@ def ordered_by_size(statistic, name, better):
 def no_gain(statistic, one, other, sizes, gain, significance):
     """At no size is one experiment's value above the other's by a gain that matters.
 
-    Such a gain is a median difference of `gain` or more whose p-value is below `significance`
-    divided by the number of sizes (Bonferroni's correction). A size with too few seeds for any
-    difference to be that significant is left undecided.
+    Two sign-flip tests of the mean difference at every size. That it is above 0, and at least
+    `gain`, refutes the claim; that it is below `gain` supports it; a difference that neither test
+    can tell from chance does not. The significance is divided by the number of sizes (Bonferroni's
+    correction).
     """
     limit = significance / len(sizes)
 
@@ -171,14 +172,14 @@ def no_gain(statistic, one, other, sizes, gain, significance):
         observed, by_size = [], {}
         for b, pairs in found.items():
             gains = [x - y for x, y in pairs]
-            p = sign_flip_p(gains)
+            mean = sum(gains) / len(gains)
+            p, p_of_less = sign_flip_p(gains), sign_flip_p([gain - some for some in gains])
             observed.append(
                 f"{b}: {_spread([x for x, _ in pairs])} against {_spread([y for _, y in pairs])}, "
-                f"median gain {median(gains):+.3f}, p = {p:.2g} of {len(pairs)}"
+                f"mean gain {mean:+.3f}, p = {p:.2g} and {p_of_less:.2g} of {len(pairs)}"
             )
-            gained = p < limit and median(gains) >= gain
-            too_few = 0.5 ** len(pairs) >= limit  # the smallest p-value there is
-            by_size[b] = UNDECIDED if too_few else FAILS if gained else HOLDS
+            gained = p < limit and mean >= gain
+            by_size[b] = FAILS if gained else HOLDS if p_of_less < limit else UNDECIDED
         return "; ".join(observed), *worst(by_size)
 
     return criterion
