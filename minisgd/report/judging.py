@@ -146,6 +146,23 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None):
     return criterion
 
 
+def also(criterion, stricter, words):
+    """The criterion, with the counts of a stricter one among what was observed.
+
+    stricter  one of `compared`, of the same points, that does not change the verdict
+    """
+
+    def both(results):
+        observed, *verdict = criterion(results)
+        counts = (
+            f"{part.rsplit(', ', 1)[1]} at {part.split(':')[0]}"
+            for part in stricter(results)[0].split("; ")
+        )
+        return f"{observed}; {words} {', '.join(counts)}", *verdict
+
+    return both
+
+
 def compared_by_size(statistic, one, other, sizes, better):
     """As `compared`: one experiment with another, at each size."""
     return compared(statistic, [((one, b), (other, b)) for b in sizes], better)

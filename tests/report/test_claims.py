@@ -50,6 +50,8 @@ def test_the_batch_sizes_at_which_each_claim_is_tested(kept):
         "scaling the momentum": "8192",
         "... and unstable": "8192",
         "rate and momentum by the sqrt rule": "8192",
+        "... with m = .9": "4096 8192",
+        "... with 1/(1-m)": "8192",
     }
     for beginning, listed in expected.items():
         (found,) = (sizes[claim] for claim in sizes if claim.startswith(beginning))
@@ -271,3 +273,12 @@ def test_scaled_numbers_must_be_as_good_as_those_tuned_there(tuned, claim, scale
     assert str(tuned.verdict_on(claim)) == "depends on the seed"
     tuned.keep("answer-rules", {8192: [curve(0.98), curve(0.97)]}, scaled)
     assert str(tuned.verdict_on(claim)) == "does not hold"
+
+
+def test_how_closely_the_accuracy_is_kept_is_told_beside_the_verdict(kept):
+    kept.keep("figure1", {64: [curve(0.99), curve(0.991)], 128: [curve(0.989), curve(0.987)]})
+    runs = {b: [curve(0.989), curve(0.987)] for b in SIZES[1:]}
+    kept.keep("figure1", runs)
+    found = kept.verdict_on("the purpose")
+    assert found.verdict == HOLDS  # .001 and .004 below
+    assert "; within 0.002 1 of 2 at 128, 1 of 2 at 256, " in found.observed
