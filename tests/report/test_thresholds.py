@@ -92,6 +92,13 @@ def test_accuracies_within_half_a_percent_are_the_same(kept, below, verdict, opp
     assert found[equal] == verdict
 
 
+def test_half_a_percent_below_is_the_same_whatever_its_binary_fraction(kept):
+    """.975 - .97 is .0050000000000000044."""
+    assert 0.975 - 0.97 > 0.005
+    kept.keep("figure1", {b: [curve(0.975 if b == 64 else 0.97)] for b in SIZES})
+    assert kept.verdict_on("the purpose").verdict == HOLDS
+
+
 CLAIMS_OF_NO_GAIN = pytest.mark.parametrize(
     ("claim", "name"),
     [("gradual warmup gives no", "figure4"), ("nor does constant", "constant-warmup")],
