@@ -24,7 +24,7 @@ def answer(workshop, parts, seeds, out):
 
     PART is one of: trials, the searches, on held-out images; sizes, every method at every batch
     size; and, at 8,192, short (in a few epochs), changes (one thing at a time added or left out),
-    rates (larger and smaller ones) and rules (numbers carried there from 512). All if none is
+    rates (larger and smaller ones) and rules (numbers carried from other sizes). All if none is
     given. What is in the folder of the figures already is not made again.
     """
     from minisgd.disk.files import make_folder

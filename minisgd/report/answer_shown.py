@@ -169,11 +169,11 @@ def sizes_table(lines):
 # ---- taken apart at one size
 
 
-def rows_table(rows, column="test accuracy"):
+def rows_table(rows):
     """A line for each {label: accuracies}."""
     width = 2 + max(map(len, rows))
     return [
-        " " * width + column,
+        " " * width + "test accuracy",
         *(label.ljust(width) + spread(values) for label, values in rows.items()),
     ]
 

@@ -114,11 +114,12 @@ def all_pass(statistic, points, passes):
     return criterion
 
 
-def compared(statistic, point_pairs, better, in_order=False, tells=None):
+def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=None):
     """At the first point of each pair the value is better than at the second, seed by seed.
 
     better:    a function of both values; with `lt` or `gt`, equal values give no answer
     tells:     a function of both values: whether they give an answer at all
+    closer:    (words, a stricter function of both values), whose counts are told as well
     in_order:  the median must also be better at each first point than at the one before
     """
 
@@ -135,6 +136,13 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None):
             f"{_count(answers[b])}"
             for b, pairs in found.items()
         )
+        if closer:
+            words, is_closer = closer
+            counts = (
+                f"{_count([is_closer(x, y) for x, y in pairs])} at {b}"
+                for b, pairs in found.items()
+            )
+            observed += f"; {words} {', '.join(counts)}"
         by_size = {b: agreement(some) for b, some in answers.items()}
         if in_order:
             medians = {b: median(x for x, _ in pairs) for b, pairs in found.items()}
@@ -144,23 +152,6 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None):
         return observed, *worst(by_size)
 
     return criterion
-
-
-def also(criterion, stricter, words):
-    """The criterion, with the counts of a stricter one among what was observed.
-
-    stricter  one of `compared`, of the same points, that does not change the verdict
-    """
-
-    def both(results):
-        observed, *verdict = criterion(results)
-        counts = (
-            f"{part.rsplit(', ', 1)[1]} at {part.split(':')[0]}"
-            for part in stricter(results)[0].split("; ")
-        )
-        return f"{observed}; {words} {', '.join(counts)}", *verdict
-
-    return both
 
 
 def compared_by_size(statistic, one, other, sizes, better):

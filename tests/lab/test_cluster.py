@@ -280,16 +280,21 @@ def test_a_run_that_killed_its_workers_is_not_tried_again(small_data, tmp_path):
 # -- MPI's executor
 
 
-@needs_mpi
-def test_a_sweep_through_mpis_executor(small_mnist, small_data, tmp_path, here):
-    asked = command(small_mnist, tmp_path / "there")
-    mpi = [starter(), "-n", "3", asked[0], "-m", "mpi4py.futures", *asked[1:]]
+def ended(command):
+    """What a command printed; it must succeed."""
     process = subprocess.Popen(
-        list(map(str, mpi)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        list(map(str, command)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
     code, out, err = finished(process)
     assert code == 0, err
+    return out
+
+
+@needs_mpi
+def test_a_sweep_through_mpis_executor(small_mnist, small_data, tmp_path, here):
+    asked = command(small_mnist, tmp_path / "there")
+    out = ended([starter(), "-n", "3", asked[0], "-m", "mpi4py.futures", *asked[1:]])
     assert out.count("2 ok") == 2
     assert records(tmp_path / "there", small_data) == here
 
@@ -307,11 +312,6 @@ def test_a_search_through_mpis_executor(small_mnist, tmp_path):
         asked += ["cpu", "--data-dir", small_mnist, "--out", out, "--runs", out / "runs"]
         if ranks:
             asked = [starter(), "-n", str(ranks), *asked]
-        process = subprocess.Popen(
-            list(map(str, asked)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
-        )  # fmt: skip
-        code, said, err = finished(process)
-        assert code == 0, err
+        said = ended(asked)
         found.append(said.replace(str(out), ""))
     assert found[0] == found[1] and "chosen on held-out images: lr" in found[0]
