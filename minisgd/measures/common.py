@@ -11,6 +11,7 @@ from ..gradient import even_bounds
 from ..loss import softmax_cross_entropy
 from ..model import LeNet5
 from ..train import Run
+from .hessian import Hessian
 
 PARTS = 4  # into which a pass over the images is cut, whatever the number of threads
 
@@ -51,6 +52,11 @@ class Landscape:
         z = self.model.logits(self.images).T.astype(np.float64)  # (10, N)
         loss, _, _ = softmax_cross_entropy(z, self.labels, len(self.labels))
         return float(loss)
+
+    def hessian(self, w):
+        """The Hessian at w, exact between the kinks of the loss."""
+        threads = self.model.lanes.threads
+        return Hessian(w, self.images, self.labels, threads, pixels=self.model.pixels)
 
 
 def passes_over(w, images, labels, threads, pixels=MNIST_PIXELS):

@@ -63,8 +63,12 @@ class Hessian:
         return sum(g.astype(np.float64) for g in found)
 
     def _on_threads(self, work, items):
+        def quietly(item):  # threads do not inherit the caller's errstate
+            with np.errstate(all="ignore"):
+                return work(item)
+
         with ThreadPoolExecutor(self.threads) as pool:  # map keeps the order
-            return list(pool.map(work, items))
+            return list(pool.map(quietly, items))
 
     def _layers(self, w, g):
         """The layers over the weights w, with their gradients in g."""

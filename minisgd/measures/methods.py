@@ -35,8 +35,8 @@ from ..optim import norms, one_if_zero, tensors
 from ..train import Run
 from . import methods_shown
 from .common import Landscape, Measured, generator
-from .curvature import STEPS, network_at
-from .estimators import hessian_product, largest_eigenvalue, unit
+from .curvature import network_at
+from .estimators import largest_eigenvalue, unit
 
 COLUMNS = (
     "run batch_size optimizer momentum update epoch lr rate_sum loss accuracy gradient kept step "
@@ -146,15 +146,9 @@ def along_step(g, Hd, d):
 
 
 def in_metric(product, D):
-    """The product of √D H √D with a vector, from that of H with a unit vector."""
+    """The product of √D H √D with a vector, from that of H."""
     root = np.sqrt(D.astype(np.float64))
-
-    def scaled(u):
-        direction = root * u
-        length = np.linalg.norm(direction)
-        return root * product(direction / length) * length if length else direction
-
-    return scaled
+    return lambda u: root * product(root * u)
 
 
 # ---- following a run
@@ -216,10 +210,7 @@ def rows_of(settings, moments, fixed, probe):
         length, step_length = (float(np.linalg.norm(v)) for v in (before, step))
         seen = network_at(moment.before, *probe, fixed.model.pixels)
         loss, g = fixed(before)
-        rho, slope, bend = None, 0.0, 0.0
-        if step_length:
-            Hd = step_length * hessian_product(fixed, before, unit(step), STEPS[1])
-            rho, slope, bend = along_step(g, Hd, step)
+        rho, slope, bend = along_step(g, fixed.hessian(before).product(step), step)
         if not isfinite(loss + seen["loss"] + slope + bend):
             break  # it diverges
         lr, m = moment.lr, s.scaled_adam()[0]
@@ -242,8 +233,7 @@ def measure_eigenvalues(moments, rows, fixed, points, rng):
     """Add the largest eigenvalues of H, and of √D H √D if there is a D, to some of the rows."""
     last = {}  # the eigenvectors found last, from which the next search starts
     for k in examined(rows, points):
-        w, D = moments[k].before.astype(np.float64), moments[k].D
-        product = lambda u, w=w: hessian_product(fixed, w, u, STEPS[1])  # noqa: E731
+        w, D, product = moments[k].before, moments[k].D, fixed.hessian(moments[k].before).product
         searches = {"": product}
         if D is not None and D.min() < D.max():
             searches["own_"] = in_metric(product, D)
