@@ -151,6 +151,25 @@ class ReLU:
         return dy * positive
 
 
+class LeakyReLU(ReLU):
+    """y = max(x, a x) with a = .01: a unit that is off for every image still has a gradient.
+
+    Shapes:  x (any shape) -> y (the same)
+    Source:  Maas, Hannun and Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic
+             Models. Not in the report
+    """
+
+    slope = 0.01
+
+    def forward(self, x):
+        super().forward(x)
+        return module_of(x).maximum(x, self.slope * x)
+
+    def backward(self, dy):
+        positive = self.cache
+        return module_of(dy).where(positive, dy, self.slope * dy)
+
+
 class MaxPool2d:
     """The largest value in each size x size window; in a tie, the first in reading order wins.
 

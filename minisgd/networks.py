@@ -16,7 +16,7 @@ from .backend import module_of
 from .data.known import MNIST_PIXELS
 from .errors import SettingError
 from .fused import Plain, fuse
-from .layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from .layers import Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
 
 K = 10  # classes
 IMAGE = (1, 28, 28)
@@ -71,7 +71,14 @@ LENET5_WIDE = (  # LeNet-5 with twice the channels
     linear("fc3", 84, 10),
 )  # fmt: skip
 
-NETWORKS = {"lenet5": LENET5, "mlp": MLP, "lenet5-wide": LENET5_WIDE}
+LENET5_LEAKY = tuple(Part(LeakyReLU) if part is RELU else part for part in LENET5)
+
+NETWORKS = {
+    "lenet5": LENET5,
+    "mlp": MLP,
+    "lenet5-wide": LENET5_WIDE,
+    "lenet5-leaky": LENET5_LEAKY,
+}
 
 
 # ---- the weights

@@ -7,7 +7,7 @@ import numpy as np
 from ..backend import array_module, module_of
 from ..gradcheck import check_layer, check_model
 from ..lab.names import NETWORK_TITLES
-from ..layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from ..layers import Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
 from ..loss import softmax_cross_entropy
 from ..model import Model
 
@@ -50,6 +50,7 @@ def check_all(seed=0, device="cpu", network="lenet5"):
     padded = Conv2d(*weights(2, 3, 3, 3), pad=1)
     yield from check_layer(padded, normal(3, 4, 5, 2), rng, "Conv2d(pad=1).")
     yield from check_layer(ReLU(), xp.asarray(_distinct(rng, (3, 4, 5, 2))), rng, "ReLU.")
+    yield from check_layer(LeakyReLU(), xp.asarray(_distinct(rng, (3, 4, 5, 2))), rng, "LeakyReLU.")
     distinct = xp.asarray(_distinct(rng, (3, 4, 6, 5)))
     yield from check_layer(MaxPool2d(2), distinct, rng, "MaxPool2d(2).")
     yield from check_layer(Flatten(), normal(2, 3, 4, 5), rng, "Flatten.")

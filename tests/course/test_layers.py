@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisgd.backend import to_host
-from minisgd.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, lower, raise_back
+from minisgd.layers import Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU, lower, raise_back
 
 
 def linear_by_loops(x, W, b, dy):
@@ -124,6 +124,14 @@ def test_relu_and_its_derivative_which_is_0_at_0(xp):
     assert to_host(dx).tolist() == [[0, 0, 0, 8]]
 
 
+def test_a_leaky_relu_lets_a_hundredth_through(xp):
+    layer = LeakyReLU()
+    y = layer.forward(xp.asarray([[-2.0, -0.0, 0.0, 3.0]]))
+    dx = layer.backward(xp.asarray([[5.0, 6.0, 7.0, 8.0]]))
+    assert to_host(y).tolist() == [[-0.02, 0, 0, 3]]
+    assert to_host(dx).tolist() == [[0.05, 0.06, 0.07, 8]]
+
+
 def test_flatten_keeps_every_image_in_its_column(xp, rng):
     x = rng.normal(size=(2, 3, 4, 5))
     layer = Flatten()
@@ -143,6 +151,7 @@ def every_layer(xp, rng, dtype=np.float64):
     yield Conv2d(array(3, 2, 3, 2), array(3)), array(2, 4, 5, 6)
     yield Conv2d(array(3, 2, 3, 2), array(3), pad=1), array(2, 4, 5, 6)
     yield ReLU(), array(2, 4, 6, 5)
+    yield LeakyReLU(), array(2, 4, 6, 5)
     yield MaxPool2d(2), array(2, 4, 6, 5)
     yield Flatten(), array(2, 4, 6, 5)
 

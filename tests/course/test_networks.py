@@ -12,6 +12,7 @@ from minisgd.networks import FLATTEN, NETWORKS, RELU, Part, conv, linear, size_o
 SIZES = {  # weights and biases, layer by layer
     "lenet5": (6 * 25 + 6) + (16 * 150 + 16) + (120 * 400 + 120) + (84 * 120 + 84) + (10 * 84 + 10),
     "lenet5-wide": (12 * 25 + 12) + (32 * 300 + 32) + (120 * 800 + 120) + 84 * 121 + 10 * 85,
+    "lenet5-leaky": 61_706,  # as "lenet5"
     "mlp": (784 * 300 + 300) + (300 * 10 + 10),
 }
 

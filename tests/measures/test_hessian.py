@@ -73,12 +73,13 @@ def test_it_is_what_pytorch_finds_in_two_backwards(setting):
     torch = pytest.importorskip("torch", reason="PyTorch, the independent oracle, is not installed")
     network, w, (x, y) = setting
     nn, F, C, D = torch.nn, *((12, 32, 800) if network == "lenet5-wide" else (6, 16, 400))
+    relu = nn.LeakyReLU if network == "lenet5-leaky" else nn.ReLU  # with the same slope, .01
     layers = {
-        "mlp": [nn.Flatten(), nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 10)],
+        "mlp": [nn.Flatten(), nn.Linear(784, 300), relu(), nn.Linear(300, 10)],
     }.get(network) or [
-        nn.Conv2d(1, F, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(F, C, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(D, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+        nn.Conv2d(1, F, 5, padding=2), relu(), nn.MaxPool2d(2),
+        nn.Conv2d(F, C, 5), relu(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(D, 120), relu(), nn.Linear(120, 84), relu(), nn.Linear(84, 10),
     ]  # fmt: skip
     net = nn.Sequential(*layers).double()
     params = list(net.parameters())
