@@ -38,7 +38,7 @@ def measure_one(workshop, name, seed, out):
     from threadpoolctl import threadpool_limits
 
     from minisgd import drawing
-    from minisgd.disk.formats import write_table
+    from minisgd.disk.formats import remembered, write_table
     from minisgd.lab.run_folder import read_checkpoint
     from minisgd.measures import MEASURES
     from minisgd.report.answer import watched
@@ -55,7 +55,17 @@ def measure_one(workshop, name, seed, out):
         found = {cell: read_checkpoint(folder.newest) for cell, folder in folders.items()}
         return {cell: (state.w, records) for cell, (_, records, state) in found.items()}
 
-    more = {"sharpness": {"run": run}, "noise-scale": {"kept": Kept(out)}}.get(name, {})
+    def remember(which, asked, compute):
+        """The rows of one run of this measure, which go to the folder of runs as they are made."""
+        path = workshop.folder / data.name / into / f"{which}.json"
+        return remembered(path, asked | {"digest": data.identity}, compute)
+
+    more = {
+        "sharpness": {"run": run},
+        "noise-scale": {"kept": Kept(out)},
+        "curvature": {"remember": remember},
+        "survival": {"remember": remember},
+    }.get(name, {})
     if name == "methods" and (trials := Trials(out)).rows:
         more = {"runs": watched(trials)}
         asked |= {"runs": [settings.differing() for settings in more["runs"]]}
@@ -68,7 +78,8 @@ def measure_one(workshop, name, seed, out):
     made |= {key: value for key, value in workshop.how_made(()).items() if key != "runs"}
     if name != "sharpness":  # only its runs use a device or a scheduler
         made |= {"device": "cpu", "machine": how_made(command_line())["machine"]}
-    figure = drawing.chart(found.plots, found.title, note, height=found.height)
+    draw = found.draw or partial(drawing.chart, found.plots, height=found.height)
+    figure = draw(found.title, note)
     write_csv = partial(write_table, columns=found.columns, rows=found.rows)
     show(page(found.title, note, found.table, found.text))
     where = publish(out, into, figure, "every number", made, write_csv)

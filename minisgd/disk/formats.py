@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import UserError
-from .files import write_aside
+from .files import make_folder, write_aside
 
 FORMAT = 2  # 1 had no number
 
@@ -63,6 +63,25 @@ def read_json(path):
     if value.pop("crc32", None) != _crc(value):
         raise DamagedError(f"{path} is damaged (its checksum differs): sweep --fresh starts over")
     return value
+
+
+def remembered(path, asked, compute):
+    """The rows that `compute` gives, kept in a file for the next time that the same is asked.
+
+    asked    a dict of what the rows depend on; a file of other rows, or a damaged one, is replaced
+    Raises:  StorageError
+    """
+    try:
+        known = read_json(path)
+    except DamagedError:
+        known = None
+    asked = json.loads(json.dumps(asked))  # as JSON gives it back
+    if known and (known["format"], known["asked"]) == (FORMAT, asked):
+        return known["rows"]
+    rows = compute()
+    make_folder(Path(path).parent)
+    write_json(path, {"format": FORMAT, "asked": asked, "rows": rows})
+    return rows
 
 
 def _crc(value):

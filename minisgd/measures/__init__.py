@@ -4,7 +4,8 @@
                                sqrt rule keep it?
     equivalence      Sec. II   does one large step do the same as k small ones?
     effective-rate   Sec. III  is η/(1-m) all there is to momentum?
-    curvature        Sec. IV   why do large batches fail at a linearly scaled rate?
+    curvature        Sec. IV   what do large batches meet as they begin to learn?
+    survival         Sec. IV   which of them fail at a linearly scaled rate, and what saves them?
     noise-scale      Sec. V    how large a batch is worthwhile?
     sharpness        Sec. I    do large batches find sharper minima?
     methods          beyond    how do other methods train where linear scaling fails?
@@ -34,6 +35,7 @@ MEASURES = {
     "equivalence": _from_module("equivalence"),
     "effective-rate": _from_module("effective_rate"),
     "curvature": _from_module("curvature"),
+    "survival": _from_module("survival"),
     "noise-scale": _from_module("noise_scale"),
     "sharpness": _from_module("sharpness"),
     "methods": _from_module("methods"),

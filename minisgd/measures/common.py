@@ -27,6 +27,7 @@ class Measured:
     plots: tuple  # what drawing.chart draws
     text: str
     height: float = 2.9  # of a panel, in inches
+    draw: object = None  # (title, note) -> a figure of another kind, in place of the plots
 
 
 def generator(seed, *purpose):

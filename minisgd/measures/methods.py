@@ -25,7 +25,8 @@ Source:  Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs
          Stability, for Adam
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import islice
 from math import isfinite
 
 import numpy as np
@@ -35,13 +36,13 @@ from ..optim import norms, one_if_zero, tensors
 from ..train import Run
 from . import methods_shown
 from .common import Landscape, Measured, generator
-from .curvature import network_at
 from .estimators import largest_eigenvalue, unit
+from .following import followed, network_at
 
 COLUMNS = (
     "run batch_size optimizer momentum update epoch lr rate_sum loss accuracy gradient kept step "
-    "relative_step length dead_conv dead_fc logits spread fixed_loss fixed_loss_after slope bend "
-    "rho bound own_bound eigenvalue eigenvalue_error own_eigenvalue own_eigenvalue_error"
+    "relative_step length dead_conv1 dead_conv2 dead_fc logits spread fixed_loss fixed_loss_after "
+    "slope bend rho bound own_bound eigenvalue eigenvalue_error own_eigenvalue own_eigenvalue_error"
 ).split()
 DESCENTS = ("sgd", "momentum", "nesterov")  # whose D is the share of the gradient that is kept
 MEANS = ("adam", "lamb")  # whose v is a mean of gradients, not a sum
@@ -70,7 +71,7 @@ def methods(data, seed, threads, log, runs=None, updates=96, points=16, subset=8
     for settings, name in zip(runs, methods_shown.names(runs), strict=True):
         log(f"{name}: {min(updates, settings.epochs * settings.updates_per_epoch(len(y)))} updates")
         with np.errstate(all="ignore"):  # a run that diverges shows in its loss, not in warnings
-            moments = list(followed(Run(settings, data, threads=threads), updates))
+            moments = list(with_metric(Run(settings, data, threads=threads), updates))
             found = rows_of(settings, moments, fixed, (x[:probe], y[:probe]))
             measure_eigenvalues(moments, found, fixed, points, generator(seed, 9))
         rows += [{"run": name} | row for row in found]
@@ -154,57 +155,23 @@ def in_metric(product, D):
 # ---- following a run
 
 
-@dataclass(frozen=True)
-class Moment:
-    """An update of a run: the mean loss of its batch and the share that was classified correctly,
-    the length of its gradient and the share of it that clipping kept, w before and after it, and
-    the method's D.
-    """
-
-    t: int
-    epoch: int
-    lr: float
-    loss: float
-    accuracy: float
-    gradient: float
-    kept: float
-    before: np.ndarray
-    after: np.ndarray
-    D: np.ndarray | None
-
-
-def followed(run, updates):
-    """Make the first updates of a run, yielding a Moment of each; stop before the first whose loss
-    or step is not finite.
-    """
-    settings, model = run.settings, run.model
-    for epoch in range(1, settings.epochs + 1):
-        for t, lr, batch in run.batches(epoch):
-            if t == updates:
-                return
-            before, kept = model.weights(), 1.0
-            if settings.clip is not None:  # the update leaves only what is clipped
-                model.gradient_at(run.x, run.y, batch)
-                kept = float(min(1.0, settings.clip / np.linalg.norm(model.g)))
-            loss, correct = run.update(t, lr, batch)
-            after, loss = model.weights(), float(loss)
-            if not isfinite(loss) or not np.isfinite(after).all():
-                return
-            gradient = float(np.linalg.norm(model.g)) / kept
-            D = own_metric(settings, run.memory, before, model.g, t, model.shapes)
-            D = None if D is None else D * np.float32(kept)
-            accuracy = int(correct) / len(batch)
-            yield Moment(t, epoch, lr, loss, accuracy, gradient, kept, before, after, D)
+def with_metric(run, updates):
+    """Make the first updates of a run, yielding a Moment of each and the method's D in it."""
+    for moment in islice(followed(run), updates):
+        model, t = run.model, moment.t
+        D = own_metric(run.settings, run.memory, moment.before, model.g, t, model.shapes)
+        yield moment, None if D is None else D * np.float32(moment.kept)
 
 
 def rows_of(settings, moments, fixed, probe):
     """A row for every update, without the eigenvalues; none from where nothing is finite any more.
 
+    moments [(Moment, D)]
     fixed   the Landscape on which the step is judged
     probe   images and labels that are sent through the network
     """
     rows, rate_sum, s = [], 0.0, settings
-    for moment in moments:
+    for moment, D in moments:
         before, after = (w.astype(np.float64) for w in (moment.before, moment.after))
         step = after - before
         length, step_length = (float(np.linalg.norm(v)) for v in (before, step))
@@ -215,7 +182,7 @@ def rows_of(settings, moments, fixed, probe):
             break  # it diverges
         lr, m = moment.lr, s.scaled_adam()[0]
         effective = lr * moment.kept if s.optimizer in DESCENTS else lr
-        own = None if moment.D is None else bound(s.optimizer, m, lr)
+        own = None if D is None else bound(s.optimizer, m, lr)
         row = dict.fromkeys(COLUMNS[1:]) | seen
         row |= {"batch_size": s.batch_size, "optimizer": s.optimizer, "momentum": m}
         row |= {"update": moment.t, "epoch": moment.epoch, "lr": lr, "rate_sum": rate_sum}
@@ -233,7 +200,8 @@ def measure_eigenvalues(moments, rows, fixed, points, rng):
     """Add the largest eigenvalues of H, and of √D H √D if there is a D, to some of the rows."""
     last = {}  # the eigenvectors found last, from which the next search starts
     for k in examined(rows, points):
-        w, D, product = moments[k].before, moments[k].D, fixed.hessian(moments[k].before).product
+        moment, D = moments[k]
+        w, product = moment.before, fixed.hessian(moment.before).product
         searches = {"": product}
         if D is not None and D.min() < D.max():
             searches["own_"] = in_metric(product, D)

@@ -8,6 +8,11 @@ THROWN = 0.1  # of the first loss: a step that raises the loss by more throws th
 EARLY = 30  # updates for which ρ is drawn; later it is mostly noise
 
 
+def dead(row):
+    """The share of dead channels in the convolution that has more of them."""
+    return max(row["dead_conv1"], row["dead_conv2"])
+
+
 def names(runs):
     """What each of the Settings is called, no two alike: "adam 8,192"."""
     found = []
@@ -86,7 +91,7 @@ def summary(rows):
         "uphill": sum(rho is None for rho in rhos),
         "plain": most(ratio, rows),
         "own": most(lambda row: ratio(row, "own_"), rows),
-        "dead": most(lambda row: row["dead_conv"], rows),
+        "dead": most(dead, rows),
         "learns": rows[-1]["loss"] < rows[0]["loss"] / 2,
         "end": rows[-1]["update"],
         "last": rows[-1]["loss"],
@@ -137,7 +142,7 @@ def plots(rows):
     panels, learns = [], {name: summary(run)["learns"] for name, run in by_run(rows).items()}
     for title, y, of, limit, logy in (
         ("loss of the batch", "cross-entropy", lambda r: r["loss"], None, True),
-        ("dead channels, conv layers", "share", lambda r: r["dead_conv"], None, False),
+        ("dead channels of the conv layer that has more", "share", dead, None, False),
         ("gradient of the batch", "|g|", lambda r: r["gradient"], None, True),
         ("step", "|Δw|", lambda r: r["step"], None, True),
         ("λ of the Hessian", "λ / bound", ratio, 1, True),

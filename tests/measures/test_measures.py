@@ -1,7 +1,7 @@
 """The measures, held against exact answers and against each other, on few images."""
 
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,25 +9,22 @@ import pytest
 
 from minisgd import drawing
 from minisgd.data import Dataset, Split
-from minisgd.measures import MEASURES, curvature
+from minisgd.measures import MEASURES
 from minisgd.measures.common import (
     Landscape,
     columned,
-    generator,
     listed,
     passes_over,
     weights_after,
 )
-from minisgd.measures.curvature import Walk, along, network_at, shorten
-from minisgd.measures.curvature_shown import fate, text
-from minisgd.measures.estimators import covariance_factor, quadratic_path, sharpness_along
+from minisgd.measures.estimators import covariance_factor, quadratic_path
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.measures.sharpness import cells
 from minisgd.model import LeNet5
 from minisgd.optim import momentum_step, sgd_step
 from minisgd.report.experiments import EXPERIMENTS
 from minisgd.settings import Settings
-from minisgd.train import Run, train
+from minisgd.train import train
 
 
 def quiet(line):
@@ -168,153 +165,6 @@ def test_trajectories_of_equal_effective_rate(data):
         assert at[m, 1]["lr"] == pytest.approx(0.1 * (1 - m))
     assert all(at[0.0, t]["distance"] == 0 for t in (1, 30))
     assert at[0.5, 30]["distance"] < at[0.9, 30]["distance"] < at[0.99, 30]["distance"]
-
-
-# -- curvature
-
-
-def look_at(data, settings, epochs, points=2, looks=170, clip=None):
-    """A Walk along a run, on 40 images."""
-    x, y = data.train.images, data.train.labels
-    landscapes = [Landscape(x[some], y[some], 1) for some in (slice(40), slice(40, 80))]
-    walk = Walk(settings, landscapes, x, y, epochs, points, looks, 40, 1, clip)
-    run = Run(settings, data)
-    with np.errstate(all="ignore"):
-        along(walk, run, epochs)
-    return walk, run.model.weights()
-
-
-def made_along(settings, data, epochs):
-    """The weights before every update of a run."""
-    run, found = Run(settings, data), []
-    for epoch in range(1, epochs + 1):
-        for t, lr, batch in run.batches(epoch):
-            found.append(run.model.weights())
-            run.update(t, lr, batch)
-    return found
-
-
-def test_curvature_looks_at_the_run_it_is_given(data):
-    found = MEASURES["curvature"](
-        data, 0, 1, quiet, sizes=(100,), warmups=("gradual",), epochs=2, points=2, subset=40,
-        probe=40, clipped=(),
-    )  # fmt: skip
-    first, last = found.rows[0], found.rows[-1]
-    assert [row["update"] for row in found.rows] == list(range(8))
-    assert first["lr"] == 0.01 and first["bound"] == 200 and first["rate_sum"] == 0
-    settings = Settings(100, rule="linear", warmup="gradual", epochs=10)
-    assert last["lr"] == settings.rate(4, 4)
-    assert last["rate_sum"] == pytest.approx(4 * settings.rate(0, 4) + 3 * settings.rate(4, 4))
-    assert first["step"] is None and 0 < last["step"] < last["length"]
-    # A step is η times the gradient of the batch; every close look has a whole row.
-    assert {row["update"] for row in found.rows if row["eigenvalue"] is not None} >= {0, 7}
-    assert found.rows[1]["step"] == pytest.approx(0.01 * first["gradient"], rel=1e-3)
-    # λ is at least what any direction has, on the same images.
-    chosen = generator(0, 6).permutation(400)[:40]
-    f = Landscape(data.train.images[chosen], data.train.labels[chosen], 1)
-    w = LeNet5(0, dtype=np.float64).w
-    along = sharpness_along(f, w, f(w)[1], 1e-2)
-    assert first["eigenvalue"] + first["eigenvalue_error"] > along
-    seen = network_at(w.astype(np.float32), data.train.images[:40], data.train.labels[:40])
-    assert {k: first[k] for k in seen} == pytest.approx(seen, rel=1e-4)
-
-
-def test_the_critical_rate_is_where_the_batchs_loss_is_back(data):
-    walk, _ = look_at(data, Settings(100, rule="linear", epochs=1), 1)
-    first = walk.rows[0]
-    _, _, batch = next(Run(Settings(100, rule="linear", epochs=1), data).batches(1))
-    f = Landscape(data.train.images[batch], data.train.labels[batch], 1)
-    w = LeNet5(0, dtype=np.float64).w
-    before, g = f(w)
-    assert f.loss(w - 0.97 * first["critical_low"] * g) <= before
-    assert f.loss(w - 1.03 * first["critical_high"] * g) > before
-
-
-def test_a_network_whose_relus_are_off_is_seen_to_be_dead(data):
-    model = LeNet5(seed=0)
-    alive = network_at(model.w, data.train.images[:40], data.train.labels[:40])
-    assert alive["dead_fc"] < 0.5
-    model.params["fc1.b"][...] = -1e6
-    model.params["fc2.b"][...] = -1e6
-    model.params["conv1.b"][:3] = -1e6
-    dead = network_at(model.w, data.train.images[:40], data.train.labels[:40])
-    assert dead["dead_fc"] == 1 and dead["dead_conv"] >= 3 / 22
-    assert dead["spread"] < 1e-6 < alive["spread"] < alive["logits"]
-
-
-def test_what_breaks_is_looked_at_from_before(data):
-    """At η = 20 the first steps throw the network: the look before it is a close one, too."""
-    walk, _ = look_at(data, Settings(100, lr=20.0, epochs=3), 3, points=1)
-    assert walk.events
-    before, at = walk.events[0]
-    close = [row["update"] for row in walk.rows if row["eigenvalue"] is not None]
-    assert before in close
-    rows = {row["update"]: row for row in walk.rows}
-    assert rows[before]["lr"] > rows[before]["critical_low"]  # it was too large, and that was seen
-    assert at == before + 1 or walk.every > 1
-
-
-def test_two_events_are_apart_and_no_long_step_is_missed_between_looks(data, monkeypatch):
-    """Every look is taken for an event, which on other images than MNIST's none may be."""
-    monkeypatch.setattr(curvature, "_has_broken", lambda before, now: True)
-    settings = Settings(100, lr=0.5, epochs=12)
-    made = made_along(settings, data, 12)
-    lengths = [np.linalg.norm(b - a) for a, b in pairwise(made)]
-    walk, _ = look_at(data, settings, 12, points=1, looks=12)
-    assert walk.every == 4 and len(walk.events) == 2
-    assert walk.events[1][1] >= walk.events[0][1] + 5
-    regular = [row for row in walk.rows if row["update"] % 4 == 0][1:]
-    for row in regular:
-        t = row["update"]
-        assert row["step"] == pytest.approx(max(lengths[t - 4 : t]), rel=1e-4)
-
-
-def test_steps_that_are_held_down_keep_their_direction(data):
-    run, lengths = Run(Settings(100, lr=0.5, epochs=3), data), []
-    for epoch in (1, 2, 3):
-        for t, lr, batch in run.batches(epoch):
-            last = run.model.weights()
-            run.update(t, lr, batch)
-            wanted = run.model.weights()
-            assert shorten(run.model.w, last, None) == np.linalg.norm(wanted - last)
-            assert np.array_equal(run.model.w, wanted)
-            length = shorten(run.model.w, last, 0.25)
-            free, made = wanted - last, run.model.w - last
-            assert made @ free == pytest.approx(np.linalg.norm(made) * np.linalg.norm(free))
-            assert length == min(0.25, np.linalg.norm(free))
-            assert np.linalg.norm(made) == pytest.approx(length, rel=1e-4)
-            lengths.append(np.linalg.norm(free))
-    assert min(lengths) < 0.25 < max(lengths)  # both happen
-
-
-def test_the_capped_run_goes_on_from_its_shortened_steps(data):
-    walk, _ = look_at(data, Settings(100, lr=0.5, epochs=3), 3, points=1, looks=99, clip=0.25)
-    free, _ = look_at(data, Settings(100, lr=0.5, epochs=3), 3, points=1, looks=99)
-    assert walk.rows[-1]["clip"] == 0.25 >= max(row["step"] for row in walk.rows[1:])
-    assert max(row["step"] for row in free.rows[1:]) > 0.25 and free.rows[-1]["clip"] is None
-    assert walk.rows[-1]["loss"] != free.rows[-1]["loss"]
-
-
-def test_a_run_that_diverges_is_told_and_leaves_no_numbers_that_are_none(data):
-    walk, _ = look_at(data, Settings(100, lr=1e6, epochs=3), 3)
-    assert walk.diverged is not None and fate(walk) == f"it diverges at update {walk.diverged}"
-    assert all(np.isfinite(row["loss"]) for row in walk.rows)
-    assert "diverges at update" in text([walk])
-
-
-def test_the_end_of_a_run_in_words():
-    walk = SimpleNamespace(diverged=None)
-    walk.rows = [{"spread": s, "update": t, "loss": 0.07} for t, s in enumerate([1, 0, 1, 0, 0])]
-    assert fate(walk) == "from update 3 to the end all images have the same logits"
-    walk.rows = walk.rows[:3]
-    assert fate(walk) == "it ends at a loss of 0.07"
-
-
-def test_looking_closely_does_not_change_the_run(data):
-    settings = Settings(100, epochs=1)
-    _, watched = look_at(data, settings, 1, points=4)
-    *_, (_, alone) = train(settings, data)
-    assert np.array_equal(watched, alone.w)
 
 
 # -- noise scale

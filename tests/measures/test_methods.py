@@ -13,11 +13,11 @@ from minisgd.measures.methods import (
     along_step,
     bound,
     examined,
-    followed,
     in_metric,
     measure_eigenvalues,
     own_metric,
     rows_of,
+    with_metric,
 )
 from minisgd.optim import OPTIMIZERS
 from minisgd.settings import Settings
@@ -177,33 +177,33 @@ def test_watching_does_not_change_the_run(data, settings):
     run, images = Run(settings, data), data.train.images[:20]
     moments = []
     fixed = Landscape(images, data.train.labels[:20], 1, np.float32)
-    for moment in followed(run, 99):  # with everything else going on in between
-        moments.append(moment)
-        rows = rows_of(settings, [moment], fixed, (images, data.train.labels[:20]))
-        measure_eigenvalues([moment], rows, fixed, 1, np.random.default_rng(0))
+    for pair in with_metric(run, 99):  # with everything else going on in between
+        moments.append(pair)
+        rows = rows_of(settings, [pair], fixed, (images, data.train.labels[:20]))
+        measure_eigenvalues([pair], rows, fixed, 1, np.random.default_rng(0))
     *_, (record, state) = train(settings, data)
     assert np.array_equal(run.model.w, state.w) and len(moments) == 8
-    assert np.mean([m.loss for m in moments[4:]]) == pytest.approx(record["train_loss"])
-    right = np.mean([m.accuracy for m in moments[4:]])
+    assert np.mean([m.loss for m, _ in moments[4:]]) == pytest.approx(record["train_loss"])
+    right = np.mean([m.accuracy for m, _ in moments[4:]])
     assert right == pytest.approx(record["train_accuracy"])
-    assert np.array_equal(moments[-1].after, state.w)
-    for moment in moments[1:]:
-        assert (moment.D is None) == (settings.optimizer == "muon")
+    assert np.array_equal(moments[-1][0].after, state.w)
+    for _, D in moments[1:]:
+        assert (D is None) == (settings.optimizer == "muon")
 
 
 def test_the_numbers_of_an_update(data):
     """Of clipped SGD the step is η times the share of the gradient that is kept."""
     settings = Settings(50, lr=0.3, clip=0.1, epochs=2)
-    moments = list(followed(Run(settings, data), 5))
-    assert [m.t for m in moments] == [0, 1, 2, 3, 4] and moments[-1].epoch == 2
+    moments = list(with_metric(Run(settings, data), 5))
+    assert [m.t for m, _ in moments] == [0, 1, 2, 3, 4] and moments[-1][0].epoch == 2
     images, labels = data.train.images, data.train.labels
     fixed = Landscape(images, labels, 1)
     rows = rows_of(settings, moments, fixed, (images[:20], labels[:20]))
-    for row, moment in zip(rows, moments, strict=True):
+    for row, (moment, D) in zip(rows, moments, strict=True):
         assert row["kept"] == pytest.approx(min(1, 0.1 / row["gradient"]))
         assert row["step"] == pytest.approx(0.3 * row["kept"] * row["gradient"], rel=1e-3)
         assert row["bound"] == pytest.approx(2 / (0.3 * row["kept"]))
-        np.testing.assert_allclose(moment.D, row["kept"], rtol=1e-6)
+        np.testing.assert_allclose(D, row["kept"], rtol=1e-6)
         loss, g = fixed(moment.before.astype(float))
         step = moment.after.astype(float) - moment.before
         assert row["slope"] == pytest.approx(g @ step, rel=1e-3) and row["fixed_loss"] == loss

@@ -1,0 +1,165 @@
+"""Runs in which one thing is different: that it is, and nothing else."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from minisgd.data import Dataset, Split
+from minisgd.measures import MEASURES, survival
+from minisgd.measures.following import passed
+from minisgd.measures.survival import Change, Walk, kinds, shorten, watched
+from minisgd.measures.survival_shown import file_name
+from minisgd.settings import Settings
+from minisgd.train import Run, train
+
+LIVELY = Settings(100, lr=0.5, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def data(small_data):
+    """As small_data, fewer images of it."""
+    train, test = (
+        Split(s.images[:n], s.labels[:n])
+        for s, n in ((small_data.train, 400), (small_data.test, 80))
+    )
+    return Dataset(small_data.name, train, test, "few", "made for this test")
+
+
+def watch(data, settings, change=None, rates=None):
+    return watched(Run(settings, data), change or Change(), 40, rates)
+
+
+def walked(data, settings, change, rates=None):
+    """The Walk at the end, and the weights before every update and at last."""
+    run = Run(settings, data)
+    walk, weights = Walk(run, change, 40, rates), [run.model.weights()]
+    for epoch in range(1, settings.epochs + 1):
+        for t, lr, batch in run.batches(epoch):
+            walk.update(t, lr, batch)
+            weights.append(run.model.weights())
+    return walk, weights
+
+
+def test_a_run_without_a_change_is_that_of_train(data):
+    row = watch(data, LIVELY)
+    *_, (record, _) = train(LIVELY, data)
+    assert row["accuracy"] == record["test_accuracy"] and row["diverged"] is None
+    assert row["rates"] == [0.5] * 12
+
+
+def test_steps_that_are_shortened_keep_their_direction(data):
+    run, lengths = Run(LIVELY, data), []
+    for epoch in (1, 2, 3):
+        for t, lr, batch in run.batches(epoch):
+            last = run.model.weights()
+            run.update(t, lr, batch)
+            wanted = run.model.weights()
+            assert shorten(run.model.w, last, None) == np.linalg.norm(wanted - last)
+            assert np.array_equal(run.model.w, wanted)
+            length = shorten(run.model.w, last, 0.25)
+            free, made = wanted - last, run.model.w - last
+            assert made @ free == pytest.approx(np.linalg.norm(made) * np.linalg.norm(free))
+            assert length == min(0.25, np.linalg.norm(free))
+            assert np.linalg.norm(made) == pytest.approx(length, rel=1e-4)
+            lengths.append(np.linalg.norm(free))
+    assert min(lengths) < 0.25 < max(lengths)  # both happen
+
+
+def test_a_capped_run_makes_no_longer_step_and_its_rates_make_it_again(data):
+    walk, weights = walked(data, LIVELY, Change(0.25))
+    lengths = [np.linalg.norm(b - a) for a, b in pairwise(weights)]
+    assert max(lengths) == pytest.approx(0.25, rel=1e-4) and walk.longest <= 0.25
+    assert min(walk.used) < 0.5 and max(walk.used) == 0.5
+    _, same = walked(data, LIVELY, Change(0.25, rates=True), rates=walk.used)
+    np.testing.assert_allclose(same[-1], weights[-1], atol=1e-3)
+    other, _ = walked(data, replace(LIVELY, seed=1), Change(0.25, rates=True), rates=walk.used)
+    assert other.used == pytest.approx(walk.used) and other.longest != walk.longest
+
+
+@pytest.mark.parametrize("until", ["left", "learnt"])
+def test_steps_are_free_again_from_where_it_is_said(data, until, monkeypatch):
+    """Whatever the images are: the third update is taken for the one where it leaves, or learns."""
+    spreads = iter([0.1, 0.1, 0.6] + [0.1] * 20)
+    if until == "left":
+        seen = survival.network_at
+        monkeypatch.setattr(survival, "network_at", lambda *a: seen(*a) | {"spread": next(spreads)})
+    else:
+        monkeypatch.setattr(survival, "LEARNT", 0.15)
+    walk, weights = walked(data, replace(LIVELY, lr=2.0), Change(0.01, until))
+    lengths = [np.linalg.norm(b - a) for a, b in pairwise(weights)]
+    free = next(t for t, length in enumerate(lengths) if length > 0.011)
+    assert all(length > 0.011 for length in lengths[free:]) and walk.cap is None
+    assert free == 3 or until == "learnt"
+
+
+def test_dead_units_get_their_first_weights_back(data):
+    run = Run(LIVELY, data)
+    first, walk = run.model.weights(), Walk(run, Change(revived=True), 40, None)
+    w = run.model.params
+    w["conv2.W"][...] += 0.01
+    w["conv2.b"][:5] = -1e6
+    kept = w["conv2.W"][5:].copy()
+    walk.revive()
+    _, on = passed(run.model.w, walk.probe)
+    assert on[1].all()
+    fresh = dict(zip(w, np.split(first, np.cumsum([v.size for v in w.values()])[:-1]), strict=True))
+    assert np.array_equal(w["conv2.W"][:5], fresh["conv2.W"].reshape(16, 6, 5, 5)[:5])
+    assert np.array_equal(w["conv2.b"][:5], fresh["conv2.b"][:5])
+    assert np.array_equal(w["conv2.W"][5:], kept)
+
+
+def test_a_calm_run_waits_for_the_sum_of_its_rates(data, monkeypatch):
+    """η = .5: .03125 until the sum is .1, after four updates; then up within 2 epochs of 4."""
+    monkeypatch.setattr(survival, "CALM", 0.1)
+    settings = Settings(100, lr=0.5, rule="linear", base_batch_size=100, warmup_epochs=2, epochs=4)
+    used = watch(data, settings, Change(calm=True))["rates"]
+    assert used[:4] == [1 / 32] * 4
+    assert used[4] == pytest.approx(1 / 32 + 15 / 32 / 8) and used[11:] == [0.5] * 5
+    np.testing.assert_allclose(np.diff(used[3:12]), 15 / 32 / 8)
+
+
+def test_a_run_that_diverges_is_told(data):
+    row = watch(data, Settings(100, lr=1e6, epochs=3))
+    assert row["diverged"] == len(row["rates"]) > 0 and row["accuracy"] == 0
+
+
+def test_the_runs_that_are_compared():
+    runs = kinds(5, 10)
+    assert sum(n for _, _, n in runs.values()) == 8 * 10 + 2 * 10 * 5 + 3 * 5
+    for (_, b), (settings, change, _) in runs.items():
+        assert settings.batch_size == b and settings.rule == "linear"
+        assert not (change.until and change.rates)
+    assert len({file_name(kind) for kind, _ in runs}) == len({kind for kind, _ in runs})
+    assert all("/" not in file_name(kind) for kind, _ in runs)
+
+
+def test_the_measure_uses_the_rates_of_the_next_seed_and_says_what_lives(data):
+    capped, replayed = "no step over 0.25", "the rates of a run with no step over 0.25"
+
+    def few(seeds, more):
+        return {
+            ("no warmup", 100): (LIVELY, Change(), more),
+            (replayed, 100): (LIVELY, Change(0.25, rates=True), seeds),
+            (capped, 100): (LIVELY, Change(0.25), seeds),
+        }
+
+    kept = {}
+
+    def remember(name, asked, compute):
+        assert name not in kept
+        kept[name] = compute()
+        return kept[name]
+
+    found = MEASURES["survival"](
+        data, 0, 1, lambda line: None, remember=remember, kinds=few, seeds=2, more_seeds=3, probe=40
+    )
+    assert len(found.rows) == 7 and all(set(row) == set(found.columns) for row in found.rows)
+    for k in (0, 1):
+        (its,), (of,) = (kept[f"{file_name(kind)}-100-{seed}"] for kind, seed in
+                         ((replayed, k), (capped, 1 - k)))  # fmt: skip
+        assert its["rates"] == pytest.approx(of["rates"])
+    assert len(found.table) == 1 + 3 + 1 and "no warmup" in found.text
+    figure = found.draw(found.title, "NOT MNIST")
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "100: no warmup"
