@@ -7,7 +7,18 @@ import pytest
 from calling import NOT_MNIST, on_glyphs
 
 from minisgd.disk.formats import read_json
+from minisgd.measures.survival import Change
 from minisgd.settings import Settings
+
+
+def few_kinds(seeds, more_seeds):
+    """The runs of `survival`, of two kinds."""
+    short = Settings(256, rule="linear", epochs=2)
+    return {
+        ("no warmup", 256): (short, Change(), more_seeds),
+        ("no step over 0.1", 256): (short, Change(0.1), seeds),
+    }
+
 
 SMALL = {
     "covariance": {"sizes": (64, 256), "draws": 4, "epochs": (0,)},
@@ -15,12 +26,13 @@ SMALL = {
     "effective-rate": {"updates": 6, "draws": 2, "epochs": (0,), "batch_size": 64, "probe": 100},
     "curvature": {
         "sizes": (256,),
-        "epochs": 2,
-        "points": 2,
+        "warmups": ("none",),
+        "seeds": 1,
+        "window": (0, 0.1),
         "subset": 50,
         "probe": 50,
-        "clipped": (),
     },
+    "survival": {"kinds": few_kinds, "seeds": 2, "more_seeds": 2, "probe": 50},
     "noise-scale": {"updates": (0, 5), "draws": 3, "large": 256},
     "sharpness": {"subset": 60, "hessian": 30, "subspaces": 2, "epochs": 1, "large": 256},
     "methods": {
