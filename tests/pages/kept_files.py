@@ -1,0 +1,73 @@
+"""What the pages' numbers are computed from: the files in figures/, and the runs they hold."""
+
+import csv
+import json
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+
+from minisgd.report.experiments import EXPERIMENTS, Kept
+from minisgd.report.judging import Results
+
+
+class Files:
+    """The files of a folder such as figures/."""
+
+    def __init__(self, folder):
+        self.folder, self.tables = Path(folder), {}
+
+    def rows(self, name, **wanted):
+        """The rows of a table whose columns have these values: row.column is a number or a text."""
+        if name not in self.tables:
+            with (self.folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+                read = [{k: as_number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+            self.tables[name] = [SimpleNamespace(**row) for row in read]
+        return [
+            row for row in self.tables[name] if all(vars(row)[k] == v for k, v in wanted.items())
+        ]
+
+    def cell(self, name, **wanted):
+        """The one row whose columns have these values."""
+        (row,) = self.rows(name, **wanted)
+        return row
+
+    def made(self, name):
+        """How a table was made: its JSON."""
+        return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+
+    def minutes(self, name):
+        """The minutes that a measure took."""
+        return self.made(name)["seconds"] / 60
+
+    @cached_property
+    def kept(self):
+        return Kept(self.folder)
+
+    @cached_property
+    def results(self):
+        return Results(self.kept)
+
+    def values(self, statistic, name, b, n=0):
+        """The statistic of the runs of an experiment at a batch size, one for each seed."""
+        return list(self.results.values(statistic, name, b, n).values())
+
+    def training(self, name):
+        """(runs, hours, minutes) of the training of an experiment, one run after the other."""
+        cells = self.kept.cells(EXPERIMENTS[name])
+        times = [[row["seconds"] for row in self.kept.records(cell)] for cell in cells]
+        return len(cells), *clock(times)
+
+
+def clock(times):
+    """(hours, minutes) of runs, of which each is the list of the seconds of its epochs."""
+    return divmod(round(sum(median(seconds) * len(seconds) for seconds in times) / 60), 60)
+
+
+def as_number(text):
+    for kind in int, float:
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
