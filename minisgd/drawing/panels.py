@@ -125,8 +125,9 @@ def _draw_plot(axes, plot, handles):
 def _draw_curve(axes, curve, logy):
     """Draw a curve and return its line for the legend, or None if it has nothing to show."""
     style = {"color": curve.color, "linestyle": curve.dash or "none", "linewidth": 1.5}
+    look = {"marker": curve.marker, "markersize": 4.5}
     if len(curve.x) == 0:
-        return Line2D([], [], **style)
+        return Line2D([], [], **look, **style)
     points = [
         (x, y, e)
         for x, y, e in zip(curve.x, curve.y, curve.error or [0] * len(curve.x), strict=True)
@@ -135,7 +136,7 @@ def _draw_curve(axes, curve, logy):
     if not points:
         return None
     x, y, error = (np.array(values, float) for values in zip(*points, strict=True))
-    (line,) = axes.plot(x, y, marker=curve.marker, markersize=4.5, **style)
+    (line,) = axes.plot(x, y, **look, **style)
     if curve.error and curve.band:
         axes.fill_between(x, y - error, y + error, color=curve.color, **BAND)
     elif curve.error:

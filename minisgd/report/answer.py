@@ -68,7 +68,7 @@ def _base(optimizer, **settings):
 METHODS = {
     "nesterov": Method(
         "SGD, clipped, Nesterov", _base("nesterov", clip=1.0), EFFECTIVE,
-        {64: 0.2, 8192: 4.0, 60000: 8.0},
+        {64: 0.6, 8192: 4.0, 60000: 8.0},
         (Range("momentum", 0.7, 0.98), Range("clip", 0.1, 2.0)),
     ),
     "adam": Method(
