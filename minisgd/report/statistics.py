@@ -14,6 +14,7 @@ from statistics import median
 import numpy as np
 
 FINAL_EPOCHS = 5  # whose median is the final accuracy: a single epoch may be a lucky one
+LOST = 0.5  # a run that falls to no more of its best so far has lost what it had learnt
 GUESSING = 0.1  # the accuracy before any training: ten classes, one guess
 EXACT_UP_TO = 16  # differences of which all 2^n signs are tried
 
@@ -29,9 +30,16 @@ def best_accuracy(records):
 
 
 def final_accuracy(records):
-    """The median test accuracy of the last five epochs; 0 for a run that diverged."""
+    """The median test accuracy of the last five epochs; 0 for a run that diverged.
+
+    A run that ends at no more than half of its best accuracy has lost what it had learnt, however
+    late: it has no more than its last accuracy.
+    """
     curve = accuracies(records)
-    return 0.0 if curve[-1] is None else median(curve[-FINAL_EPOCHS:])
+    if curve[-1] is None:
+        return 0.0
+    late, end = median(curve[-FINAL_EPOCHS:]), curve[-1]
+    return min(late, end) if end <= LOST * max(curve) else late
 
 
 def loss_at(epoch, column):

@@ -22,7 +22,9 @@ RUN = curve(0.1, 0.3, 0.2, 0.8, 0.95, 0.91, 0.98)
 def test_best_and_final_accuracy():
     assert best_accuracy(RUN) == final_accuracy(RUN) == 0.98
     # The last five are .9 .9 .1 .8 .2; the last four have the median .5, the last six .85.
-    assert final_accuracy(curve(*[0.9] * 27, 0.1, 0.8, 0.2)) == 0.8
+    assert final_accuracy(curve(*[0.9] * 27, 0.1, 0.8, 0.46)) == 0.8
+    assert final_accuracy(curve(*[0.9] * 27, 0.1, 0.8, 0.45)) == 0.45  # lost at half of the best
+    assert final_accuracy(curve(*[0.9] * 10, *[0.1] * 19, 0.2)) == 0.1  # for long: still the median
 
 
 def test_losses_at_an_epoch():
