@@ -1,14 +1,15 @@
 """From the numbers of many runs to a verdict.
 
-A criterion asks one yes-or-no question of every seed. Where all seeds agree the claim holds, or it
-does not; otherwise the outcome depends on the seed. Two experiments are compared in pairs: runs
-with the same seed start from the same weights and see the images in the same order. A pair that
-ties, for instance because neither run reaches the target, gives no answer, and a batch size at
-which fewer than half of the pairs give one is left undecided.
+A criterion asks one yes-or-no question of every seed. Where so many give the same answer that a
+fair coin hardly would, the claim holds, or it does not; otherwise the outcome depends on the seed.
+Two experiments are compared in pairs: runs with the same seed start from the same weights and see
+the images in the same order. A pair that ties, for instance because neither run reaches the target,
+gives no answer, and a batch size at which fewer than half of the pairs give one is left undecided.
 
 The functions `all_pass`, `compared` and so on each make a criterion, which is a function
 
-    results -> (what was observed, in words; the verdict; the sizes of each verdict if they differ)
+    results -> (what was observed, in words; the verdict; the sizes of each verdict if they differ;
+                the number of answers at each size, where it is their count that decides)
 """
 
 from dataclasses import replace
@@ -27,6 +28,7 @@ FAILS = "does not hold"
 DEPENDS = "depends on the seed"
 UNDECIDED = "cannot be told"
 MISSING = "not tested"
+CHANCE = 0.05  # what a fair coin would do with a smaller probability is not put down to chance
 
 
 class NoRuns(Exception):
@@ -74,14 +76,31 @@ class Results:
 def agreement(answers):
     """The verdict on one batch size, from an answer per seed: True, False, or None for no answer.
 
-    HOLDS if all answers are yes, FAILS if all are no, DEPENDS if they differ; UNDECIDED if fewer
-    than half of the seeds give an answer.
+    It is asked of which answer more than half of all seeds would give, by the exact binomial test:
+    HOLDS or FAILS where a fair coin would give as many or more of the one answer with a probability
+    below CHANCE. With five answers that takes all five, with ten it takes nine. Otherwise DEPENDS
+    if both answers are given; UNDECIDED if they are too few, or if fewer than half of the seeds
+    give one.
+
+    Source:  C. J. Clopper and E. S. Pearson 1934: the same as whether the one-sided interval of the
+             share, of confidence 1 - CHANCE, lies beyond one half
     """
     asked = list(answers)
     given = [answer for answer in asked if answer is not None]
-    if not given or 2 * len(given) < len(asked):
+    yes, n = sum(given), len(given)
+    if not given or 2 * n < len(asked):
         return UNDECIDED
-    return HOLDS if all(given) else DEPENDS if any(given) else FAILS
+    if binomial_tail(yes, n) < CHANCE:
+        return HOLDS
+    if binomial_tail(n - yes, n) < CHANCE:
+        return FAILS
+    return DEPENDS if 0 < yes < n else UNDECIDED
+
+
+def by_chance(n):
+    """How probable it is that n answers of a fair coin give HOLDS; FAILS is as probable."""
+    tails = [binomial_tail(yes, n) for yes in range(n + 1)]
+    return max((tail for tail in tails if tail < CHANCE), default=0.0)
 
 
 def worst(by_size):
@@ -109,7 +128,8 @@ def all_pass(statistic, points, passes):
             f"{point[1]}: {_spread(some)}, {sum(map(passes, some))} of {len(some)}"
             for point, some in values.items()
         )
-        return observed, *worst({p[1]: agreement(map(passes, v)) for p, v in values.items()})
+        by_size = {point[1]: agreement(map(passes, some)) for point, some in values.items()}
+        return observed, *worst(by_size), tuple(map(len, values.values()))
 
     return criterion
 
@@ -149,7 +169,8 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=
             for (_, before), (b, after) in pairwise(medians.items()):
                 if not better(after, before) and by_size[b] == HOLDS:
                     by_size[b] = DEPENDS
-        return observed, *worst(by_size)
+        given = tuple(sum(one is not None for one in some) for some in answers.values())
+        return observed, *worst(by_size), given
 
     return criterion
 
@@ -188,7 +209,7 @@ def no_gain(statistic, one, other, sizes, gain, significance):
             )
             gained = p < limit and mean >= gain
             by_size[b] = FAILS if gained else HOLDS if p_of_less < limit else UNDECIDED
-        return "; ".join(observed), *worst(by_size)
+        return "; ".join(observed), *worst(by_size), ()
 
     return criterion
 
@@ -211,13 +232,17 @@ def fewer_runs(statistic, one, other, sizes, counts, significance):
             f"{sum(a)} and {sum(b)} of {len(seeds) * len(sizes)} runs; fewer in {fewer} of "
             f"{len(seeds)} seeds, p = {p:.2g}"
         )
-        return observed, verdict, ()
+        return observed, verdict, (), ()
 
     return criterion
 
 
 def best_rate_is(lr):
-    """Of the rates in tune.csv this one has the highest test accuracy, seed by seed."""
+    """Of the rates in tune.csv this one has the highest test accuracy, seed by seed.
+
+    HOLDS if it is first in every seed, FAILS if in none, DEPENDS otherwise. There are three seeds,
+    but no coin: of nine rates alike, one would be first in all three in 1 of 729 cases.
+    """
 
     def criterion(results):
         trials = selection.read_trials(results.kept.folder)
@@ -230,7 +255,8 @@ def best_rate_is(lr):
         shown = [*top, *([lr] if lr in by_rate and lr not in top else [])]
         observed = "; ".join(f"{rate:g}: {_spread(by_rate[rate].values())}" for rate in shown)
         won = [winner == lr for winner in winners]
-        return f"{observed}; {lr:g} is first in {sum(won)} of {len(won)}", agreement(won), ()
+        verdict = HOLDS if all(won) else DEPENDS if any(won) else FAILS
+        return f"{observed}; {lr:g} is first in {sum(won)} of {len(won)}", verdict, (), ()
 
     return criterion
 

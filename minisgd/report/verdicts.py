@@ -5,7 +5,7 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from .claims import CLAIMS
-from .judging import MISSING, NoRuns, Results
+from .judging import FAILS, HOLDS, MISSING, NoRuns, Results, by_chance
 
 HEAD = ("the report's claim", "where", "how it was tested", "seen", "verdict")
 WIDTHS = (26, 8, 28, 34, 15)  # of the table's columns on a terminal, in characters
@@ -18,6 +18,7 @@ class Verdict:
     method    how the claim was tested, in words
     observed  what was seen, in numbers
     by_size   ((verdict, batch sizes), ...) if the sizes do not agree; then `verdict` is the worst
+    answers   how many seeds gave an answer at each size, where their count decides
     """
 
     claim: str
@@ -26,6 +27,7 @@ class Verdict:
     observed: str
     verdict: str
     by_size: tuple = ()
+    answers: tuple = ()
 
     def __str__(self):
         if not self.by_size:
@@ -38,11 +40,30 @@ def verdicts(kept):
     results, found = Results(kept), []
     for claim, section, method, criterion in CLAIMS:
         try:
-            observed, verdict, by_size = criterion(results)
+            judged = criterion(results)
         except NoRuns:
-            observed, verdict, by_size = "its runs are not here", MISSING, ()
-        found.append(Verdict(claim, section, method, observed, verdict, by_size))
+            judged = "its runs are not here", MISSING
+        found.append(Verdict(claim, section, method, *judged))
     return found
+
+
+def chance(found):
+    """In words, how many of the verdicts a fair coin would have given."""
+    counted = [v for v in found if any(v.answers)]
+    if not counted:
+        return ""
+    n = sum(len(v.answers) for v in counted)
+    expected = sum(by_chance(answers) for v in counted for answers in v.answers)
+    seen = {HOLDS: 0, FAILS: 0}
+    for v in counted:
+        for word, sizes in v.by_size or ((v.verdict, v.answers),):
+            if word in seen:
+                seen[word] += len(sizes)
+    return (
+        f"The seeds are counted in {n} cells, a claim at a batch size each. If every answer were "
+        f"the toss of a fair coin, {expected:.1f} of them would be expected to hold, and as many "
+        f"not to; {seen[HOLDS]} hold, and {seen[FAILS]} do not."
+    )
 
 
 def table(found):
@@ -55,11 +76,13 @@ def table(found):
             padded = (part.ljust(width) for part, width in zip(parts, WIDTHS, strict=True))
             lines.append("  ".join(padded).rstrip())
         lines.append("")
-    return lines[:-1]
+    below = wrap(chance(found), 100)
+    return [*lines, *below] if below else lines[:-1]
 
 
 def markdown_table(found):
     """The same table in Markdown, with how a claim was tested and what was seen in one column."""
+    below = wrap(chance(found), 100)
     return [
         "| the report says | seen here | verdict |",
         "|---|---|---|",
@@ -68,4 +91,5 @@ def markdown_table(found):
             f"**{v}** |"
             for v in found
         ),
+        *(["", *below] if below else []),
     ]

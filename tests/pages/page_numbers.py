@@ -39,7 +39,7 @@ NUMBER = re.compile(
 CODE = r"```.*?```|^ {4}[^\n]*$"
 UNREAD = (
     r"^!\[.*\]\(.*\)$",
-    r"^\| the report says \|.*\n(\|.*\n?)*",
+    r"^\| the report says \|.*\n(\|.*\n?)*(\n(The seeds are counted.*\n)(.+\n)*)?",
     r"^\|[-|]+\|$",
     r"^\d\. (?=`)",  # of a numbered list
     r"`[^`]*`",

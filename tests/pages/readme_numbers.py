@@ -14,6 +14,7 @@ from minisgd.machine.speedup import CostModel
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.report import answer, claims
 from minisgd.report.experiments import LUCKY, SIZES
+from minisgd.report.judging import CHANCE
 from minisgd.report.statistics import FINAL_EPOCHS, best_accuracy, final_accuracy, loss_at
 from minisgd.settings import Settings
 
@@ -333,7 +334,9 @@ def what_became(files):
     at_4096 = [above(files, 0.9, last, name, 4096) for name in ("figure4", "figure3")]
     return listed(
         here(FINAL_EPOCHS, "minisgd/report/statistics.py"),
-        given("2 3 30", "an example, and epochs"),
+        given("2 3", "an example"),
+        here(CHANCE, "minisgd/report/judging.py"),
+        given("five five nine ten 30", "counts that are enough, by test_judging.py; epochs"),
         here(at_2048[0], "figure4"),
         here(len(files.values(last, "figure4", 2048)), "figure4"),
         given(".9 2048", "an accuracy, and a batch size"),

@@ -27,6 +27,9 @@ def diverged(*accuracies):
     return records
 
 
+FIVEFOLD = 5
+
+
 class MadeUp:
     """Stands in for experiments.Kept, with runs that `keep` puts in."""
 
@@ -34,13 +37,15 @@ class MadeUp:
         self.folder, self.runs, self.experiments = folder, {}, EXPERIMENTS
 
     def keep(self, name, curves_by_size, n=0):
-        """Keep {batch size: [the records of each seed]} as runs of an experiment.
+        """Keep {batch size: [the records of each seed]} as runs of an experiment. Fewer than five
+        stand for FIVEFOLD as many seeds, in turn, so that those that agree are enough for a word.
 
         n:  which of the experiment's settings with this batch size, from 0
         """
         for b, curves in curves_by_size.items():
             settings = [s for s in self.experiments[name].settings if s.batch_size == b][n]
-            self.runs |= {replace(settings, seed=seed): run for seed, run in enumerate(curves)}
+            some = curves if len(curves) >= 5 else curves * FIVEFOLD
+            self.runs |= {replace(settings, seed=seed): run for seed, run in enumerate(some)}
 
     def cells(self, experiment):
         return [cell for cell in self.runs if replace(cell, seed=0) in experiment.settings]

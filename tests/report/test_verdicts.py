@@ -4,8 +4,8 @@ from made_up_runs import curve
 
 from minisgd.report.claims import CLAIMS
 from minisgd.report.experiments import SIZES
-from minisgd.report.judging import DEPENDS, FAILS, MISSING
-from minisgd.report.verdicts import Verdict, markdown_table, table, verdicts
+from minisgd.report.judging import DEPENDS, FAILS, HOLDS, MISSING
+from minisgd.report.verdicts import Verdict, chance, markdown_table, table, verdicts
 
 
 def test_without_results_nothing_is_tested(kept):
@@ -25,8 +25,25 @@ def test_the_tables_have_every_claim(kept):
     kept.keep("figure2", {b: [curve(0.97)] for b in SIZES})
     found = verdicts(kept)
     markdown = markdown_table(found)
-    assert len(markdown) == 2 + len(found) and {row.count("|") for row in markdown} == {4}
+    rows, below = markdown[: 2 + len(found)], markdown[2 + len(found) :]
+    assert {row.count("|") for row in rows} == {4} and below[0] == ""
+    assert " ".join(below[1:]) == chance(found) != ""
     lines = table(found)
     assert max(map(len, lines)) <= 120
     words = " ".join(" ".join(lines).split())
-    assert "sqrt scaling keeps all" in words and "not tested" in words and "1 of 1" in words
+    assert "sqrt scaling keeps all" in words and "not tested" in words and "5 of 5" in words
+
+
+def test_what_a_coin_would_have_said_is_told():
+    """Five answers have a word by chance in 1 of 32 cases, ten in 11 of 1024, four in none."""
+    found = [
+        Verdict("a", "Sec. I", "", "", HOLDS, (), (5, 5, 10)),
+        Verdict("b", "Sec. I", "", "", FAILS, ((FAILS, (64,)), (DEPENDS, (128,))), (5, 4)),
+        Verdict("c", "Sec. I", "", "", HOLDS, (), ()),  # by a test of its own
+    ]
+    assert chance(found) == (
+        "The seeds are counted in 5 cells, a claim at a batch size each. If every answer were the "
+        "toss of a fair coin, 0.1 of them would be expected to hold, and as many not to; 3 hold, "
+        "and 1 do not."
+    )
+    assert chance(found[2:]) == ""
