@@ -69,15 +69,17 @@ def remembered(path, asked, compute):
     """The rows that `compute` gives, kept in a file for the next time that the same is asked.
 
     asked    a dict of what the rows depend on; a file of other rows, or a damaged one, is replaced
-    Raises:  StorageError
+    Raises:  StorageError; NewerError if the file is of a later format
     """
     try:
         known = read_json(path)
     except DamagedError:
         known = None
     asked = json.loads(json.dumps(asked))  # as JSON gives it back
-    if known and (known["format"], known["asked"]) == (FORMAT, asked):
-        return known["rows"]
+    if known:
+        check_format(known, path)
+        if known["asked"] == asked:
+            return known["rows"]
     rows = compute()
     make_folder(Path(path).parent)
     write_json(path, {"format": FORMAT, "asked": asked, "rows": rows})

@@ -12,7 +12,8 @@
 
 A measure is a function (data, seed, threads, log, ...) -> Measured. `log` is called with each line
 of progress. All random numbers come from generators seeded with `seed`. The other arguments have
-defaults, with which a measure takes minutes.
+defaults, with which a measure takes minutes. Only curvature and survival take longer: they are of
+many runs, and go on from those that are done.
 """
 
 from importlib import import_module

@@ -30,6 +30,11 @@ class Measured:
     draw: object = None  # (title, note) -> a figure of another kind, in place of the plots
 
 
+def fresh(name, asked, compute):
+    """The rows of a run, computed: the `remember` of a measure of whole runs that keeps nothing."""
+    return compute()
+
+
 def generator(seed, *purpose):
     """A random generator for one purpose, independent of what is drawn for the others."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3, *purpose)))

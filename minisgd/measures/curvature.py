@@ -18,7 +18,7 @@ import numpy as np
 from ..settings import Settings
 from ..train import Run
 from . import curvature_shown
-from .common import Landscape, Measured, generator
+from .common import Landscape, Measured, fresh, generator
 from .estimators import critical_rate, hessian_product, largest_eigenvalue, mean, sharpness_along
 from .following import followed, network_at
 
@@ -35,15 +35,11 @@ LEAST = 8  # updates that are looked at, even where few lead through the window
 STEPS = (1e-3, 1e-2, 3e-2)  # of the differences; |w| is 9 at the start. λ is found with the second
 
 
-def fresh(name, asked, compute):
-    """Compute the rows of a run, remembering nothing: see commands/measure.py."""
-    return compute()
-
-
 def curvature(data, seed, threads, log, remember=fresh, sizes=SIZES, warmups=WARMUPS, seeds=3,
               window=WINDOW, subset=800, probe=256):  # fmt: skip
-    """subset  images for λ, drawn from the training set
-    probe   of the training images, for the forward passes
+    """remember  (name, what is asked, a function) -> the rows of a run, from the function or kept
+    subset    images for λ, drawn from the training set
+    probe     of the training images, for the forward passes
     """
     Settings(max(sizes)).check(len(data.train.labels))
     rows = []

@@ -27,15 +27,14 @@ from ..networks import NETWORKS, views
 from ..settings import Settings
 from ..train import Run, evaluate
 from . import survival_shown
-from .common import Measured
-from .curvature import fresh
+from .common import Measured, fresh
+from .curvature import SIZES
 from .following import DEAD, network_at, passed, thrown
 
 COLUMNS = (
     "kind batch_size seed epochs exit exit_rate_sum thrown thrown_low thrown_high step dead_conv1 "
     "dead_conv2 dead_fc diverged accuracy"
 ).split()
-SIZES = (1024, 2048, 4096, 8192)
 LARGEST = SIZES[2:]
 LEARNT = 0.9  # test accuracy
 CAPS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -123,7 +122,7 @@ def survival(data, seed, threads, log, remember=fresh, kinds=kinds, seeds=5, mor
 def watched(run, change, probe, rates=None):
     """Train a run with this change, watching it, until it diverges or ends.
 
-    rates    of its updates, in place of its own
+    rates    of its updates, in place of its own; if that run diverged, its last one goes on
     Returns: a row, from "exit" on, and the "rates" that its updates came to
     """
     walk = Walk(run, change, probe, rates)
@@ -141,9 +140,8 @@ class Walk:
     def __init__(self, run, change, probe, rates):
         self.run, self.change, self.rates, self.probe = run, change, rates, run.x[:probe]
         self.labels, self.first = run.y[:probe], views(run.model.weights(), run.model.shapes)
-        self.cap, self.diverged, self.longest = change.cap, None, 0.0
-        if rates:
-            self.cap = None
+        self.cap = None if change.rates else change.cap
+        self.diverged, self.longest = None, 0.0
         self.spreads, self.used, self.rising = [], [], 0  # `rising`: updates of the ramp so far
 
     def update(self, t, lr, batch):
@@ -170,7 +168,7 @@ class Walk:
     def rate(self, t, lr):
         """The rate of update t, which the schedule would make with lr."""
         if self.rates:
-            return self.rates[t]
+            return self.rates[min(t, len(self.rates) - 1)]
         if not self.change.calm:
             return lr
         small = SHARE * lr

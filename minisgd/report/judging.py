@@ -9,7 +9,7 @@ gives no answer, and a batch size at which fewer than half of the pairs give one
 The functions `all_pass`, `compared` and so on each make a criterion, which is a function
 
     results -> (what was observed, in words; the verdict; the sizes of each verdict if they differ;
-                the number of answers at each size, where it is their count that decides)
+                at each size, how many answers were counted; none, if it is not counts that decide)
 """
 
 from dataclasses import replace
@@ -85,16 +85,21 @@ def agreement(answers):
     Source:  C. J. Clopper and E. S. Pearson 1934: the same as whether the one-sided interval of the
              share, of confidence 1 - CHANCE, lies beyond one half
     """
-    asked = list(answers)
-    given = [answer for answer in asked if answer is not None]
-    yes, n = sum(given), len(given)
-    if not given or 2 * n < len(asked):
+    answers = list(answers)
+    yes, n = sum(map(bool, answers)), counted(answers)
+    if not n:
         return UNDECIDED
     if binomial_tail(yes, n) < CHANCE:
         return HOLDS
     if binomial_tail(n - yes, n) < CHANCE:
         return FAILS
     return DEPENDS if 0 < yes < n else UNDECIDED
+
+
+def counted(answers):
+    """How many of the answers count: all that are given; 0 if those are fewer than half."""
+    given = sum(answer is not None for answer in answers)
+    return given if 2 * given >= len(answers) else 0
 
 
 def by_chance(n):
@@ -169,8 +174,7 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=
             for (_, before), (b, after) in pairwise(medians.items()):
                 if not better(after, before) and by_size[b] == HOLDS:
                     by_size[b] = DEPENDS
-        given = tuple(sum(one is not None for one in some) for some in answers.values())
-        return observed, *worst(by_size), given
+        return observed, *worst(by_size), tuple(map(counted, answers.values()))
 
     return criterion
 

@@ -18,7 +18,7 @@ class Verdict:
     method    how the claim was tested, in words
     observed  what was seen, in numbers
     by_size   ((verdict, batch sizes), ...) if the sizes do not agree; then `verdict` is the worst
-    answers   how many seeds gave an answer at each size, where their count decides
+    answers   how many answers were counted at each size; empty where it is not counts that decide
     """
 
     claim: str

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minisgd.data import Dataset, Split
 from minisgd.measures import MEASURES
 from minisgd.measures.common import Landscape, generator
 from minisgd.measures.curvature import COLUMNS, LEAST, Look
@@ -16,16 +15,6 @@ from minisgd.measures.following import followed, network_at, passed, thrown
 from minisgd.model import LeNet5
 from minisgd.settings import Settings
 from minisgd.train import Run, train
-
-
-@pytest.fixture(scope="module")
-def data(small_data):
-    """As small_data, fewer images of it."""
-    train, test = (
-        Split(s.images[:n], s.labels[:n])
-        for s, n in ((small_data.train, 400), (small_data.test, 80))
-    )
-    return Dataset(small_data.name, train, test, "few", "made for this test")
 
 
 def look(data, settings, window=(0.0, 1.0)):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from minisgd import drawing
-from minisgd.data import Dataset, Split
 from minisgd.measures import MEASURES
 from minisgd.measures.common import (
     Landscape,
@@ -29,16 +28,6 @@ from minisgd.train import train
 
 def quiet(line):
     pass
-
-
-@pytest.fixture(scope="module")
-def data(small_data):
-    """As small_data, fewer images of it."""
-    train, test = (
-        Split(s.images[:n], s.labels[:n])
-        for s, n in ((small_data.train, 400), (small_data.test, 80))
-    )
-    return Dataset(small_data.name, train, test, "few", "made for this test")
 
 
 # -- formulas

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minisgd.data import Dataset, Split
 from minisgd.measures import MEASURES, methods_shown
 from minisgd.measures.common import Landscape
 from minisgd.measures.estimators import hessian_product, largest_eigenvalue
@@ -38,16 +37,6 @@ RUNS = (
 )
 SHAPES = {"fc1.W": (3, 4), "fc1.b": (3,), "fc2.W": (2, 3), "fc2.b": (2,)}
 P = 23
-
-
-@pytest.fixture(scope="module")
-def data(small_data):
-    """As small_data, fewer images of it."""
-    train, test = (
-        Split(s.images[:n], s.labels[:n])
-        for s, n in ((small_data.train, 200), (small_data.test, 40))
-    )
-    return Dataset(small_data.name, train, test, "few", "made for this test")
 
 
 # -- on numbers
@@ -173,15 +162,15 @@ CASES = [replace(s, batch_size=50, epochs=2) for s in RUNS]
 
 
 @pytest.mark.parametrize("settings", CASES, ids=methods_shown.names(CASES))
-def test_watching_does_not_change_the_run(data, settings):
-    run, images = Run(settings, data), data.train.images[:20]
+def test_watching_does_not_change_the_run(fewer_data, settings):
+    run, images = Run(settings, fewer_data), fewer_data.train.images[:20]
     moments = []
-    fixed = Landscape(images, data.train.labels[:20], 1, np.float32)
+    fixed = Landscape(images, fewer_data.train.labels[:20], 1, np.float32)
     for pair in with_metric(run, 99):  # with everything else going on in between
         moments.append(pair)
-        rows = rows_of(settings, [pair], fixed, (images, data.train.labels[:20]))
+        rows = rows_of(settings, [pair], fixed, (images, fewer_data.train.labels[:20]))
         measure_eigenvalues([pair], rows, fixed, 1, np.random.default_rng(0))
-    *_, (record, state) = train(settings, data)
+    *_, (record, state) = train(settings, fewer_data)
     assert np.array_equal(run.model.w, state.w) and len(moments) == 8
     assert np.mean([m.loss for m, _ in moments[4:]]) == pytest.approx(record["train_loss"])
     right = np.mean([m.accuracy for m, _ in moments[4:]])
@@ -191,12 +180,12 @@ def test_watching_does_not_change_the_run(data, settings):
         assert (D is None) == (settings.optimizer == "muon")
 
 
-def test_the_numbers_of_an_update(data):
+def test_the_numbers_of_an_update(fewer_data):
     """Of clipped SGD the step is η times the share of the gradient that is kept."""
     settings = Settings(50, lr=0.3, clip=0.1, epochs=2)
-    moments = list(with_metric(Run(settings, data), 5))
+    moments = list(with_metric(Run(settings, fewer_data), 5))
     assert [m.t for m, _ in moments] == [0, 1, 2, 3, 4] and moments[-1][0].epoch == 2
-    images, labels = data.train.images, data.train.labels
+    images, labels = fewer_data.train.images, fewer_data.train.labels
     fixed = Landscape(images, labels, 1)
     rows = rows_of(settings, moments, fixed, (images[:20], labels[:20]))
     for row, (moment, D) in zip(rows, moments, strict=True):
@@ -222,19 +211,19 @@ def test_the_numbers_of_an_update(data):
     assert close
 
 
-def test_a_run_that_diverges_is_followed_up_to_there(data):
+def test_a_run_that_diverges_is_followed_up_to_there(fewer_data):
     found = MEASURES["methods"](
-        data, 0, 1, lambda line: None, runs=[Settings(50, lr=1e6, epochs=2)], updates=8, points=2,
-        subset=30, probe=20,
+        fewer_data, 0, 1, lambda line: None, runs=[Settings(50, lr=1e6, epochs=2)], updates=8,
+        points=2, subset=30, probe=20,
     )  # fmt: skip
     assert 0 < len(found.rows) < 8
     assert all(np.isfinite(row["loss"]) for row in found.rows) and found.text
 
 
-def test_the_words_come_from_the_rows(data):
+def test_the_words_come_from_the_rows(fewer_data):
     runs = [Settings(50, lr=1e-4), Settings(50, lr=0.01, optimizer="adam", momentum=0.9)]
     found = MEASURES["methods"](
-        data, 3, 1, lambda line: None, runs=runs, updates=40, points=4, subset=40, probe=20
+        fewer_data, 3, 1, lambda line: None, runs=runs, updates=40, points=4, subset=40, probe=20
     )
     slow, adam = methods_shown.by_run(found.rows).values()
     assert len(slow) == len(adam) == 40 and slow[0]["run"] == "sgd 50"

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from minisgd.data import Dataset, Split
 from minisgd.measures import MEASURES, survival
 from minisgd.measures.following import passed
 from minisgd.measures.survival import Change, Walk, kinds, shorten, watched
@@ -15,16 +14,6 @@ from minisgd.settings import Settings
 from minisgd.train import Run, train
 
 LIVELY = Settings(100, lr=0.5, epochs=3)
-
-
-@pytest.fixture(scope="module")
-def data(small_data):
-    """As small_data, fewer images of it."""
-    train, test = (
-        Split(s.images[:n], s.labels[:n])
-        for s, n in ((small_data.train, 400), (small_data.test, 80))
-    )
-    return Dataset(small_data.name, train, test, "few", "made for this test")
 
 
 def watch(data, settings, change=None, rates=None):
@@ -118,6 +107,11 @@ def test_a_calm_run_waits_for_the_sum_of_its_rates(data, monkeypatch):
     assert used[:4] == [1 / 32] * 4
     assert used[4] == pytest.approx(1 / 32 + 15 / 32 / 8) and used[11:] == [0.5] * 5
     np.testing.assert_allclose(np.diff(used[3:12]), 15 / 32 / 8)
+
+
+def test_the_rates_of_a_run_that_diverged_go_on_with_the_last(data):
+    walk, _ = walked(data, LIVELY, Change(0.25, rates=True), rates=[0.1, 0.2])
+    assert walk.used == pytest.approx([0.1] + [0.2] * 11) and walk.longest > 0
 
 
 def test_a_run_that_diverges_is_told(data):

@@ -1,18 +1,21 @@
 """The numbers of figures/README.md, the lesson. A chapter is a function of kept_files.Files."""
 
-from page_numbers import given, here, listed, measured
+from page_numbers import given, here, listed
 
 from minisgd.measures.noise_scale import fitted, steps_to_target
+from minisgd.measures.survival import kinds
 
 N = 60_000  # training images
 
 
 def beginning(files):
+    measures = [path.stem for path in files.folder.glob("measure-*.csv")]
     return listed(
         given("0", "the seed"),
-        here(len(list(files.folder.glob("measure-*.csv"))), "figures/"),
-        measured("40", "python cli.py measure all"),
+        here(len(measures), "figures/"),
+        here(sum(files.minutes(name) for name in measures), "figures/measure-*.json"),
         given("two", "cores"),
+        here(sum(n for _, _, n in kinds(5, 10).values()), "minisgd/measures/survival.py"),
     )
 
 

@@ -15,7 +15,13 @@ from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.report import answer, claims
 from minisgd.report.experiments import LUCKY, SIZES
 from minisgd.report.judging import CHANCE
-from minisgd.report.statistics import FINAL_EPOCHS, best_accuracy, final_accuracy, loss_at
+from minisgd.report.statistics import (
+    FINAL_EPOCHS,
+    LOST,
+    best_accuracy,
+    final_accuracy,
+    loss_at,
+)
 from minisgd.settings import Settings
 
 N = 60_000  # training images
@@ -334,6 +340,7 @@ def what_became(files):
     at_4096 = [above(files, 0.9, last, name, 4096) for name in ("figure4", "figure3")]
     return listed(
         here(FINAL_EPOCHS, "minisgd/report/statistics.py"),
+        here(LOST, "minisgd/report/statistics.py"),
         given("2 3", "an example"),
         here(CHANCE, "minisgd/report/judging.py"),
         given("five five nine ten 30", "counts that are enough, by test_judging.py; epochs"),

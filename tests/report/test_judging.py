@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minisgd.report.judging import DEPENDS, FAILS, HOLDS, UNDECIDED, agreement, by_chance, worst
+from minisgd.report.judging import (
+    DEPENDS,
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    agreement,
+    by_chance,
+    counted,
+    worst,
+)
 
 
 def answers(yes, no, silent=0):
@@ -53,6 +62,10 @@ def test_half_of_the_seeds_must_answer():
 def test_a_coins_words_are_those_of_all_its_throws(n):
     throws = [agreement(answers) for answers in product((True, False), repeat=n)]
     assert by_chance(n) == throws.count(HOLDS) / 2**n == throws.count(FAILS) / 2**n
+
+
+def test_a_cell_of_which_most_are_silent_counts_for_nothing():
+    assert counted(answers(3, 2, 5)) == 5 and counted(answers(3, 2, 6)) == counted([]) == 0
 
 
 def test_a_claim_is_judged_by_its_worst_size():
