@@ -139,12 +139,14 @@ def all_pass(statistic, points, passes):
     return criterion
 
 
-def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=None):
+def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=None, at_best=None):
     """At the first point of each pair the value is better than at the second, seed by seed.
 
     better:    a function of both values; with `lt` or `gt`, equal values give no answer
     tells:     a function of both values: whether they give an answer at all
     closer:    (words, a stricter function of both values), whose counts are told as well
+    at_best:   (words, points): `better` than the highest median of these points instead of the
+               second value, whose counts are told as well if any of them has runs
     in_order:  the median must also be better at each first point than at the one before
     """
 
@@ -161,11 +163,13 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=
             f"{_count(answers[b])}"
             for b, pairs in found.items()
         )
-        if closer:
-            words, is_closer = closer
+        also = [closer] if closer else []
+        if at_best and (bar := _highest(results, statistic, at_best[1])):
+            words = f"{at_best[0]}, {_number(bar)},"
+            also.append((words, lambda x, y: better(x, bar)))
+        for words, is_so in also:
             counts = (
-                f"{_count([is_closer(x, y) for x, y in pairs])} at {b}"
-                for b, pairs in found.items()
+                f"{_count([is_so(x, y) for x, y in pairs])} at {b}" for b, pairs in found.items()
             )
             observed += f"; {words} {', '.join(counts)}"
         by_size = {b: agreement(some) for b, some in answers.items()}
@@ -177,6 +181,17 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=
         return observed, *worst(by_size), tuple(map(counted, answers.values()))
 
     return criterion
+
+
+def _highest(results, statistic, points):
+    """The highest median of a value at any of these points; None if none of them has runs."""
+    medians = []
+    for point in points:
+        try:
+            medians.append(median(results.values(statistic, *point).values()))
+        except NoRuns:
+            continue
+    return max(medians, default=None)
 
 
 def compared_by_size(statistic, one, other, sizes, better):

@@ -282,3 +282,15 @@ def test_how_closely_the_accuracy_is_kept_is_told_beside_the_verdict(kept):
     found = kept.verdict_on("the purpose")
     assert found.verdict == HOLDS  # .001 and .004 below
     assert "; within 0.002 5 of 10 at 128, 5 of 10 at 256, " in found.observed
+
+
+def test_it_is_told_against_64_at_its_best_as_well(tuned):
+    """The best of what `answer` has at 64: .993 and .995 of Muon, .994 as the median."""
+    tuned.keep("figure1", {64: [curve(0.99), curve(0.99)]})
+    tuned.keep("figure1", {b: [curve(0.989), curve(0.987)] for b in SIZES[1:]})
+    assert "at its best" not in tuned.verdict_on("the purpose").observed
+    tuned.keep("answer", {64: [curve(0.993), curve(0.995)]}, list(answer.METHODS).index("muon"))
+    tuned.keep("answer", {64: [curve(0.98), curve(0.98)]}, list(answer.METHODS).index("adam"))
+    found = tuned.verdict_on("the purpose")
+    assert "; within 0.005 of 64 at its best, 0.994, 5 of 10 at 128, " in found.observed
+    assert found.verdict == HOLDS  # which is against 64 at η = .01
