@@ -12,8 +12,8 @@
 
 A measure is a function (data, seed, threads, log, ...) -> Measured. `log` is called with each line
 of progress. All random numbers come from generators seeded with `seed`. The other arguments have
-defaults, with which a measure takes minutes. Only curvature and survival take longer: they are of
-many runs, and go on from those that are done.
+defaults, with which a measure takes minutes. Those in RESUMED take longer: they are of many runs,
+and go on from those that are done, which their argument `remember` keeps.
 """
 
 from importlib import import_module
@@ -41,3 +41,4 @@ MEASURES = {
     "sharpness": _from_module("sharpness"),
     "methods": _from_module("methods"),
 }
+RESUMED = ("curvature", "survival", "sharpness")

@@ -1,9 +1,10 @@
 """Sec. III: is η_eff = η/(1-m) all there is to momentum?
 
 With the same start, the same batches and the same η/(1-m), but different m: how far apart do the
-trajectories of the weights drift, in units of how far SGD has come from the start? Two things are
-shown beside them: the exact answer on a quadratic, for directions of low and of high curvature, and
-SGD on other batches, which shows how far apart noise alone drives two runs.
+trajectories of the weights drift, in units of how far SGD has come from the start? Three things are
+shown beside them: the exact answer on a quadratic, for directions of low and of high curvature; SGD
+on other batches, which shows how far apart noise alone drives two runs; and, as a control, half and
+twice that η/(1-m), with and without momentum, on the same batches.
 """
 
 from math import sqrt
@@ -20,6 +21,7 @@ from .estimators import mean, quadratic_path
 
 COLUMNS = "epoch momentum lr update distance error loss loss_error".split()
 EFFECTIVE = 0.1  # η/(1-m), as in Fig. 5
+CONTROLS = (0.5, 2.0)  # times EFFECTIVE
 CURVATURES = (0.1, 10.0)  # η_eff c = .01 and 1
 OTHER = "other batches"
 
@@ -35,16 +37,26 @@ def effective_rate(
     updates=400,
     draws=3,
     probe=2_000,
+    controlled=(0.0, 0.9),
 ):
+    """momenta     of the trajectories with equal η/(1-m)
+    controlled  those of the trajectories with half and twice that
+    """
     x, y = data.train.images, data.train.labels
     probed = data.test.images[:probe], data.test.labels[:probe]
     loss = Landscape(*probed, threads, np.float32, data.pixels).loss
     at = sorted({round(t) for t in np.geomspace(1, updates, 16)})
     model, rows = LeNet5(threads=threads, pixels=data.pixels), []
 
-    def walk(w, m, order):
+    kinds = [
+        *((m, EFFECTIVE * (1 - m)) for m in momenta),
+        (OTHER, EFFECTIVE),
+        *((m, factor * EFFECTIVE * (1 - m)) for factor in CONTROLS for m in controlled),
+    ]
+
+    def walk(w, m, lr, order):
         """{update: the weights after it} of one trajectory."""
-        settings = Settings(batch_size, EFFECTIVE * (1 - m), momentum=m)
+        settings = Settings(batch_size, lr, momentum=m)
         model.w[...] = w
         memory, found = new_memory(model, settings), {}
         for t in range(updates):
@@ -55,29 +67,28 @@ def effective_rate(
         return found
 
     for epoch, start in weights_after(Settings(seed=seed), data, epochs, threads, log).items():
-        seen = {m: [] for m in (*momenta, OTHER)}
+        seen = {kind: [] for kind in kinds}
         for draw in range(draws):
             log(f"epoch {epoch}: trajectories of {updates} updates, draw {draw + 1} of {draws}")
             order, other = (
                 _order(len(y), seed, draw + k * draws, updates * batch_size) for k in (0, 1)
             )
-            sgd = walk(start, 0.0, order)
+            sgd = walk(start, 0.0, EFFECTIVE, order)
             came = {t: np.linalg.norm(sgd[t] - start) for t in at}
-            for m in seen:
+            for m, lr in kinds:
                 found = (
                     sgd
-                    if m == 0
-                    else walk(start, 0.0, other)
+                    if (m, lr) == (0, EFFECTIVE)
+                    else walk(start, 0.0, lr, other)
                     if m == OTHER
-                    else walk(start, m, order)
+                    else walk(start, m, lr, order)
                 )
-                seen[m].append(
+                seen[m, lr].append(
                     [(np.linalg.norm(found[t] - sgd[t]) / came[t], loss(found[t])) for t in at]
                 )
-        for m, draws_of_m in seen.items():
+        for (m, lr), draws_of_it in seen.items():
             for k, t in enumerate(at):
-                apart, height = (mean([d[k][part] for d in draws_of_m]) for part in (0, 1))
-                lr = EFFECTIVE * (1 - (0 if m == OTHER else m))
+                apart, height = (mean([d[k][part] for d in draws_of_it]) for part in (0, 1))
                 numbers = apart.value, apart.error, height.value, height.error
                 rows.append(as_row(COLUMNS, epoch, m, lr, t, *numbers))
     marks = [t for t in at if t in (at[0], at[len(at) // 3], at[2 * len(at) // 3], at[-1])]
@@ -94,8 +105,9 @@ def effective_rate(
             for row in rows
             if row["update"] in marks
         ],
-        ["epoch", "m", "η", "update", "distance from SGD", "test loss"],
+        ["epoch", "m", "η", "update", "distance", "test loss"],
     )
+    table.insert(0, f"distance: from SGD at η = {EFFECTIVE:g}, in lengths of its way so far")
     exact = [_quadratic(momenta, c, at) for c in CURVATURES]
     for c, paths in zip(CURVATURES, exact, strict=True):
         ends = ", ".join(f"m = {m:g}: {path[-1]:.3g}" for m, path in paths.items())
@@ -117,8 +129,25 @@ def _quadratic(momenta, c, at):
     return {m: quadratic_path(c, EFFECTIVE * (1 - m), m, at[-1])[at] for m in momenta}
 
 
-def _name(m):
-    return "SGD on other batches" if m == OTHER else f"m = {m:g}"
+def _effective(row):
+    """η/(1-m) of a row."""
+    return row["lr"] / (1 - (0 if row["momentum"] == OTHER else row["momentum"]))
+
+
+def _name(m, effective=EFFECTIVE):
+    if m == OTHER:
+        return "SGD on other batches"
+    return f"m = {m:g}" + (f", η/(1-m) = {effective:.3g}" if effective != EFFECTIVE else "")
+
+
+def _paths(rows, epoch):
+    """{(momentum, η/(1-m)): its rows} from an epoch on."""
+    paths = {}
+    for row in rows:
+        if row["epoch"] == epoch:
+            kind = row["momentum"], float(f"{_effective(row):.3g}")
+            paths.setdefault(kind, []).append(row)
+    return paths
 
 
 def _plots(rows, momenta, at, exact):
@@ -137,19 +166,19 @@ def _plots(rows, momenta, at, exact):
             ("loss", "loss_error", "test loss", "cross-entropy"),
         ):
             curves = []
-            for m, color in colors.items():
-                path = [r for r in rows if r["epoch"] == epoch and r["momentum"] == m]
-                if name == "distance" and m == 0:
+            for (m, effective), path in _paths(rows, epoch).items():
+                if name == "distance" and (m, effective) == (0, EFFECTIVE):
                     continue
                 column = lambda part, path=path: tuple(row[part] for row in path)  # noqa: E731
+                style = "--" if m == OTHER else "-" if effective == EFFECTIVE else ":"
                 curves.append(
                     Curve(
-                        _name(m),
+                        _name(m, effective),
                         column("update"),
                         column(name),
                         column(error),
-                        color,
-                        "--" if m == OTHER else "-",
+                        colors[m],
+                        style,
                         band=True,
                     )
                 )
@@ -170,15 +199,24 @@ def _text(rows, momenta):
     parts = []
     for epoch in sorted({row["epoch"] for row in rows}):
         last = max(row["update"] for row in rows)
-        ends = {r["momentum"]: r for r in rows if r["epoch"] == epoch and r["update"] == last}
-        far = listed([ends[m]["distance"] for m in momenta if m])
-        losses = listed([ends[m]["loss"] for m in momenta])
+        ends = {
+            kind: next(row for row in path if row["update"] == last)
+            for kind, path in _paths(rows, epoch).items()
+        }
+        far = listed([ends[m, EFFECTIVE]["distance"] for m in momenta if m])
+        losses = listed([ends[m, EFFECTIVE]["loss"] for m in momenta])
+        controls = [
+            f"{_name(m, effective)}: {end['distance']:.3g} and {end['loss']:.3g}"
+            for (m, effective), end in ends.items()
+            if effective != EFFECTIVE
+        ]
         parts.append(
             f"From epoch {epoch} on, after {last} updates, "
             f"m = {listed([m for m in momenta if m], '{:g}')} are {far} "
             "lengths of SGD's way from where SGD is on the same batches; SGD on other batches is "
-            f"{ends[OTHER]['distance']:.3g}. Test losses for m = "
-            f"{listed(momenta, '{:g}')}: {losses}."
+            f"{ends[OTHER, EFFECTIVE]['distance']:.3g}. Test losses for m = "
+            f"{listed(momenta, '{:g}')}: {losses}. Distance and loss with another η/(1-m): "
+            f"{'; '.join(controls)}."
         )
     limits = [(1 - sqrt(m)) ** 2 / (1 - m) for m in momenta if m]
     parts.append(

@@ -1,9 +1,10 @@
 """Sec. I, after Keskar et al.: do large batches find sharper minima?
 
-Their sharpness is measured at the weights that small and large batches end at: how far the train
-loss can rise in a small box around them, in all directions and within random subspaces. The large
-batch is trained at three rates, to separate the effect of its size from that of its rate. The
-largest eigenvalue of the Hessian is shown beside it.
+Small and large batches are trained at a small and at a large rate, to separate the effect of the
+size from that of the rate, and compared at equal loss: each run is stopped when its loss, over some
+training images, first falls to each of LEVELS. There its sharpness is measured: how far that loss
+can rise in a small box around the weights, in all directions and within random subspaces. The
+largest eigenvalue λ of the Hessian is shown beside it, without the kinks of the loss.
 """
 
 from math import sqrt
@@ -11,30 +12,22 @@ from math import sqrt
 import numpy as np
 
 from ..drawing import PALETTE, Curve, Plot
+from ..errors import UserError
 from ..settings import Settings
-from .common import Landscape, Measured, as_row, columned, generator, listed
-from .estimators import hessian_product, keskar_sharpness, largest_eigenvalue, mean
+from ..train import Run, evaluate
+from .common import Landscape, Measured, as_row, columned, fresh, generator, listed
+from .estimators import keskar_sharpness, largest_eigenvalue, mean
 
 COLUMNS = (
-    "rule batch_size lr seed loss test_accuracy epsilon full full_error subspace subspace_error "
-    "eigenvalue eigenvalue_error"
+    "batch_size lr seed level update loss test_accuracy epsilon full full_error subspace "
+    "subspace_error eigenvalue eigenvalue_error"
 ).split()
+SIZES = (64, 1024)
+RATES = (0.01, 0.16)
+LEVELS = (0.25, 0.05)  # of the train loss, the larger first
+EVERY = 0.1  # the sum of the rates between two looks at the loss
+LONGEST = 200.0  # and that of a whole run, which may never come down to a level
 SUBSPACE = 100  # dimensions, as in the paper
-STEP = 1e-3  # h of the Hessian products
-
-
-def cells(seed, large=1024, seeds=2, epochs=20):
-    """The runs whose minima are compared."""
-    small = Settings(epochs=epochs, seed=seed)
-    runs = [
-        small,
-        *(Settings(large, rule=rule, epochs=epochs) for rule in ("none", "sqrt", "linear")),
-    ]
-    return [
-        Settings(r.batch_size, r.lr, r.rule, epochs=epochs, seed=seed + k)
-        for r in runs
-        for k in range(seeds)
-    ]
 
 
 def sharpness(
@@ -42,49 +35,71 @@ def sharpness(
     seed,
     threads,
     log,
-    run=None,
+    remember=fresh,
+    sizes=SIZES,
+    rates=RATES,
+    levels=LEVELS,
+    seeds=3,
+    longest=LONGEST,
     subset=1_500,
     epsilons=(1e-3, 5e-4),
     subspaces=3,
-    hessian=800,
-    **which,
 ):
-    """run    trains whole runs: [Settings] -> {settings: (w, records)}; see commands/measure.py
-    which  arguments of `cells`
+    """remember  (name, what is asked, a function) -> the rows of a run, from the function or kept
+    longest   the sum of the rates after which a run is given up
+    subset    training images, over which the loss is the mean
     """
-    rng = generator(seed, 5)
-    chosen = rng.permutation(len(data.train.labels))
-    few, fewer = (np.sort(chosen[:n]) for n in (subset, hessian))
-    f = Landscape(data.train.images[few], data.train.labels[few], threads, np.float32, data.pixels)
-    fewest = data.train.images[fewer], data.train.labels[fewer]
-    exact = Landscape(*fewest, threads, pixels=data.pixels)
-    P = len(f.model.w)
-    subspace_bases = [rng.normal(size=(P, SUBSPACE)).astype(np.float32) for _ in range(subspaces)]
-    rows = []
-    for settings, (w, records) in run(cells(seed, **which)).items():
-        log(f"the minimum of b {settings.batch_size}, {settings.rule} rule, seed {settings.seed}")
-        curved, _ = largest_eigenvalue(
-            lambda u, w=w: hessian_product(exact, w.astype(np.float64), u, STEP),
-            generator(seed, 8).normal(size=P),
-            steps=24,
-            tolerance=0.02,
-        )
-        for epsilon in epsilons:
-            starts = generator(seed, 9)
-            full = keskar_sharpness(f, w, starts, epsilon)
-            inside = mean(
-                [keskar_sharpness(f, w, starts, epsilon, A).value for A in subspace_bases]
+    Settings(max(sizes)).check(len(data.train.labels))
+    few = np.sort(generator(seed, 5).permutation(len(data.train.labels))[:subset])
+    images, labels = data.train.images[few], data.train.labels[few]
+    f = Landscape(images, labels, threads, np.float32, data.pixels)
+    P, rows = len(f.model.w), []
+    bases = [generator(seed, 5, k).normal(size=(P, SUBSPACE)) for k in range(subspaces)]
+    bases = [A.astype(np.float32) for A in bases]
+
+    def reached(settings):
+        """The rows of one run: one for each level that it comes down to, and each ε."""
+        run, found = Run(settings, data, threads=threads), []
+        for level, update in down_to(run, f, levels, longest):
+            w = run.model.weights()
+            _, right, _ = evaluate(run.model, *run.test)
+            curved, _ = largest_eigenvalue(
+                f.hessian(w).product, generator(seed, 8).normal(size=P), steps=24, tolerance=0.02
             )
-            identity = settings.rule, settings.batch_size, settings.scaled_lr, settings.seed
-            ends_at = f.loss(w), records[-1]["test_accuracy"]
-            estimates = [v for e in (full, inside, curved) for v in (e.value, e.error)]
-            rows.append(as_row(COLUMNS, *identity, *ends_at, epsilon, *estimates))
+            for epsilon in epsilons:
+                starts = generator(seed, 9)
+                full = keskar_sharpness(f, w, starts, epsilon)
+                inside = mean([keskar_sharpness(f, w, starts, epsilon, A).value for A in bases])
+                identity = settings.batch_size, settings.lr, settings.seed, level, update
+                here = f.loss(w), int(right) / len(run.test[1]), epsilon
+                estimates = [v for e in (full, inside, curved) for v in (e.value, e.error)]
+                found.append(as_row(COLUMNS, *identity, *here, *estimates))
+        return found
+
+    runs = [
+        Settings(b, lr, epochs=10**6, seed=seed + k)
+        for b in sizes
+        for lr in rates
+        for k in range(seeds)
+    ]
+    asked = {"levels": levels, "longest": longest, "subset": subset, "epsilons": epsilons}
+    asked |= {"subspaces": subspaces, "seed": seed}
+    for s in runs:
+        log(f"b = {s.batch_size}, η = {s.lr:g}, seed {s.seed}")
+        name = f"{s.batch_size}-{s.lr:g}-{s.seed}"
+        rows += remember(name, asked, lambda s=s: reached(s))
+    if not rows:
+        raise UserError(
+            f"no run came down to a train loss of {levels[0]:g} while its rates added up to "
+            f"{longest:g}: there is nothing to compare"
+        )
     table = columned(
         [
             [
                 r["batch_size"],
                 f"{r['lr']:.3g}",
                 r["seed"],
+                r["update"],
                 f"{r['loss']:.4f}",
                 f"{r['test_accuracy']:.4f}",
                 f"{r['epsilon']:g}",
@@ -98,6 +113,7 @@ def sharpness(
             "b",
             "η",
             "seed",
+            "update",
             "train loss",
             "test accuracy",
             "ε",
@@ -106,20 +122,54 @@ def sharpness(
             "λ max",
         ],
     )
+    table += _missing(runs, levels, rows)
     table.append(
         f"{subspaces} subspaces of {SUBSPACE} dimensions, A standard normal of seed {seed} and not "
         "normalised, which the paper leaves open: their box reaches about "
-        f"{sqrt(SUBSPACE * P):.0f} ε far, the full one about {sqrt(P):.0f} ε. Train loss and "
-        f"sharpness on {subset:,} training images, λ max on {hessian:,}."
+        f"{sqrt(SUBSPACE * P):.0f} ε far, the full one about {sqrt(P):.0f} ε. All but the test "
+        f"accuracy is on {subset:,} training images."
     )
     return Measured(
-        "Keskar's sharpness of what small and large batches find",
+        "Keskar's sharpness of small and large batches, at equal train loss",
         COLUMNS,
         rows,
         table,
         _plots(rows),
         _text(rows),
     )
+
+
+def down_to(run, f, levels, longest):
+    """Train a run, yielding (level, updates made) when its loss f first falls to each of these
+    levels, the larger first; end after the last, or when its rates have added up to `longest`.
+    """
+    levels, every = list(levels), max(1, round(EVERY / run.settings.lr))
+    with np.errstate(all="ignore"):  # a run that diverges shows in its loss, not in warnings
+        for epoch in range(1, run.settings.epochs + 1):
+            for t, lr, batch in run.batches(epoch):
+                if (t + 1) * lr > longest:
+                    return
+                run.update(t, lr, batch)
+                loss = f.loss(run.model.w) if (t + 1) % every == 0 else np.inf
+                while levels and loss <= levels[0]:
+                    yield levels.pop(0), t + 1
+                if not levels:
+                    return
+
+
+def _missing(runs, levels, rows):
+    """A line for every run that did not come down to all levels."""
+    seen = {(r["batch_size"], r["lr"], r["seed"], r["level"]) for r in rows}
+    return [
+        f"b = {s.batch_size} at η = {s.lr:g}, seed {s.seed}, never had a train loss of {level:g}"
+        for s in runs
+        for level in levels
+        if (s.batch_size, s.lr, s.seed, level) not in seen
+    ]
+
+
+def _of(rows, **wanted):
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 
 def _kinds(rows):
@@ -130,7 +180,6 @@ def _kinds(rows):
 def _plots(rows):
     plots, kinds = [], _kinds(rows)
     epsilon = rows[0]["epsilon"]
-    of_epsilon = [r for r in rows if r["epsilon"] == epsilon]
     for name, title in (
         ("full", f"sharpness, all directions, ε = {epsilon:g}"),
         ("subspace", f"sharpness in random subspaces, ε = {epsilon:g}"),
@@ -138,7 +187,7 @@ def _plots(rows):
     ):
         curves = []
         for (b, lr), color in zip(kinds, PALETTE, strict=False):
-            here = [r for r in of_epsilon if (r["batch_size"], r["lr"]) == (b, lr)]
+            here = _of(rows, batch_size=b, lr=lr, epsilon=epsilon)
             errors = tuple(r[f"{name}_error"] for r in here)
             curves.append(
                 Curve(
@@ -156,13 +205,17 @@ def _plots(rows):
 
 
 def _text(rows):
-    epsilon = rows[0]["epsilon"]
     parts = []
-    for b, lr in _kinds(rows):
-        here = [r for r in rows if (r["batch_size"], r["lr"], r["epsilon"]) == (b, lr, epsilon)]
+    for level in dict.fromkeys(r["level"] for r in rows):
+        epsilon = rows[0]["epsilon"]
+        found = [
+            f"b = {b} at η = {lr:.3g}, {listed([r['full'] for r in here])} (λ max "
+            f"{listed([r['eigenvalue'] for r in here], '{:.0f}')})"
+            for b, lr in _kinds(rows)
+            if (here := _of(rows, batch_size=b, lr=lr, level=level, epsilon=epsilon))
+        ]
         parts.append(
-            f"b = {b} at η = {lr:.3g}: {listed([r['full'] for r in here])} at a train loss of "
-            f"{listed([r['loss'] for r in here], '{:.2g}')}, λ max "
-            f"{listed([r['eigenvalue'] for r in here], '{:.0f}')}"
+            f"Sharpness at ε = {epsilon:g} where the train loss first is {level:g}, a number a "
+            f"seed: {'; '.join(found)}."
         )
-    return f"Sharpness at ε = {epsilon:g}, a number a seed: " + "; ".join(parts) + "."
+    return " ".join(parts)

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from calling import NOT_MNIST, on_glyphs
+from calling import NOT_MNIST
 
 from minisgd.disk.formats import read_json
 from minisgd.measures.survival import Change
@@ -34,7 +34,7 @@ SMALL = {
     },
     "survival": {"kinds": few_kinds, "seeds": 2, "more_seeds": 2, "probe": 50},
     "noise-scale": {"updates": (0, 5), "draws": 3, "large": 256},
-    "sharpness": {"subset": 60, "hessian": 30, "subspaces": 2, "epochs": 1, "large": 256},
+    "sharpness": {"sizes": (64, 256), "levels": (2.299, 2.298), "subset": 60, "subspaces": 2},
     "methods": {
         "runs": [
             Settings(256, rule="linear", epochs=2),
@@ -46,6 +46,10 @@ SMALL = {
         "probe": 50,
     },
 }
+
+
+def on_glyphs(small_mnist, *args):
+    return (*args, "--dataset", "glyphs", "--data-dir", small_mnist, "--threads", "2")
 
 
 @pytest.fixture

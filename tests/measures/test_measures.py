@@ -8,22 +8,23 @@ import numpy as np
 import pytest
 
 from minisgd import drawing
+from minisgd.errors import UserError
 from minisgd.measures import MEASURES
 from minisgd.measures.common import (
     Landscape,
     columned,
+    generator,
     listed,
     passes_over,
     weights_after,
 )
 from minisgd.measures.estimators import covariance_factor, quadratic_path
 from minisgd.measures.noise_scale import fitted, steps_to_target
-from minisgd.measures.sharpness import cells
 from minisgd.model import LeNet5
 from minisgd.optim import momentum_step, sgd_step
 from minisgd.report.experiments import EXPERIMENTS
 from minisgd.settings import Settings
-from minisgd.train import train
+from minisgd.train import Run, train
 
 
 def quiet(line):
@@ -147,13 +148,36 @@ def test_trajectories_of_equal_effective_rate(data):
     found = MEASURES["effective-rate"](
         data, 0, 1, quiet, updates=30, draws=2, epochs=(0,), batch_size=40, probe=50
     )
-    at = {(r["momentum"], r["update"]): r for r in found.rows}
+    equal = [r for r in found.rows if r["momentum"] == "other batches" or effective(r) == 0.1]
+    at = {(r["momentum"], r["update"]): r for r in equal}
     # After one update w has moved by η g: 1 - m of SGD's way.
     for m in (0.5, 0.9, 0.99):
         assert at[m, 1]["distance"] == pytest.approx(m, abs=1e-4)
         assert at[m, 1]["lr"] == pytest.approx(0.1 * (1 - m))
     assert all(at[0.0, t]["distance"] == 0 for t in (1, 30))
     assert at[0.5, 30]["distance"] < at[0.9, 30]["distance"] < at[0.99, 30]["distance"]
+
+
+def effective(row):
+    return round(row["lr"] / (1 - row["momentum"]), 12)
+
+
+def test_another_effective_rate_is_the_control(data):
+    """On the flat start the gradient hardly changes: SGD at half the rate is half as far, at twice
+    the rate as far again; and the loss of m = .5 is nearer to SGD's than that of either.
+    """
+    found = MEASURES["effective-rate"](
+        data, 0, 1, quiet, updates=30, draws=2, epochs=(0,), batch_size=40, probe=50
+    )
+    of_m = [r for r in found.rows if r["momentum"] in (0.0, 0.9)]
+    assert {effective(r) for r in of_m} == {0.05, 0.1, 0.2}
+    sgd = {(effective(r), r["update"]): r for r in found.rows if r["momentum"] == 0.0}
+    assert sgd[0.05, 1]["distance"] == pytest.approx(0.5, abs=1e-4)
+    assert sgd[0.2, 1]["distance"] == pytest.approx(1, abs=1e-4)
+    (half,) = (r for r in found.rows if r["momentum"] == 0.5 and r["update"] == 30)
+    off = lambda row: abs(row["loss"] - sgd[0.1, 30]["loss"])  # noqa: E731
+    assert off(half) < off(sgd[0.05, 30]) and off(half) < off(sgd[0.2, 30])
+    assert "η/(1-m) = 0.05: " in found.text and "η/(1-m) = 0.2" in found.plots[2].curves[-1].label
 
 
 # -- noise scale
@@ -201,25 +225,44 @@ def test_the_best_steps_of_the_sweeps_are_counted():
 # -- sharpness
 
 
-def test_the_minima_that_are_compared():
-    assert [(s.batch_size, s.scaled_lr, s.seed) for s in cells(4)] == [
-        (64, 0.01, 4), (64, 0.01, 5), (1024, 0.01, 4), (1024, 0.01, 5),
-        (1024, 0.04, 4), (1024, 0.04, 5), (1024, 0.16, 4), (1024, 0.16, 5),
+def few_minima(data, **more):
+    asked = {"sizes": (20, 100), "seeds": 1, "subset": 60, "subspaces": 2} | more
+    return MEASURES["sharpness"](data, 0, 1, quiet, **asked)
+
+
+def test_minima_are_compared_at_the_same_loss(data):
+    """Where a run first comes down to a level, which a run of its own shows."""
+    found = few_minima(data, levels=(2.28, 2.25), epsilons=(1e-3,))
+    assert [(r["batch_size"], r["lr"], r["level"]) for r in found.rows] == [
+        (20, 0.01, 2.28), (20, 0.01, 2.25), (20, 0.16, 2.28), (20, 0.16, 2.25),
+        (100, 0.01, 2.28), (100, 0.01, 2.25), (100, 0.16, 2.28), (100, 0.16, 2.25),
     ]  # fmt: skip
+    at = found.rows[6]
+    few = np.sort(generator(0, 5).permutation(400)[:60])
+    f = Landscape(data.train.images[few], data.train.labels[few], 1, np.float32)
+    run, losses = Run(Settings(100, 0.16, epochs=200), data), []
+    for epoch in range(1, 200):
+        for t, lr, batch in run.batches(epoch):
+            run.update(t, lr, batch)
+            losses.append(f.loss(run.model.w))
+    first = next(k for k, loss in enumerate(losses) if loss <= 2.28)
+    assert at["update"] == first + 1 and at["loss"] == losses[first]
 
 
 def test_a_larger_box_is_no_flatter(data):
-    def run(cells):
-        return {cell: (LeNet5(cell.seed).weights(), [{"test_accuracy": 0.1}]) for cell in cells}
-
-    rows = MEASURES["sharpness"](
-        data, 0, 1, quiet, run=run, subset=60, hessian=30, subspaces=2, seeds=1, large=256
-    ).rows
+    rows = few_minima(data, levels=(2.28,)).rows
     assert len(rows) == 4 * 2
     for one, half in zip(rows[::2], rows[1::2], strict=True):
         assert one["epsilon"] == 1e-3 and half["epsilon"] == 5e-4
         assert 0 < half["full"] < one["full"] and 0 < half["subspace"] < one["subspace"]
-    assert len({row["full"] for row in rows[::2]}) == 1  # all four are the same start here
+
+
+def test_a_run_that_never_comes_down_is_told(data):
+    found = few_minima(data, levels=(2.28, 0.0), longest=3.0)
+    assert "b = 20 at η = 0.01, seed 0, never had a train loss of 0" in found.table
+    assert {r["level"] for r in found.rows} == {2.28}
+    with pytest.raises(UserError, match="no run came down to a train loss"):
+        few_minima(data, levels=(0.1,), longest=0.1)
 
 
 # -- figures
