@@ -68,19 +68,21 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
 
 @click.command()
 @options("figures")
-@click.option("--markdown", is_flag=True, help="Print the table as the README shows it.")
+@click.option("--markdown", is_flag=True, help="Print figures/verdicts.md.")
 def verdicts(out, markdown):
     """Test every claim of the report on the results of the figures."""
     from minisgd.report.answer import known
     from minisgd.report.experiments import Kept
     from minisgd.report.publish import note_on
     from minisgd.report.trials import Trials
-    from minisgd.report.verdicts import markdown_table, table
+    from minisgd.report.verdicts import markdown_page, table
     from minisgd.report.verdicts import verdicts as judge
 
     kept = Kept(out, known(Trials(out)))
     if not kept.made:
         raise Sentence(f"{out} holds no results: run `python cli.py figures` first", 1)
     note = note_on(next(iter(kept.made.values()))["dataset"])
-    lines = (markdown_table if markdown else table)(judge(kept))
-    show([*([note] if note else []), *lines])
+    if markdown:
+        click.echo("\n".join(markdown_page(judge(kept), note)))
+    else:
+        show([*([note] if note else []), *table(judge(kept))])

@@ -5,9 +5,21 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from .claims import CLAIMS
-from .judging import FAILS, HOLDS, MISSING, NoRuns, Results, by_chance
+from .judging import CHANCE, FAILS, HOLDS, MISSING, NoRuns, Results, by_chance
+from .statistics import FINAL_EPOCHS, LOST
 
 HEAD = ("the report's claim", "where", "how it was tested", "seen", "verdict")
+HOW_TO_READ = (
+    "`python cli.py verdicts --markdown` writes this page from the results in this folder. The "
+    "criterion for each claim is in `minisgd/report/claims.py`, which says what had been seen when "
+    f'the criteria were written. "At the end" means the median of the last {FINAL_EPOCHS} epochs '
+    f'(no more than the last, where that is at most {LOST:g} of the best), "A against B" gives '
+    'medians over the seeds that both have, and "2 of 3" counts the seeds that answer yes. A claim '
+    "holds where a fair coin would give as many a yes with a probability below "
+    f"{CHANCE:g}: five of five do, and nine of ten; it does not hold where as many say no. Where "
+    "they are fewer it depends on the seed, or, if all of those few agree or if most do not "
+    "answer, it cannot be told."
+)
 WIDTHS = (26, 8, 28, 34, 15)  # of the table's columns on a terminal, in characters
 
 
@@ -80,10 +92,17 @@ def table(found):
     return [*lines, *below] if below else lines[:-1]
 
 
-def markdown_table(found):
-    """The same table in Markdown, with how a claim was tested and what was seen in one column."""
+def markdown_page(found, note=None):
+    """The lines of figures/verdicts.md: the same table in Markdown, with how a claim was tested and
+    what was seen in one column, below how to read it.
+    """
     below = wrap(chance(found), 100)
     return [
+        "# What became of the claims",
+        "",
+        *([note, ""] if note else []),
+        *wrap(HOW_TO_READ, 100),
+        "",
         "| the report says | seen here | verdict |",
         "|---|---|---|",
         *(

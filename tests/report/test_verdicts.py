@@ -5,7 +5,7 @@ from made_up_runs import curve
 from minisgd.report.claims import CLAIMS
 from minisgd.report.experiments import SIZES
 from minisgd.report.judging import DEPENDS, FAILS, HOLDS, MISSING
-from minisgd.report.verdicts import Verdict, chance, markdown_table, table, verdicts
+from minisgd.report.verdicts import Verdict, chance, markdown_page, table, verdicts
 
 
 def test_without_results_nothing_is_tested(kept):
@@ -24,8 +24,9 @@ def test_a_verdict_names_its_sizes_where_they_differ():
 def test_the_tables_have_every_claim(kept):
     kept.keep("figure2", {b: [curve(0.97)] for b in SIZES})
     found = verdicts(kept)
-    markdown = markdown_table(found)
-    rows, below = markdown[: 2 + len(found)], markdown[2 + len(found) :]
+    markdown = markdown_page(found)
+    first = markdown.index("|---|---|---|") - 1
+    rows, below = markdown[first : first + 2 + len(found)], markdown[first + 2 + len(found) :]
     assert {row.count("|") for row in rows} == {4} and below[0] == ""
     assert " ".join(below[1:]) == chance(found) != ""
     lines = table(found)
