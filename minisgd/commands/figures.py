@@ -68,8 +68,9 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
 
 @click.command()
 @options("figures")
+@click.option("--numbers", is_flag=True, help="How each was tested, and what was seen.")
 @click.option("--markdown", is_flag=True, help="Print figures/verdicts.md.")
-def verdicts(out, markdown):
+def verdicts(out, numbers, markdown):
     """Test every claim of the report on the results of the figures."""
     from minisgd.report.answer import known
     from minisgd.report.experiments import Kept
@@ -85,4 +86,4 @@ def verdicts(out, markdown):
     if markdown:
         click.echo("\n".join(markdown_page(judge(kept), note)))
     else:
-        show([*([note] if note else []), *table(judge(kept))])
+        show([*([note] if note else []), *table(judge(kept), numbers)])

@@ -6,21 +6,26 @@ from textwrap import wrap
 
 from .claims import CLAIMS
 from .judging import CHANCE, FAILS, HOLDS, MISSING, NoRuns, Results, by_chance
+from .sentences import PLAIN
 from .statistics import FINAL_EPOCHS, LOST
 
-HEAD = ("the report's claim", "where", "how it was tested", "seen", "verdict")
 HOW_TO_READ = (
     "`python cli.py verdicts --markdown` writes this page from the results in this folder. The "
     "criterion for each claim is in `minisgd/report/claims.py`, which says what had been seen when "
-    f'the criteria were written. "At the end" means the median of the last {FINAL_EPOCHS} epochs '
-    f'(no more than the last, where that is at most {LOST:g} of the best), "A against B" gives '
-    'medians over the seeds that both have, and "2 of 3" counts the seeds that answer yes. A claim '
-    "holds where a fair coin would give as many a yes with a probability below "
-    f"{CHANCE:g}: five of five do, and nine of ten; it does not hold where as many say no. Where "
-    "they are fewer it depends on the seed, or, if all of those few agree or if most do not "
-    "answer, it cannot be told."
+    "the criteria were written. A claim holds where a fair coin would give as many a yes with a "
+    f"probability below {CHANCE:g}: five seeds of five do, and nine of ten; it does not hold where "
+    "as many say no. Where they are fewer it depends on the seed, or, if all of those few agree or "
+    "if most do not answer, it cannot be told."
 )
-WIDTHS = (26, 8, 28, 34, 15)  # of the table's columns on a terminal, in characters
+HOW_TO_COUNT = (
+    f'"At the end" means the median of the last {FINAL_EPOCHS} epochs (no more than the last, '
+    f'where that is at most {LOST:g} of the best), "A against B" gives medians over the seeds that '
+    'both have, and "2 of 3" counts the seeds that answer yes.'
+)
+HEAD = ("the report's claim", "where", "verdict", "in a sentence")
+WIDTHS = (36, 8, 26, 44)  # of the columns on a terminal, in characters
+NUMBERS_HEAD = ("the report's claim", "where", "how it was tested", "seen", "verdict")
+NUMBERS_WIDTHS = (26, 8, 28, 34, 15)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,13 @@ class Verdict:
     verdict: str
     by_size: tuple = ()
     answers: tuple = ()
+
+    @property
+    def sentence(self):
+        """What the verdict means, in a sentence; what the claim lacks is said."""
+        if self.verdict == MISSING:
+            return "Its runs are not here."
+        return PLAIN.get(self.claim, {}).get(str(self), "No sentence is written for this verdict.")
 
     def __str__(self):
         if not self.by_size:
@@ -78,14 +90,22 @@ def chance(found):
     )
 
 
-def table(found):
-    """The lines of the table of verdicts, for a terminal."""
+def table(found, numbers=False):
+    """The lines of the table of verdicts, for a terminal.
+
+    numbers   how each was tested and what was seen, in place of a sentence
+    """
+    if numbers:
+        head, widths = NUMBERS_HEAD, NUMBERS_WIDTHS
+        rows = [(v.claim, v.section, v.method, v.observed, str(v)) for v in found]
+    else:
+        head, widths = HEAD, WIDTHS
+        rows = [(v.claim, v.section, str(v), v.sentence) for v in found]
     lines = []
-    rows = [(v.claim, v.section, v.method, v.observed, str(v)) for v in found]
-    for cells in [HEAD, *rows]:
-        folded = [wrap(cell, width) for cell, width in zip(cells, WIDTHS, strict=True)]
+    for cells in [head, *rows]:
+        folded = [wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
         for parts in zip_longest(*folded, fillvalue=""):
-            padded = (part.ljust(width) for part, width in zip(parts, WIDTHS, strict=True))
+            padded = (part.ljust(width) for part, width in zip(parts, widths, strict=True))
             lines.append("  ".join(padded).rstrip())
         lines.append("")
     below = wrap(chance(found), 100)
@@ -93,22 +113,15 @@ def table(found):
 
 
 def markdown_page(found, note=None):
-    """The lines of figures/verdicts.md: the same table in Markdown, with how a claim was tested and
-    what was seen in one column, below how to read it.
-    """
+    """The lines of figures/verdicts.md: how to read it, the same table, and the numbers below."""
     below = wrap(chance(found), 100)
-    return [
-        "# What became of the claims",
-        "",
-        *([note, ""] if note else []),
-        *wrap(HOW_TO_READ, 100),
-        "",
-        "| the report says | seen here | verdict |",
-        "|---|---|---|",
-        *(
-            f"| {v.claim} ({v.section}) | {v.method}. {v.observed[:1].upper()}{v.observed[1:]} | "
-            f"**{v}** |"
-            for v in found
-        ),
-        *(["", *below] if below else []),
-    ]
+    lines = ["# What became of the claims", "", *([note, ""] if note else [])]
+    lines += [*wrap(HOW_TO_READ, 100), "", "| | the report says | verdict | in a sentence |"]
+    lines += ["|---|---|---|---|"]
+    for k, v in enumerate(found, 1):
+        lines.append(f"| [{k}](#{k}) | {v.claim} ({v.section}) | **{v}** | {v.sentence} |")
+    lines += ["", *([*below, ""] if below else []), "## The numbers", "", *wrap(HOW_TO_COUNT, 100)]
+    for k, v in enumerate(found, 1):
+        seen = f"{v.method}. {v.observed[:1].upper()}{v.observed[1:]}."
+        lines += ["", f"### {k}", "", *wrap(f"**{v.claim}** ({v.section}). {seen}", 100)]
+    return lines

@@ -190,7 +190,7 @@ def test_verdicts_are_read_from_the_figures(call, short, small_mnist):
     markdown = call("verdicts", "--markdown").stdout.splitlines()
     assert markdown[0] == "# What became of the claims" and NOT_MNIST in markdown
     rows = [line for line in markdown if line.startswith("| ")]
-    assert rows[0].startswith("| the report says | seen here |")
+    assert rows[0].startswith("| | the report says | verdict |")
     assert len(rows) == 1 + len(verdicts.CLAIMS)
 
 

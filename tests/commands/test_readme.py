@@ -24,6 +24,7 @@ PAGES = [
 def test_the_page_of_verdicts_is_that_of_the_results_that_are_kept():
     page = markdown_page(verdicts(Kept(ROOT / "figures", known(Trials(ROOT / "figures")))))
     assert (ROOT / "figures/verdicts.md").read_text(encoding="utf-8") == "\n".join(page) + "\n"
+    assert not any("No sentence is written" in line for line in page)
 
 
 @pytest.mark.parametrize("page", PAGES)

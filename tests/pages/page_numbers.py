@@ -1,8 +1,7 @@
 """The numbers in the prose of a page, each held to what it is.
 
 What is scanned: paragraphs, lists and tables. What is not: code blocks, what stands `in backticks`,
-pictures, the targets of links, headings, the formulas and references in UNREAD, and the table of
-verdicts (test_readme.py holds it).
+pictures, the targets of links, headings, and the formulas and references in UNREAD.
 
 A number is written in digits (.872, 8,192, 1.6) or as one of WORDS ("a quarter", "ten"). Digits
 that belong to a name are none: LeNet-5, b0, float64. Neither is "one", which is seldom a number,
@@ -39,7 +38,6 @@ NUMBER = re.compile(
 CODE = r"```.*?```|^ {4}[^\n]*$"
 UNREAD = (
     r"^!\[.*\]\(.*\)$",
-    r"^\| the report says \|.*\n(\|.*\n?)*(\n(The seeds are counted.*\n)(.+\n)*)?",
     r"^\|[-|]+\|$",
     r"^\d\. (?=`)",  # of a numbered list
     r"`[^`]*`",

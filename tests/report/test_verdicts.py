@@ -5,6 +5,7 @@ from made_up_runs import curve
 from minisgd.report.claims import CLAIMS
 from minisgd.report.experiments import SIZES
 from minisgd.report.judging import DEPENDS, FAILS, HOLDS, MISSING
+from minisgd.report.sentences import LONGEST, PLAIN
 from minisgd.report.verdicts import Verdict, chance, markdown_page, table, verdicts
 
 
@@ -25,14 +26,34 @@ def test_the_tables_have_every_claim(kept):
     kept.keep("figure2", {b: [curve(0.97)] for b in SIZES})
     found = verdicts(kept)
     markdown = markdown_page(found)
-    first = markdown.index("|---|---|---|") - 1
-    rows, below = markdown[first : first + 2 + len(found)], markdown[first + 2 + len(found) :]
-    assert {row.count("|") for row in rows} == {4} and below[0] == ""
-    assert " ".join(below[1:]) == chance(found) != ""
+    rows = [line for line in markdown if line.startswith(("| ", "|-"))]
+    assert len(rows) == 2 + len(found) and {row.count("|") for row in rows} == {5}
+    assert chance(found) and chance(found) in " ".join(markdown)
+    numbers = " ".join(markdown[markdown.index("## The numbers") :])
+    assert all(f"**{v.claim}** ({v.section}). {v.method}" in numbers for v in found)
+    assert all(f"[{k}](#{k})" in " ".join(rows) for k in range(1, 1 + len(found)))
     lines = table(found)
     assert max(map(len, lines)) <= 120
     words = " ".join(" ".join(lines).split())
-    assert "sqrt scaling keeps all" in words and "not tested" in words and "5 of 5" in words
+    assert "not tested Its runs are not here." in words and "5 of 5" not in words
+    lines = table(found, numbers=True)
+    assert max(map(len, lines)) <= 120
+    assert "5 of 5" in " ".join(" ".join(lines).split())
+
+
+def test_a_sentence_belongs_to_a_verdict():
+    claim = "sqrt scaling keeps all sizes training"
+    say = lambda word: Verdict(claim, "", "", "", word).sentence  # noqa: E731
+    assert say(HOLDS) == "Every run of every size ends above 90 %."
+    assert say(FAILS) == "No sentence is written for this verdict."
+    assert say(MISSING) == "Its runs are not here."
+
+
+def test_every_sentence_is_short_and_of_a_claim():
+    assert not PLAIN.keys() - {claim for claim, *_ in CLAIMS}
+    for sentences in PLAIN.values():
+        for sentence in sentences.values():
+            assert len(sentence.split()) <= LONGEST and sentence.endswith(".")
 
 
 def test_what_a_coin_would_have_said_is_told():

@@ -1,0 +1,137 @@
+"""What the verdict on each claim means, in one plain sentence of at most 25 words.
+
+A sentence belongs to a verdict as str(Verdict) gives it: results with another verdict have none
+until one is written for it. The numbers behind it are told beside it.
+"""
+
+LONGEST = 25  # words
+
+PLAIN = {
+    "η0 = .01 gives the best test accuracy at b = 64": {
+        "does not hold": "In every seed a larger rate does better.",
+    },
+    "larger batches at a fixed rate converge more slowly": {
+        "holds": "With one rate for all, every doubling learns more slowly, in every seed.",
+    },
+    "... and to a worse result": {
+        "holds": "With one rate for all, every doubling ends lower after 30 epochs.",
+    },
+    "... because what they converge to is a less good minimum": {
+        "depends on the seed at 128, 256, 512, 1024, 2048, 4096; cannot be told at 8192": (
+            "After as many updates, not epochs, the larger batch is as often better as worse."
+        ),
+    },
+    "sqrt scaling makes the large batches converge sooner": {
+        "holds": "From 2048 on they reach 90 % in fewer epochs, in every seed.",
+    },
+    "... and so does linear scaling": {
+        "holds at 2048; cannot be told at 4096, 8192": (
+            "At 2048 it does; at 4096 and 8192 too few runs learn at all to tell."
+        ),
+    },
+    "sqrt scaling keeps all sizes training": {
+        "holds": "Every run of every size ends above 90 %.",
+    },
+    "linear is more efficient than sqrt up to 1024": {
+        "holds": "Up to 1024 it reaches 97 % sooner, in every seed.",
+    },
+    "... and ends higher (what the figures suggest)": {
+        "depends on the seed at 128, 512, 1024; cannot be told at 256": (
+            "In most seeds, but not in all."
+        ),
+    },
+    "beyond 1024 linear prevents any convergence": {
+        "does not hold at 2048; depends on the seed at 4096; holds at 8192": (
+            "At 2048 nearly every run learns, and at 4096 some do; only at 8192 none does."
+        ),
+    },
+    "sqrt is better than linear at 4096 and 8192": {
+        "depends on the seed at 4096; holds at 8192": (
+            "At 8192 in every seed; at 4096 linear scaling learns in some and then ends higher."
+        ),
+    },
+    "... and at 2048 (not in the text)": {
+        "depends on the seed": "In most seeds, but not in all.",
+    },
+    "gradual warmup gives no significant improvement": {
+        "holds at 8192; cannot be told at 2048, 4096": (
+            "At 8192 it brings no gain of .01; at 2048 and 4096 ten seeds cannot tell."
+        ),
+    },
+    "with it large batches learn, then diverge as the rate grows": {
+        "holds": "Every run of 4096 and 8192 begins to learn, then falls to half or less.",
+    },
+    "nor does constant warmup (not in the text)": {
+        "holds at 8192; cannot be told at 2048, 4096": (
+            "As gradual warmup: no gain of .01 at 8192; at 2048 and 4096 ten seeds cannot tell."
+        ),
+    },
+    "momentum improves convergence at every size": {
+        "holds": "At every size the loss is lower after five epochs, in every seed.",
+    },
+    "with it 2048 is as good as any": {
+        "does not hold": "It ends more than .005 below 64 with momentum, in every seed.",
+    },
+    "... and 4096 is not": {
+        "holds": "It ends more than .005 below 64 with momentum, in every seed.",
+    },
+    "raising the rate helps at 4096": {
+        "holds": "It reaches 97 % sooner, in every seed.",
+    },
+    "raising the rate makes 8192 unstable": {
+        "holds": "In every seed the accuracy once falls by more than .02 within an epoch.",
+    },
+    "scaling the momentum instead is faster": {
+        "depends on the seed": "It reaches 97 % sooner in most seeds, but not in all.",
+    },
+    "... and unstable": {
+        "holds": "In every seed the accuracy once falls by more than .02 within an epoch.",
+    },
+    "rate and momentum by the sqrt rule improve the convergence up to 8192": {
+        "holds": "At 8192 it reaches 97 % in every seed; the fixed rate does in none.",
+    },
+    "at equal effective rate, momentum ends the same (not tested in the text)": {
+        "depends on the seed at 512, 1024, 2048; holds at 64, 128, 256, 4096, 8192": (
+            "Within .005 at most sizes; from 512 to 2048 the two differ in some seeds."
+        ),
+    },
+    "... and what it adds is fewer falls (not tested in the text)": {
+        "holds": "Far fewer runs fall by more than .02 from one epoch to the next.",
+    },
+    "the purpose: a larger batch, the accuracy kept, no more epochs. At a fixed rate": {
+        "does not hold at 256, 512, 1024, 2048, 4096, 8192; holds at 128": (
+            "Only 128 ends within .005 of 64 at η = .01; larger batches in no seed."
+        ),
+    },
+    "... with sqrt scaling": {
+        "does not hold at 2048, 4096, 8192; depends on the seed at 512, 1024; holds at 128, 256": (
+            "128 and 256 keep it in every seed, 512 and 1024 in some, larger ones in none."
+        ),
+    },
+    "... with linear scaling": {
+        "does not hold at 4096, 8192; depends on the seed at 512, 1024, 2048; holds at 128, 256": (
+            "128 and 256 keep it in every seed, 512 to 2048 in some, larger ones in none."
+        ),
+    },
+    "... with linear scaling and gradual warmup": {
+        "does not hold at 4096, 8192; depends on the seed at 512, 1024, 2048; holds at 128, 256": (
+            "128 and 256 keep it in every seed, 512 to 2048 in some, larger ones in none."
+        ),
+    },
+    "... with momentum at a fixed rate": {
+        "does not hold at 4096, 8192; depends on the seed at 2048; holds at 128, 256, 512, 1024": (
+            "Up to 1024 they keep it in every seed, 2048 in some, larger ones in none."
+        ),
+    },
+    "... with as large a rate instead (not in the text)": {
+        "does not hold at 4096, 8192; depends on the seed at 512, 1024, 2048; holds at 128, 256": (
+            "128 and 256 keep it in every seed, 512 to 2048 in some, larger ones in none."
+        ),
+    },
+    "... with m = .9 and the rate by the sqrt rule from 2048 on": {
+        "does not hold": "Neither 4096 nor 8192 keeps it, in any seed.",
+    },
+    "... with 1/(1-m) by the sqrt rule at 8192": {
+        "does not hold": "8192 does not keep it in any seed.",
+    },
+}
