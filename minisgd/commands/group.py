@@ -9,13 +9,14 @@ from .answer import answer
 from .console import Sentence
 from .figures import figures, verdicts
 from .measure import measure
+from .minute import minute
 from .plot import plot
 from .tools import bench, data, doctor, gradcheck, scaling
 from .train import rates, sweep, train
 from .tune import grow, tune
 
 SECTIONS = {
-    "Train": (train, sweep, rates, plot),
+    "Train": (minute, train, sweep, rates, plot),
     "The report": (figures, tune, grow, answer, verdicts),
     "Measure": (measure,),
     "This machine": (doctor, data, gradcheck, bench, scaling),
@@ -81,7 +82,7 @@ def sentence_of(error):
 def cli():
     """How far can the batch of SGD grow, and what must the rate and the momentum do then?
 
-    LeNet-5 on MNIST, its gradients written by hand. Start with: python cli.py sweep --rule linear
+    LeNet-5 on MNIST, its gradients written by hand. Start with: python cli.py minute
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal that has no η gets a question mark

@@ -95,12 +95,18 @@ class Workshop:
         }  # fmt: skip
 
 
-def with_workshop(command):
-    """Add the options of a Workshop to a command, and pass it the workshop in their place."""
+def with_workshop(command=None, **changes):
+    """Add the options of a Workshop to a command, and pass it the workshop in their place.
+
+    changes    what is different for one command, as in `options`
+    """
+    if command is None:
+        return functools.partial(with_workshop, **changes)
 
     @functools.wraps(command)
     def wrapped(runs, dataset, data_dir, jobs, scheduler, threads, device, **rest):
         check_workers(scheduler, jobs)
         command(Workshop(runs, dataset, data_dir, jobs, scheduler, threads, device), **rest)
 
-    return options(*WORKSHOP, dataset={"default": "mnist", "help": "What to train on."})(wrapped)
+    changes = {"dataset": {"default": "mnist", "help": "What to train on."}} | changes
+    return options(*WORKSHOP, **changes)(wrapped)

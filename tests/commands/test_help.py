@@ -21,7 +21,7 @@ from minisgd.optim import OPTIMIZERS
 from minisgd.settings import Settings
 
 NEEDS = {
-    "Train": ["train", "sweep", "rates", "plot"],
+    "Train": ["minute", "train", "sweep", "rates", "plot"],
     "The report": ["figures", "tune", "grow", "answer", "verdicts"],
     "Measure": ["measure"],
     "This machine": ["doctor", "data", "gradcheck", "bench", "scaling"],

@@ -5,6 +5,7 @@ import re
 from page_numbers import given, here, listed, measured
 from run_numbers import last
 
+from minisgd.commands import minute
 from minisgd.machine import speedup_results
 from minisgd.report import answer
 from minisgd.report.experiments import SIZES
@@ -40,6 +41,7 @@ def two_commands(files):
 
 def commands(files):
     return listed(
+        here(minute.EPOCHS, "minisgd/commands/minute.py"),
         given("three", "steps"),
         here(len(answer.METHODS), "minisgd/report/answer.py"),
         here(len(answer.SIZES), "minisgd/report/answer.py"),
