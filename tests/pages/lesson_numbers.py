@@ -1,14 +1,22 @@
 """The numbers of figures/README.md, the lesson. A chapter is a function of kept_files.Files."""
 
+from statistics import median
+
 from page_numbers import given, here, listed
+from run_numbers import above, agreed, last
 
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.measures.survival import kinds
+from minisgd.report import claims
+from minisgd.report.experiments import SIZES
+from minisgd.report.statistics import best_accuracy, final_accuracy, loss_at
+from minisgd.settings import Settings
 
 N = 60_000  # training images
 
 
 def beginning(files):
+    base = Settings()
     measures = [path.stem for path in files.folder.glob("measure-*.csv")]
     return listed(
         given("0", "the seed"),
@@ -16,11 +24,79 @@ def beginning(files):
         here(sum(files.minutes(name) for name in measures), "figures/measure-*.json"),
         given("two", "cores"),
         here(sum(n for _, _, n in kinds(5, 10).values()), "minisgd/measures/survival.py"),
+        here(base.lr, "minisgd/settings.py"),
+        here(base.base_batch_size, "minisgd/settings.py"),
     )
 
 
+def larger_batch(files):
+    """Ch. 1."""
+    per_epoch = {b: Settings(b).updates_per_epoch(N) for b in (64, 8192)}
+    updates = 30 * per_epoch[64]
+    end = {b: median(files.values(final_accuracy, "figure1", b)) for b in (64, 1024, 4096)}
+    losses = loss_at(30, "test_loss"), loss_at(15, "test_loss")
+    larger = []
+    for b in SIZES[1:]:
+        pairs = files.results.pairs(losses, ("figure1", b), ("figure1", b // 2))
+        told = [(x, y) for x, y in pairs if claims.has_left_the_plateau(x, y)]
+        larger.append(sum(x > y for x, y in told))
+    return listed(
+        given("60,000", "images"),
+        here(per_epoch[64], "60,000 images"), given("64", "a batch size"),
+        here(per_epoch[8192], "60,000 images"), given("8192 30", "a batch size, and epochs"),
+        here(end[64], "figure1"), given("64", "a batch size"),
+        here(end[1024], "figure1"), given("1024", "a batch size"),
+        here(end[4096], "figure1"), given("4096", "a batch size"),
+        given("30 15", "epochs"),
+        here(max(larger), "figure1"), here(len(pairs), "figure1"),
+        given("8192 64 30 64", "batch sizes, and epochs"),
+        here(updates, "60,000 images"), given("30", "epochs"),
+        here(per_epoch[8192], "60,000 images"), given("8192", "a batch size"),
+        here(updates / per_epoch[8192], "60,000 images"),
+        here(updates / per_epoch[8192] / 30, "60,000 images"),
+        here(updates / per_epoch[8192] / 30, "60,000 images"),
+    )  # fmt: skip
+
+
+def two_rules(files):
+    """Ch. 3."""
+    rate = {rule: Settings(8192, rule=rule).scaled_lr for rule in ("sqrt", "linear")}
+    risen, there = (above(files, 0.9, of, "figure3", 2048) for of in (best_accuracy, last))
+    learnt = [above(files, 0.9, best_accuracy, "figure3", b) for b in (2048, 8192)]
+    return listed(
+        given("Two 8192", "rules, and a batch size"),
+        here(rate["sqrt"], "minisgd/rules.py"),
+        here(rate["linear"], "minisgd/rules.py"),
+        given("1024 2048", "batch sizes"),
+        here(risen - there, "figure3"),
+        here(learnt[0], "figure3"),
+        here(len(files.values(last, "figure3", 2048)), "figure3"),
+        given("30 8192", "epochs, and a batch size"),
+        here(learnt[1], "figure3"),
+        given("1", "in 1/b"),
+    )
+
+
+def gentle_start(files):
+    """Ch. 5."""
+    name, high = "figure4", 0.98
+    there = {b: above(files, 0.9, last, name, b) for b in (2048, 4096, 8192)}
+    without = {b: above(files, 0.9, last, "figure3", b) for b in (4096, 8192)}
+    runs = len(files.values(last, name, 2048))
+    return listed(
+        given("10", "epochs of warmup"), given("2048", "a batch size"),
+        here(above(files, high, best_accuracy, name, 2048), name),
+        given(".98", "an accuracy"), here(there[2048], name), given("4096 8192", "batch sizes"),
+        given("30", "epochs"), here(there[4096], name), here(runs, name),
+        given("4096 .9", "a batch size, and an accuracy"),
+        here(without[4096], "figure3"), given("8192", "a batch size"),
+        here(agreed(there[8192], without[8192]), "figure3 and figure4"),
+        given("tenth 1 10 10 9 10", "epochs of a warmup of ten"),
+    )  # fmt: skip
+
+
 def covariance(files):
-    """Ch. 1. A ratio is of measured to exact; the trace goes "to" so much from b = 64 to 8192."""
+    """Ch. 2. A ratio is of measured to exact; the trace goes "to" so much from b = 64 to 8192."""
     name = "measure-covariance"
 
     def ratios(of, **wanted):
@@ -55,11 +131,14 @@ def covariance(files):
         here(linear[0], name),
         here(linear[1], name),
         here(to("exact", "linear", "trace", 0), name),
+        given("two 1 1", "forms, and the ratio to 1 + B_noise"),
+        here(files.cell("measure-noise-scale", update=0).exact_noise, "measure-noise-scale"),
+        given("hundred", "its share: less than 1/112"),
     )
 
 
 def equivalence(files):
-    """Ch. 2."""
+    """Ch. 4."""
     name = "measure-equivalence"
 
     def at(epoch, k):
@@ -98,7 +177,7 @@ def equivalence(files):
 
 
 def noise_scale(files):
-    """Ch. 4."""
+    """Ch. 8."""
     name = "measure-noise-scale"
 
     def noise(update):
@@ -139,11 +218,12 @@ def noise_scale(files):
         given("eight 1,024 8,192", "batch sizes"),
         here(1 - steps[8192] / steps[1024], "the tables of the figures"),
         here(1 - law(8192) / law(1024), "the tables of the figures"),
+        given("two", "thousands, in words: the largest noise scale"),
     )
 
 
 def your_own(files):
-    """Ch. 7."""
+    """Ch. 11."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -153,13 +233,16 @@ def your_own(files):
 
 CHAPTERS = {
     "": beginning,
-    "1. The noise of an update (Sec. II)": covariance,
-    "2. One large step for many small ones (Sec. II)": equivalence,
-    "4. How large a batch is worth it (Sec. V)": noise_scale,
-    "7. An idea of your own": your_own,
+    "1. What does a larger batch change? (Sec. I)": larger_batch,
+    "2. What does it do to the noise? (Sec. II)": covariance,
+    "3. How much longer may a step be? (Sec. II)": two_rules,
+    "4. Is one large step as good as many small ones? (Sec. II)": equivalence,
+    "5. Does it help to begin gently? (Sec. II)": gentle_start,
+    "8. How large a batch is worth it? (Sec. V)": noise_scale,
+    "11. An idea of your own": your_own,
 }
 NOT_YET = (
-    "3. What momentum adds (Sec. III)",
-    "5. What kills 4096 and 8192, and why warmup does not save them (Sec. IV)",
-    "6. Sharp minima (Sec. I)",
+    "6. What does momentum add? (Sec. III)",
+    "7. What kills 4096 and 8192, and why warmup does not save them (Sec. IV)",
+    "9. Do large batches find sharper minima? (Sec. I)",
 )

@@ -42,7 +42,7 @@ UNREAD = (
     r"^\d\. (?=`)",  # of a numbered list
     r"`[^`]*`",
     r"(?<=\])\([^)]*\)",
-    r"\b(Figures?|figures|section) \d( (to|and) \d)?\b",
+    r"\b(Figures?|figures|[Ss]ection) \d( (to|and) \d)?\b",
     r"(\b1|η)/\(1-m\)|\b2\(1\+m\)/η|\b2/η|\bb/\d+|\b1 - M/N|S_min \(1 \+ B_crit/b\)|±1/√",
 )
 BOLD = re.compile(r"^(?=\*\*)", re.M)

@@ -77,7 +77,7 @@ def test_the_steps_of_growth_are_those_of_its_file(files):
 # ---- planted errors are found
 
 LESSON = "figures/README.md"
-STEPS = "2. One large step for many small ones (Sec. II)"
+STEPS = "4. Is one large step as good as many small ones? (Sec. II)"
 
 
 def test_a_digit_that_is_changed_is_told(files):
