@@ -25,12 +25,13 @@ class Model:
     network  a name in networks.NETWORKS, or a list of networks.Part
     plain    use the layers of layers.py as they are, not their fused form
     pixels   mean and standard deviation of the dataset's pixels, for images as stored
+    init     a name in inits.INITS: what w is drawn from, by the seed
 
     Attributes:  w, g (P,) flat vectors; shapes {"conv1.W": (6, 1, 5, 5), ...}; params, grads: views
                  of w and g by these names
     Units:       chunk in images, None for a size that suits the device; threads of this process
-    Raises:      SettingError (a ValueError) for an unknown network or device, a missing device, or
-                 chunk or threads below 1
+    Raises:      SettingError (a ValueError) for an unknown network, init or device, a missing
+                 device, or chunk or threads below 1
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Model:
         ranks=None,
         plain=False,
         pixels=MNIST_PIXELS,
+        init="uniform",
     ):
         self.parts = one_of("network", NETWORKS, network) if isinstance(network, str) else network
         self.xp = xp = array_module(device)
@@ -51,7 +53,7 @@ class Model:
         if chunk < 1 or threads < 1:
             raise SettingError(f"chunk and threads must be at least 1, got {chunk} and {threads}")
         self.pixels, self.shapes = pixels, shapes_of(self.parts)
-        self.w = xp.asarray(initial_weights(self.parts, np.random.default_rng(seed), dtype))
+        self.w = xp.asarray(initial_weights(self.parts, np.random.default_rng(seed), dtype, init))
         self.g = xp.zeros_like(self.w)
         self.params, self.grads = views(self.w, self.shapes), views(self.g, self.shapes)
         lanes = LANES if xp is np else 1  # one keeps a GPU busy

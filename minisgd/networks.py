@@ -8,14 +8,15 @@ Legend:  as in layers.py; P weights of a network, K classes, n images.
 
 from dataclasses import dataclass, field
 from functools import partial
-from math import prod, sqrt
+from math import prod
 
 import numpy as np
 
 from .backend import module_of
 from .data.known import MNIST_PIXELS
-from .errors import SettingError
+from .errors import SettingError, one_of
 from .fused import Plain, fuse
+from .inits import INITS
 from .layers import Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
 
 K = 10  # classes
@@ -112,20 +113,19 @@ def views(vector, shapes):
     return named
 
 
-def initial_weights(parts, rng, dtype=np.float32):
-    """Weights and biases of every layer ~ U(-1/√fan_in, 1/√fan_in), as one vector.
+def initial_weights(parts, rng, dtype=np.float32, init="uniform"):
+    """The weights and biases of every layer, drawn as an entry of INITS says, as one vector.
 
     Drawn on the host and in float64, so that every device and dtype starts from the same numbers.
 
     Shapes:  -> w (P,)
-    Source:  the authors' code, which leaves PyTorch's default in place. The long plateau at
-             the start of large-batch runs depends on it.
+    Raises:  SettingError for an unknown init
     """
-    drawn = []
+    draw, drawn = one_of("init", INITS, init), []
     for part in parts:
         for shape in part.shapes.values():
-            bound = 1 / sqrt(prod(next(iter(part.shapes.values()))[1:]))
-            drawn.append(rng.uniform(-bound, bound, shape).ravel())
+            fan_in = prod(next(iter(part.shapes.values()))[1:])
+            drawn.append(np.ravel(draw(rng, shape, fan_in)))
     return np.concatenate(drawn).astype(dtype)
 
 

@@ -8,6 +8,7 @@ columns of its tables. No two runs can be mistaken for each other, and a new set
 from dataclasses import asdict, dataclass, fields
 
 from .errors import SettingError, one_of
+from .inits import INITS
 from .networks import NETWORKS
 from .optim import OPTIMIZERS
 from .rules import effective_lr, scaled_adam, scaled_lr
@@ -29,6 +30,7 @@ class Settings:
     plain            train with the layers of layers.py as they are, not with their fused form
     own              the digest of the user's own file, whose entries the run may use; "" if there
                      is none
+    init             a name in inits.INITS: what the initial weights are drawn from
 
     Units:   lr (η0, of the base batch size) per update; epochs and warmup_epochs in epochs
     Raises:  SettingError (a ValueError) in one sentence for a value that makes no sense
@@ -56,6 +58,7 @@ class Settings:
     network: str = "lenet5"
     plain: bool = False
     own: str = ""
+    init: str = "uniform"
 
     def __post_init__(self):
         if self.optimizer in ("sgd", "momentum"):
@@ -87,6 +90,7 @@ class Settings:
             )
         self.scaled_adam()  # raises what the rule raises
         one_of("network", NETWORKS, self.network)
+        one_of("init", INITS, self.init)
         check = one_of("optimizer", OPTIMIZERS, self.optimizer).check
         if check:
             check(self)
@@ -182,7 +186,8 @@ def what_matters(values):
 # value, so that a new one cannot be forgotten.
 IN_NAMES = {
     "lr": "lr{}", "rule": "{}", "base_batch_size": "base{}", "warmup": "{}", "momentum": "m{}",
-    "optimizer": "{}", "decay": "{}-decay", "network": "{}", "plain": "plain", "own": "own{}",
+    "optimizer": "{}", "decay": "{}-decay", "network": "{}", "init": "{}-init", "plain": "plain",
+    "own": "own{}",
 }  # fmt: skip
 
 
@@ -218,6 +223,7 @@ IN_WORDS = {
     "decay": lambda value: "no decay" if value == "none" else f"{value} decay",
     "epochs": lambda value: f"{value} epochs",
     "network": str,
+    "init": lambda value: f"{value} initialization",
     "plain": lambda value: "plain layers" if value else "fused layers",
     "own": lambda value: f"own file {value}" if value else "no own file",
 }

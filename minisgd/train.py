@@ -75,7 +75,7 @@ class Run:
         settings.check(self.N)
         self.model = model = Model(
             settings.network, settings.seed, device, dtype, threads=threads, ranks=ranks,
-            plain=settings.plain, pixels=data.pixels,
+            plain=settings.plain, pixels=data.pixels, init=settings.init,
         )  # fmt: skip
         self.memory, xp = new_memory(model, settings), model.xp
         if state is not None:

@@ -20,8 +20,9 @@ from .workshop import with_workshop
 def figures(workshop, which, seeds, reference, out):
     """Make the figures of the report, over several seeds.
 
-    WHICH are 1 to 6, constant-warmup, effective-rate or all. Runs whose results are in the folder
-    of the figures already are not trained again.
+    WHICH are 1 to 6, constant-warmup and effective-rate, or all of these; or, beyond the report,
+    he-linear and he-gradual-warmup, which are 3 and 4 at 1024 and more from He's initial weights.
+    Runs whose results are in the folder of the figures already are not trained again.
     """
     from minisgd.disk.files import make_folder
     from minisgd.report import experiments

@@ -72,6 +72,12 @@ UPDATE = {
         default="lenet5",
         help="What is trained.",
     ),
+    "init": _option(
+        "--init",
+        type=Entry("minisgd.inits", "INITS"),
+        default="uniform",
+        help="What its initial weights are drawn from.",
+    ),
     "plain": _option(
         "--plain",
         is_flag=True,
@@ -85,7 +91,7 @@ UPDATE = {
         is_eager=True,
         callback=_read_own,
         metavar="FILE",
-        help="Your own rules, warmups, decays, optimizers, networks.",
+        help="Your own rules, warmups, decays, optimizers, networks, inits.",
     ),
 }
 RUN = (*SCHEDULE, *UPDATE)

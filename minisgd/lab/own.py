@@ -1,9 +1,9 @@
 """A user's own file, `--with mine.py`: entries of their own beside those of this package.
 
-The file is Python. Whatever it calls RULES, WARMUPS, DECAYS, OPTIMIZERS or NETWORKS is added to the
-table of that name. Its digest is a setting of every run that it is given to, so that a changed file
-means different runs. Its text is sent to the processes and machines that do the runs: the file
-itself is needed only where the command is given.
+The file is Python. Whatever it calls RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS or INITS is added
+to the table of that name. Its digest is a setting of every run that it is given to, so that a
+changed file means different runs. Its text is sent to the processes and machines that do the runs:
+the file itself is needed only where the command is given.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import networks, optim, rules, schedules
+import numpy as np
+
+from .. import inits, networks, optim, rules, schedules
 from ..errors import SettingError
 
 TABLES = {
@@ -27,13 +29,15 @@ TABLES = {
     "DECAYS": schedules.DECAYS,
     "OPTIMIZERS": optim.OPTIMIZERS,
     "NETWORKS": networks.NETWORKS,
+    "INITS": inits.INITS,
 }
 DIGITS = 8  # of the digest, in the name of a run
 MODULE = "minisgd_own"  # what the file is imported as
 NAME = re.compile(r"\w[\w.+-]*")  # of an entry: it becomes part of a folder's name
-# An ordinary call of an entry, and for an optimizer how its step is called.
+# An ordinary call of an entry; for an optimizer how its step is called, for an init two tensors.
 CALLS = {"RULES": (128, 64), "WARMUPS": (1, 10, 0.01, 0.02), "DECAYS": (1, 100)}
 STEP = "w g memory lr t settings shapes".split()
+DRAWN = (6, 1, 5, 5), (10,)
 
 
 class OwnFile(NamedTuple):
@@ -147,6 +151,8 @@ def _check(own, table, name, entry):
                 raise SettingError("it should be a list of networks.Part")
             networks.shapes_of(entry)
             networks.inputs_of(entry)
+        elif table == "INITS":
+            _check_init(entry)
         else:
             value = entry(*CALLS[table])
             if not (isinstance(value, Real) and isfinite(value)):
@@ -163,6 +169,15 @@ def _check_optimizer(entry):
     if isinstance(entry.memory, str) or not all(isinstance(name, str) for name in entry.memory):
         raise SettingError(f'its memory should be a tuple of names, ("v",) for one: {entry.memory}')
     signature(entry.step).bind(*STEP)  # TypeError if it cannot be called like this
+
+
+def _check_init(entry):
+    for shape in DRAWN:
+        drawn, again = (np.asarray(entry(np.random.default_rng(0), shape, 25)) for _ in range(2))
+        if drawn.shape != shape or not np.isfinite(drawn).all():
+            raise SettingError(f"for the shape {shape} it should return as many finite numbers")
+        if not np.array_equal(drawn, again):
+            raise SettingError("it should draw from the generator that it is given alone")
 
 
 def forget():

@@ -9,7 +9,7 @@ import numpy as np
 from ..data.known import MNIST_PIXELS
 from ..gradient import even_bounds
 from ..loss import softmax_cross_entropy
-from ..model import LeNet5
+from ..model import LeNet5, Model
 from ..train import Run
 from .hessian import Hessian
 
@@ -106,7 +106,7 @@ def weights_at(settings, data, updates, threads, log):
 def weights_after(settings, data, epochs, threads, log):
     """{epoch: w} after these epochs of one run; 0 gives the initial weights."""
     if max(epochs) == 0:
-        return {0: LeNet5(settings.seed).weights()}
+        return {0: Model(settings.network, settings.seed, init=settings.init).weights()}
     per_epoch = settings.updates_per_epoch(len(data.train.labels))
     weights = weights_at(settings, data, [i * per_epoch for i in epochs], threads, log)
     return {t // per_epoch: w for t, w in weights.items()}

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
-from ..report.experiments import EXPERIMENTS, SIZES
+from ..report.experiments import SIZES, of_the_report
 from ..report.statistics import epochs_to
 from ..report.summary import TARGET
 from ..settings import Settings
@@ -106,8 +106,8 @@ def _sums(G):
 
 
 def steps_to_target(kept, N):
-    """{batch size: (median steps to 97 % over the seeds, experiment)}, for the experiment that is
-    best at that size.
+    """{batch size: (median steps to 97 % over the seeds, experiment)}, for the report's experiment
+    that is best at that size.
 
     As in `verdicts`, epochs are interpolated where the curve crosses 97 %. A size is left out if
     half of its runs never get there, or get there within the first epoch, before any test.
@@ -116,7 +116,7 @@ def steps_to_target(kept, N):
     N       images in the training set
     """
     found = {}
-    for name, experiment in EXPERIMENTS.items():
+    for experiment in of_the_report():
         by_settings = {}
         for cell in kept.cells(experiment):
             key = cell.batch_size, cell.lr, cell.momentum
@@ -124,7 +124,7 @@ def steps_to_target(kept, N):
         for (b, *_), reached in by_settings.items():
             epochs = float(np.median(reached))
             if epochs < found.get(b, (np.inf,))[0]:
-                found[b] = epochs, name
+                found[b] = epochs, experiment.name
     return {b: (found[b][0] * ceil(N / b), found[b][1]) for b in SIZES if found.get(b, (0,))[0] > 1}
 
 

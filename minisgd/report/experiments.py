@@ -19,6 +19,7 @@ from ..rules import scaled_lr, scaled_momentum
 from ..settings import Settings
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+LARGE = (1024, 2048, 4096, 8192)
 LUCKY = (2048, 4096, 8192)  # at a linearly scaled rate the outcome depends on the seed
 
 
@@ -30,6 +31,7 @@ class Experiment:
     apart    batch sizes for which every seed is drawn as well
     authors  the authors' file of the same runs, for --reference
     first_seed  of its runs
+    beyond   not one of the report's: only its own name asks for it, "all" does not
     """
 
     name: str
@@ -40,6 +42,7 @@ class Experiment:
     apart: tuple = ()
     authors: str | None = None
     first_seed: int = 0
+    beyond: bool = False
 
     def cells(self, seeds):
         """The settings of every run, the slowest first: the smaller the batch, the more updates."""
@@ -55,8 +58,8 @@ class Experiment:
         return range(self.first_seed, self.first_seed + count)
 
 
-def _every_size(**settings):
-    return tuple(Settings(batch_size=b, **settings) for b in SIZES)
+def _every_size(sizes=SIZES, **settings):
+    return tuple(Settings(batch_size=b, **settings) for b in sizes)
 
 
 def _growth():
@@ -119,8 +122,28 @@ EXPERIMENTS = {
             "No momentum, η = 0.1: the effective rate of Fig. 5",
             _every_size(lr=0.1),
         ),
+        # Not in the report: do the large batches fail because of the weights they start from?
+        Experiment(
+            "he-linear",
+            "Fig. 3 from He's initial weights: linear scaling, η = 0.01 b/64",
+            _every_size(LARGE, rule="linear", init="he"),
+            apart=(2048, 4096),
+            beyond=True,
+        ),
+        Experiment(
+            "he-gradual-warmup",
+            "Fig. 4 from He's initial weights: linear scaling, gradual warmup over 10 epochs",
+            _every_size(LARGE, rule="linear", warmup="gradual", init="he"),
+            apart=(2048, 4096),
+            beyond=True,
+        ),
     )
 }
+
+
+def of_the_report():
+    """The experiments that are the report's."""
+    return [experiment for experiment in EXPERIMENTS.values() if not experiment.beyond]
 
 
 def named(words):
@@ -134,9 +157,10 @@ def named(words):
         name = f"figure{word}" if word.isdigit() else word
         if name != "all" and name not in EXPERIMENTS:
             raise SettingError(
-                f"there is no figure {word}: give 1 to 6, all, constant-warmup or effective-rate"
+                f"there is no figure {word}: give 1 to 6, all, constant-warmup, effective-rate, "
+                "he-linear or he-gradual-warmup"
             )
-        wanted |= set(EXPERIMENTS) if name == "all" else {name}
+        wanted |= {e.name for e in of_the_report()} if name == "all" else {name}
     return [experiment for name, experiment in EXPERIMENTS.items() if name in wanted]
 
 

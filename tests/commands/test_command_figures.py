@@ -41,6 +41,19 @@ def test_figures_are_made_kept_and_drawn_again_without_their_runs(
     assert now.count(b"\n") == 1 + 6 and set(kept["figure3.csv"].split()) <= set(now.split())
 
 
+def test_what_is_beyond_the_report_is_made_when_it_is_named(call, short, small_mnist):
+    made = call(*on_glyphs(small_mnist, "figures", "he-linear", "--seeds", "1"))
+    assert "Fig. 3 from He's initial weights" in made.stdout and "3 of 3 runs to do" in made.stderr
+    with open("figures/he-linear.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["batch_size"], row["seed"], row["init"]) for row in rows] == [
+        ("32", "0", "he"), ("256", "0", "he"), ("256", "1", "he"),
+    ]  # fmt: skip
+    assert "none of 3 runs to do" in call("figures", "he-linear", "--seeds", "1").stderr
+    with_all = call(*on_glyphs(small_mnist, "figures", "--seeds", "1"))
+    assert "Fig. 1" in with_all.stderr and "He's" not in with_all.stderr
+
+
 def test_a_run_that_fails_does_not_keep_the_others_out(call, short, small_mnist, monkeypatch):
     from minisgd.lab import sweep
 

@@ -9,7 +9,7 @@ from calling import epochs_of, sentence, small, sweep_of
 COLUMNS = (
     "rule,warmup,optimizer,batch_size,base_lr,lr,momentum,seed,epoch,train_loss,train_accuracy,"
     "test_loss,test_accuracy,seconds,status,"
-    "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own"
+    "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init"
 )
 
 

@@ -15,6 +15,7 @@ from minisgd.commands.group import SECTIONS, cli
 from minisgd.commands.options import RUN, settings_of
 from minisgd.commands.types import Entry, Seeds
 from minisgd.data import NAMES
+from minisgd.inits import INITS
 from minisgd.measures import MEASURES
 from minisgd.networks import NETWORKS
 from minisgd.optim import OPTIMIZERS
@@ -79,7 +80,7 @@ def test_no_command_is_the_help_and_an_unknown_one_is_refused(call):
 def test_the_choices_are_those_of_the_tables(call):
     for command, table in (
         ("sweep", rules.RULES), ("sweep", schedules.WARMUPS), ("train", schedules.DECAYS),
-        ("rates", OPTIMIZERS), ("sweep", NETWORKS), ("bench", NAMES),
+        ("rates", OPTIMIZERS), ("sweep", NETWORKS), ("grow", INITS), ("bench", NAMES),
         ("measure", [*MEASURES, "all"]), ("grow", ["sqrt", "linear"]),
     ):  # fmt: skip
         shown = call(command, "--help").output.replace("\n", "").replace(" ", "")

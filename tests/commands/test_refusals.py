@@ -14,6 +14,7 @@ SWEEP = ("sweep", "--epochs", "2")
 
 REFUSED = {
     "unknown rule": ((*SWEEP, "--rule", "cubic"), "cubic"),
+    "unknown init": ((*SWEEP, "--init", "xavier"), "'xavier' is not one of 'uniform', 'he'"),
     "unknown option": ((*SWEEP, "--speed", "9"), "--speed"),
     "not a number": (("train", "--lr", "fast"), "fast"),
     "batch size 0": (("train", "--batch-size", "0"), "at least 1, got 0"),

@@ -41,6 +41,11 @@ class LeakyReLU(ReLU):
         return dy * (self.cache + ~self.cache * dy.dtype.type(0.01))
 
 
+def normal(rng, shape, fan_in):
+    """An init: He's variance, but normally distributed, and for the biases as well."""
+    return rng.normal(0, (2 / fan_in) ** 0.5, shape)
+
+
 RULES = {"cube-root": cube_root}
 WARMUPS = {"half": half}
 DECAYS = {"staircase": staircase}
@@ -48,3 +53,4 @@ OPTIMIZERS = {"two-speeds": Optimizer(two_speeds, memory=("fast", "slow"))}
 NETWORKS = {
     "leaky": [FLATTEN, linear("fc1", 784, 30), Part(LeakyReLU), linear("fc2", 30, 10)],
 }
+INITS = {"normal": normal}

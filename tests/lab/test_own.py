@@ -20,6 +20,7 @@ from minisgd.settings import Settings
 from minisgd.train import train
 
 OPTIMIZER = "from minisgd.optim import Optimizer\nOPTIMIZERS = {'f': "
+INIT = "import numpy as np\n\ndef f(rng, shape, fan_in):\n    return "
 MINE = Path(__file__).with_name("mine.py")
 
 
@@ -38,7 +39,7 @@ def written(tmp_path, text):
 def mine_settings(found, **more):
     return Settings(
         50, rule="cube-root", warmup="half", warmup_updates=3, decay="staircase",
-        optimizer="two-speeds", network="leaky", own=found.digest, epochs=2, **more,
+        optimizer="two-speeds", network="leaky", init="normal", own=found.digest, epochs=2, **more,
     )  # fmt: skip
 
 
@@ -48,6 +49,8 @@ def test_every_kind_of_entry_is_used(mine, small_data):
     wanted = [0.02] * 3 + [0.04] * 12 + [0.04 / 3] * 11
     assert [settings.rate(t, 13) for t in range(26)] == pytest.approx(wanted)
     assert len(Model("leaky").w) == 784 * 30 + 30 + 300 + 10
+    w = Model("leaky", init="normal").w[: 784 * 30]
+    assert w.std() == pytest.approx((2 / 784) ** 0.5, rel=0.03) and np.abs(w).max() > 3 * w.std()
     *_, (record, state) = train(settings, small_data)
     assert set(state.memory) == {"fast", "slow"} and record["status"] == "ok"
     assert record["lr"] == pytest.approx(0.04 / 3)
@@ -57,12 +60,13 @@ def test_every_kind_of_entry_is_used(mine, small_data):
 def test_names_and_titles_follow_from_the_entries(mine):
     settings = mine_settings(mine)
     name = run_name(settings)
-    for word in ("cube-root", "half3u", "staircase", "two-speeds", "leaky", f"own{mine.digest}"):
+    words = "cube-root half3u staircase two-speeds leaky normal".split()
+    for word in (*words, f"own{mine.digest}"):
         assert word in name
         assert word in folder_name(settings, "mnist") or word.startswith("own")
     title = title_of(settings, "mnist")
     assert title.startswith("leaky on MNIST: cube-root scaling, half warmup over 3 updates")
-    assert "two-speeds" in title and "staircase decay" in title
+    assert "two-speeds" in title and "staircase decay, normal initialization" in title
 
 
 def test_her_optimizer_may_read_any_setting(mine):
@@ -112,7 +116,7 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("def f(:\n", r"own\.py, line 1: "),
         ("import minisgd\n\n\ndef f():\n    return 1 / 0\n\nf()\n", r"own\.py, line 5: ZeroDiv"),
         ("RULES = []\n", "adds nothing"),
-        ("x = 1\n", "adds nothing.*RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS"),
+        ("x = 1\n", "adds nothing.*RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS, INITS"),
         ("RULES = {'mine': max, 'sqrt': max}\n", "'sqrt' in its RULES, and so has another table"),
         ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
         ("RULES = {'a/b': max}\n", "'a/b' of its RULES needs a name of letters"),
@@ -129,6 +133,16 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("NETWORKS = {'f': 3}\n", "'f' of its NETWORKS cannot be used: TypeError: 'int'"),
         ("NETWORKS = {'f': ['x']}\n", r"it should be a list of networks\.Part"),
         ("from minisgd.networks import RELU\nNETWORKS = {'f': [RELU]}\n", "that has weights"),
+        ("def f(rng, shape):\n    return 0\nINITS = {'f': f}\n", r"line 1: 'f' .*takes 2 posit"),
+        (
+            INIT + "0.0\nINITS = {'f': f}\n",
+            r"for the shape \(6, 1, 5, 5\) it should return as many",
+        ),
+        (INIT + "rng.random(shape) * np.inf\nINITS = {'f': f}\n", "as many finite numbers"),
+        (
+            INIT + "np.random.random(shape)\nINITS = {'f': f}\n",
+            "line 3: 'f' .*draw from the generator that it is given",
+        ),
     ],
     ids=[
         "a name",
@@ -149,6 +163,10 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         "no list",
         "no Part",
         "no weights",
+        "a draw",
+        "one number",
+        "infinite",
+        "another generator",
     ],
 )
 def test_mistakes_in_the_file_are_told_with_their_line(tmp_path, text, said):

@@ -34,6 +34,17 @@ def test_one_to_four_ranks_end_in_the_same_bits(small_mnist, tmp_path, batch_siz
 
 
 @needs_mpi
+def test_ranks_start_from_what_the_settings_say(small_mnist, tmp_path):
+    """With η = 1e-30 they stay there."""
+    job = start(2, small_mnist, "--batch-size", 320, "--epochs", 1, "--lr", 1e-30, "--init", "he",
+                "--out", tmp_path / "o")  # fmt: skip
+    code, _, err = finished(job)
+    assert code == 0, err
+    w = np.frombuffer(weights(tmp_path / "o")[0], np.float32)
+    assert np.abs(w - LeNet5(0, init="he").w).max() < 1e-25
+
+
+@needs_mpi
 def test_another_number_of_ranks_goes_on_where_one_stopped(small_mnist, tmp_path):
     given = "--batch-size", 200, "--momentum", 0.5, "--optimizer", "lamb"
     job = start(3, small_mnist, *given, "--epochs", 4, "--out", tmp_path / "whole")

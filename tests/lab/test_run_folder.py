@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from minisgd.disk.files import StorageError, write_aside
 from minisgd.disk.formats import DamagedError, read_json, read_records, write_json
 from minisgd.errors import UserError
+from minisgd.inits import INITS
 from minisgd.lab.metrics import COLUMNS, FIRST, read_metrics, tidy, write_metrics
 from minisgd.lab.names import run_name
 from minisgd.lab.run_folder import RunFolder, read_checkpoint
@@ -349,11 +350,11 @@ def test_metrics_come_back_as_numbers_and_words_and_empty_cells_as_none(tmp_path
     assert lines[0] == (
         "rule,warmup,optimizer,batch_size,base_lr,lr,momentum,seed,epoch,train_loss,train_accuracy,"
         "test_loss,test_accuracy,seconds,status,"
-        "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own"
+        "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init"
     )
     assert lines[2] == (
         "sqrt,constant,momentum,256,0.30000000000000004,0.005,0.929,7,2,,,,,0.1,diverged,"
-        "64,10,30,,0.999,1e-08,0.0,0.001,1.0,,none,lenet5,False,"
+        "64,10,30,,0.999,1e-08,0.0,0.001,1.0,,none,lenet5,False,,uniform"
     )
     assert all(type(row[name]) is int for row in read_metrics(path) for name in ("seed", "epoch"))
 
@@ -484,6 +485,7 @@ VALUES = {
     "network": st.sampled_from(sorted(NETWORKS)),
     "plain": st.booleans(),
     "own": st.sampled_from(["", "0123abcd"]),
+    "init": st.sampled_from(sorted(INITS)),
     "momentum": st.integers(0, 999).map(lambda n: n / 1_000),
     "rule": st.sampled_from(["sqrt", "linear"]),
     "base_batch_size": st.integers(1, 10**4),

@@ -66,6 +66,15 @@ def test_the_four_runs_of_figure_6():
     ]
 
 
+def test_what_starts_from_hes_weights_is_figures_3_and_4_otherwise():
+    for name, of in (("he-linear", "figure3"), ("he-gradual-warmup", "figure4")):
+        cells = EXPERIMENTS[name].cells(5)
+        assert [cell.batch_size for cell in cells[::5]] == [1024, 2048, 4096, 8192]
+        assert {cell.seed for cell in cells} == set(range(5)) and len(cells) == 20
+        assert {cell.init for cell in cells} == {"he"}
+        assert {replace(cell, init="uniform") for cell in cells} < set(EXPERIMENTS[of].cells(5))
+
+
 def test_runs_of_luck_have_twice_the_seeds_and_the_longest_come_first():
     cells = EXPERIMENTS["figure3"].cells(5)
     counts = {b: sum(cell.batch_size == b for cell in cells) for b in SIZES}
@@ -77,7 +86,9 @@ def test_runs_of_luck_have_twice_the_seeds_and_the_longest_come_first():
 
 def test_words_mean_experiments():
     assert [e.name for e in named(["3", "figure1"])] == ["figure1", "figure3"]
-    assert [e.name for e in named(["all"])] == list(EXPERIMENTS)
+    reports = [*(f"figure{n}" for n in range(1, 7)), "constant-warmup", "effective-rate"]
+    assert [e.name for e in named(["all"])] == reports
+    assert [e.name for e in named(["he-linear", "1"])] == ["figure1", "he-linear"]
     for word in ("7", "0", "", "figures"):
         with pytest.raises(SettingError, match="there is no figure"):
             named([word])
@@ -255,6 +266,7 @@ LINEAR = Settings(2048, rule="linear", warmup="gradual")
         dict(warmup_updates=50),
         dict(plain=True),
         dict(own="0123abcd"),
+        dict(init="he"),
     ],
     ids=str,
 )
