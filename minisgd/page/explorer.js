@@ -173,8 +173,8 @@ const explorer = (() => {
       first.append(dot, line.label);
       return [first, number(line.median[metric][k], metric), range, String(count), state || "–"];
     });
-    const head = ["run", `${DATA.explorer.metrics[metric]}, median`, "quartiles, or lowest and highest below five seeds", "seeds", "stuck or diverged"];
-    byId("values").replaceChildren(tableOf(head, rows, `values at ${unit()} ${at}`));
+    const head = ["run", "median", shown.some((line) => line.seeds.length >= 5) ? "quartiles" : "range", "seeds", "stuck or diverged"];
+    byId("values").replaceChildren(tableOf(head, rows, `${DATA.explorer.metrics[metric]} at ${unit()} ${at}`));
   }
 
   function show() {

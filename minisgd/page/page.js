@@ -37,6 +37,7 @@ function make(name, text, attributes = {}) {
 
 function tableOf(head, rows, label) {
   const table = make("table");
+  table.append(make("caption", label));
   const line = make("tr");
   line.append(...head.map((text) => make("th", text, { scope: "col" })));
   const top = make("thead");

@@ -33,7 +33,7 @@ def curves():
              "encoding": {"shape": {"field": "label", "type": "nominal", "scale": {},
                                     "legend": _legend()}}},
             {"transform": [{"filter": "datum.stuck"}],
-             "mark": {"type": "point", "size": 55, "filled": True, "clip": True, "aria": False,
+             "mark": {"type": "point", "size": 55, "filled": False, "clip": True, "aria": False,
                       "strokeWidth": 1.8, "opacity": 1, "fill": "paper"}},
             {"transform": [{"filter": "datum.diverged"}],
              "mark": {"type": "point", "shape": "M-1,-1L1,1M1,-1L-1,1", "size": 90, "clip": False,
@@ -106,11 +106,12 @@ def _panel(title, logarithmic, series, last):
     dashes = [[5, 3] if dashed else [1, 0] for _, _, dashed in series.values()]
     legend = _legend() if len(labels) > 1 else None
     y = {"field": "value", "type": "quantitative", "title": title, "axis": {"minExtent": 44}}
-    y["scale"] = {"type": "log"} if logarithmic else {"zero": True}
+    y["scale"] = {"type": "log", "nice": False} if logarithmic else {"zero": True}
     return {
         "height": 130,
         "encoding": {
             "x": {"field": "update", "type": "quantitative", "title": "update" if last else None,
+                  "axis": {"tickMinStep": 1, "format": "d"},
                   "scale": {"zero": False, "nice": False}},
         },
         "layer": [
@@ -141,9 +142,10 @@ def _expression(names):
 def _cursor():
     return {
         "data": {"values": [{}]},
+        "transform": [{"calculate": "cursor", "as": "cursor"}],
         "mark": {"type": "rule", "strokeWidth": 1, "color": "ink", "aria": False},
         "encoding": {
-            "x": {"datum": {"expr": "cursor"}, "type": "quantitative"},
+            "x": {"field": "cursor", "type": "quantitative"},
             "y": {"value": 0}, "y2": {"value": "height"}, "color": {"value": "ink"},
         },
     }  # fmt: skip

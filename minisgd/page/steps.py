@@ -1,6 +1,6 @@
 """A run step by step, as the measure of the curvature has looked at it: what kills 8,192?"""
 
-from ..lab.metrics import read_metrics
+from ..disk.formats import read_table
 from ..measures.curvature import COLUMNS
 from ..measures.curvature_shown import NAMES, by_run
 from . import colours, specs
@@ -42,7 +42,16 @@ def runs(folder):
     path = folder / TABLE
     if not path.exists() or path.read_text("utf-8").partition("\n")[0] != ",".join(COLUMNS):
         return {}
-    return {run: rows for run, rows in by_run(read_metrics(path, COLUMNS)).items() if rows}
+    rows = read_table(path, _cell, lambda header: None)
+    return {run: looks for run, looks in by_run(rows).items() if looks}
+
+
+def _cell(column, text):
+    if column == "warmup":
+        return text
+    if column in ("batch_size", "seed", "update"):
+        return int(text)
+    return float(text) if text else None
 
 
 def section(found):
