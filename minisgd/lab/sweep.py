@@ -117,7 +117,7 @@ def fresh(out, log):
     log(f"--fresh deletes {len(folders)} runs ({epochs} epochs) and their figure in {out}.")
     for folder in folders:
         delete_run(folder)
-    for name in ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "sweep.json"):
+    for name in ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "index.html", "sweep.json"):
         (out / name).unlink(missing_ok=True)
 
 

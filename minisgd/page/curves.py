@@ -54,7 +54,7 @@ def _line(settings, seeds, images):
     }  # fmt: skip
     group = Group({}, seeds)
     for metric in METRICS:
-        _, *three = median_and_band(group, metric)
+        _, *three = median_and_band(group, metric) if any(seeds.values()) else ((), (), (), ())
         for name, values in zip(("median", "low", "high"), three, strict=True):
             line[name][metric] = [rounded(value) for value in values]
     for seed, records in sorted(seeds.items()):

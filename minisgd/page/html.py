@@ -88,10 +88,11 @@ def page(title, body, data, scripts, itself=False):
     body      Html of what the page shows without any script
     data      what its scripts draw, to be stored as JSON
     scripts   the names of the scripts in this folder that it runs
-    itself    whether it may read its own file again
+    itself    whether it may read its own file again, as renewal.js does
     Raises:   UserError if the library is not installed
     """
-    texts = [library(), *(_beside(f"{name}.js") for name in ("page", *scripts))]
+    first = [_beside("renewal.js")] if itself else []
+    texts = [*first, library(), *(_beside(f"{name}.js") for name in ("page", *scripts))]
     head = element(
         "head",
         element("meta", charset="utf-8"),
