@@ -120,19 +120,21 @@ const explorer = (() => {
     return found;
   }
 
-  function spec(lines) {
+  function spec(lines, drawn) {
     const metric = valueOf("metric");
     const loss = metric.endsWith("loss");
     const updates = valueOf("by") === "update";
     const it = structuredClone(DATA.explorer.spec);
     const labels = lines.map((line) => line.label);
     const longest = Math.max(1, ...lines.map((line) => line.median[metric].length));
+    const all = drawn.flatMap((point) => [point.low ?? point.y, point.high ?? point.y]).filter((y) => !valueOf("log") || y > 0);
+    const ends = [valueOf("log") ? Math.min(...all) : 0, Math.max(...all)];
     it.encoding.x.title = updates ? "update" : "epoch";
-    it.encoding.x.scale = updates ? { type: "log", nice: false } : { zero: false, nice: false, domain: [1, Math.max(2, longest)] };
+    it.encoding.x.scale = updates ? { type: "log", nice: false, domain: [stops[0], stops[stops.length - 1]] } : { zero: false, nice: false, domain: [1, Math.max(2, longest)] };
     it.encoding.x.axis = updates ? { format: "~s" } : { tickMinStep: 1, format: "d" };
     it.encoding.y.title = DATA.explorer.metrics[metric];
     it.encoding.y.scale = loss
-      ? { type: valueOf("log") ? "log" : "linear", zero: !valueOf("log") }
+      ? { type: valueOf("log") ? "log" : "linear", domain: ends, nice: false }
       : { domain: valueOf("zoom") ? [0.9, 1] : [0, 1] };
     it.encoding.color.scale = { domain: labels, range: lines.map((line) => ofScheme(line.colour)) };
     it.params.find((param) => param.name === "thick").value = valueOf("show") === "seeds" ? 1.1 : 1.8;
@@ -205,11 +207,12 @@ const explorer = (() => {
       view = null;
       return undefined;
     }
-    return draw(host, spec(shown), points(shown), (drawn) => {
+    const found = points(shown);
+    return draw(host, spec(shown, found), found, (drawn) => {
       view = drawn;
       view.signal("cursor", stops[Number(slider.value)]).runAsync();
       view.addEventListener("click", (_, item) => {
-        const place = stops.indexOf(item?.datum?.x);
+        const place = stops.indexOf((item?.datum?.datum ?? item?.datum)?.x); // of the nearest point
         if (place >= 0) goTo(place);
       });
     });

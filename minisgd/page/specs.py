@@ -3,6 +3,15 @@
 The scripts add the data, the width, the colours of the scheme and what the reader has chosen.
 """
 
+# The pointer need not touch a point: the nearest one is meant.
+_NEAREST = {
+    "name": "nearest",
+    "select": {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"},
+}
+
+# Of the point, or of the point in whose cell the pointer is.
+_TIP = {"value": {"expr": "datum.tip || datum.datum.tip"}}
+
 
 def curves():
     """Lines by epoch or by update, with a band, marks for stuck and diverged runs, and a cursor.
@@ -39,8 +48,9 @@ def curves():
              "mark": {"type": "point", "shape": "M-1,-1L1,1M1,-1L-1,1", "size": 90, "clip": False,
                       "strokeWidth": 2.6, "opacity": 1, "aria": False}},
             _cursor(),
-            {"mark": {"type": "circle", "size": 260, "opacity": 0, "clip": True, "aria": False,
-                      "tooltip": {"expr": "datum.tip"}}},
+            {"params": [_NEAREST],
+             "mark": {"type": "circle", "size": 260, "opacity": 0, "clip": True, "aria": False},
+             "encoding": {"tooltip": _TIP}},
         ],
     }  # fmt: skip
 
@@ -79,8 +89,9 @@ def carried(sizes, ends, bar, tolerances):
                       "aria": False},
              "encoding": {"shape": {"field": "method", "type": "nominal", "scale": {},
                                     "legend": _legend()}}},
-            {"mark": {"type": "circle", "size": 400, "opacity": 0, "clip": True, "aria": False,
-                      "tooltip": {"expr": "datum.tip"}}},
+            {"params": [_NEAREST],
+             "mark": {"type": "circle", "size": 400, "opacity": 0, "clip": True, "aria": False},
+             "encoding": {"tooltip": _TIP}},
         ],
     }  # fmt: skip
 

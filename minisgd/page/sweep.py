@@ -35,7 +35,7 @@ def page(title, note, collected, command, going_on=None):
         element("p", "made by ", element("code", command)),
     ])  # fmt: skip
     data = {"explorer": explorer.data(lines), "live": _live(collected) if running else None}
-    return html.page(title, body, data, ["explorer", "live"], itself=running)
+    return html.page(title, body, data, ["explorer", "live"], itself=True)
 
 
 def _live(collected):
@@ -79,7 +79,7 @@ def _amiss(collected):
 def _about(seconds):
     """A time in words."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return f"{max(2, round(seconds))} seconds"
     if seconds < 5400:
         return f"{round(seconds / 60)} minutes"
     return f"{seconds / 3600:.1f} hours"
