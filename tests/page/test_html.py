@@ -73,7 +73,7 @@ def test_every_formula_is_whole_mathml():
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.2, "2 seconds"), (70, "70 seconds"), (100, "2 minutes"), (5400, "1.5 hours")],  # fmt: skip
+    [(0.2, "2 seconds"), (70, "70 seconds"), (100, "2 minutes"), (5400, "1.5 hours")],
 )
 def test_a_time_is_told_in_words(seconds, words):
     assert _about(seconds) == words

@@ -1,4 +1,4 @@
-"""The page of the figures in a browser: what is shown, chosen, hovered over, sorted and unfolded."""
+"""The page of the figures in a browser: what it shows, and what one can do with it."""
 
 from statistics import median
 
@@ -169,8 +169,9 @@ def test_one_cursor_leads_through_all_panels(look, project, figures):
     assert float(shown["train loss"]) == pytest.approx(row["loss"], rel=1e-3)
     assert float(shown["2(1+m)/η"]) == pytest.approx(row["bound"], rel=1e-3)
     assert float(shown["dead units of fc"]) == pytest.approx(row["dead_fc"], rel=1e-3)
-    at = "[...document.querySelectorAll('#steps-chart .mark-rule line')].filter(line => " \
-         "line.__data__.datum.cursor !== undefined).map(line => line.getBoundingClientRect().x)"  # fmt: skip
+    cursors = "[...document.querySelectorAll('#steps-chart .mark-rule line')].filter("
+    cursors += "line => line.__data__.datum.cursor !== undefined)"
+    at = f"{cursors}.map(line => line.getBoundingClientRect().x)"
     page.wait(f"new Set({at}.map(Math.round)).size === 1")
     assert len(page.js(f"return {at}")) == len(steps.PANELS)
 

@@ -1,4 +1,4 @@
-"""The page of a sweep in a browser: its numbers, how it follows a sweep, and text that stays text."""
+"""The page of a sweep in a browser: its numbers, how it follows, and text that stays text."""
 
 import json
 import re
@@ -116,7 +116,6 @@ def test_hostile_names_show_as_text(look, page_of, tmp_path, monkeypatch):
 
 
 def test_a_page_follows_a_real_sweep_to_its_end(look, page_of, small_mnist, tmp_path):
-    """With real processes; then a second sweep of the folder is killed, and the page stays whole."""
     out = tmp_path / "out"
     command = [sys.executable, str(PROGRAM), "sweep", "--batch-sizes", "64,128", "--epochs", "40",
                "--dataset", "glyphs", "--data-dir", str(small_mnist), "--device", "cpu",
