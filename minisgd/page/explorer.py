@@ -9,6 +9,11 @@ from .html import Html, element, join
 TITLES = {"figure": "figure", "rule": "rule", "warmup": "warmup", "optimizer": "method",
           "momentum": "momentum"}  # fmt: skip
 ANY = "any"
+KEY = (
+    "A line is the median of its seeds, its band from the lowest to the highest, or the quartiles "
+    "from five seeds on. ○ stuck: every test image given one class; ✕ the next epoch diverges. "
+    "Point at a curve for its numbers; a click moves the cursor there."
+)
 
 
 def data(lines, first=None):
@@ -46,6 +51,7 @@ def controls(lines):
                 element("div", *how, class_="row"), id="choices", data_any=ANY),
         element("p", id="matching", role="status"),
         element("div", id="curves", class_="chart"),
+        element("p", KEY, class_="small"),
         element("p",
                 element("label", element("span", "epoch", id="at-unit"), " ",
                         element("output", id="at-shown", for_="at"), for_="at"),
