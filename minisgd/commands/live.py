@@ -31,12 +31,14 @@ def write_page(out, into, collected, going_on=None):
 
 def show_page(out, into, collected):
     """Write the page of a sweep that is over, and print where it is or why it is not there."""
+    from minisgd.errors import UserError
     from minisgd.page.library import MISSING, available
 
-    if available():
-        click.echo(f"page:   {write_page(out, into, collected)}")
-    else:
-        click.echo(f"page:   none, {MISSING}")
+    try:
+        said = write_page(out, into, collected) if available() else f"none, {MISSING}"
+    except UserError as error:
+        said = f"none, {error}"
+    click.echo(f"page:   {said}")
 
 
 class LivePage:

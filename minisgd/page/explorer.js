@@ -11,6 +11,7 @@ const explorer = (() => {
   const others = controls.filter((control) => control.dataset.choice !== "size");
   const FILTERS = ["figure", "rule", "warmup", "optimizer", "momentum"];
   const LEGEND_UP_TO = 24; // lines
+  const TIPS_UP_TO = 4000; // points: each has a cell of its own, in which the pointer means it
   let view = null;
   let stops = [0];
   let shown = [];
@@ -146,6 +147,7 @@ const explorer = (() => {
     const legend = lines.length > LEGEND_UP_TO ? null : { ...it.encoding.color.legend, columns: columnsFor(labels, host) };
     for (const channel of [it.encoding.color, ...it.layer.flatMap((layer) =>
       [layer.encoding?.strokeDash, layer.encoding?.shape]).filter(Boolean)]) channel.legend = legend;
+    if (drawn.length > TIPS_UP_TO) it.layer.pop();
     it.description = `${it.encoding.y.title} by ${it.encoding.x.title} of ${lines.length} settings; ` +
       "the table below gives the values at the cursor";
     return fitted(it, host, Math.round(Math.min(0.62 * innerHeight, 0.55 * widthOf(host) + 90)));

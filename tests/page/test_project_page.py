@@ -187,7 +187,7 @@ def test_the_pointer_moves_the_cursor_and_another_run_can_be_chosen(look, projec
     page.wait("document.querySelector('#steps-shown').textContent === '1'")
     place = Select(page.one("#steps-run"))
     assert [option.text for option in place.options] == [
-        "no warmup, b = 256, seed 0", "gradual warmup, b = 256, seed 0",
+        "no warmup, b = 512, seed 0", "gradual warmup, b = 512, seed 0",
     ]  # fmt: skip
     page.changed("#steps-chart", lambda: place.select_by_index(1))
 

@@ -143,6 +143,20 @@ def test_without_the_library_a_sweep_says_how_to_get_it(capsys, monkeypatch, tmp
     assert not list(tmp_path.iterdir())
 
 
+def test_at_the_end_a_page_that_cannot_be_written_is_told_of_in_a_line(capsys, monkeypatch):
+    from minisgd.commands import live
+    from minisgd.disk.files import StorageError
+    from minisgd.page import library
+
+    def full(*args):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(library, "available", lambda: True)
+    monkeypatch.setattr(live, "write_page", full)
+    live.show_page(Path("out"), Path("out"), [])
+    assert capsys.readouterr().out == "page:   none, the disk is full\n"
+
+
 def test_a_page_that_cannot_be_written_does_not_stop_the_sweep(capsys, monkeypatch, tmp_path):
     from minisgd.commands import live
     from minisgd.disk.files import StorageError
