@@ -14,7 +14,7 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-ITSELF = "; frame-src file:"  # for a page that renews itself by reading itself again
+ITSELF = "; frame-src 'self' file:"  # for a page that renews itself by reading itself again
 VOID = {"input", "meta", "br"}  # elements without an end
 
 
