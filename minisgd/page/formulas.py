@@ -2,24 +2,24 @@
 
 import re
 
-from .html import element, join, table
+from .html import Html, element, join, table
 
 
 def math(*parts):
     """A formula of its own from parts: elements, or text with spaces between its symbols."""
-    return element("math", element("mrow", _symbols(*parts)), display="block")
+    return element("math", element("mrow", _symbols(*parts)), displaystyle="true")
 
 
 def _symbols(*parts):
     """Numbers, names and signs as MathML; what is an element already stays as it is."""
     found = []
     for part in parts:
-        if not isinstance(part, str) or part.startswith("<"):
+        if isinstance(part, Html):
             found.append(part)
             continue
         for symbol in part.split():
             kind = "mn" if re.fullmatch(r"[\d.]+", symbol) else "mo"
-            found.append(element("mi" if symbol.isalpha() else kind, symbol))
+            found.append(element("mi" if symbol.isalpha() else kind, symbol.replace("-", "−")))
     return join(found)
 
 
@@ -75,4 +75,4 @@ def section():
     rows = [
         [formula, what, where, element("code", code)] for what, where, code, formula in FORMULAS
     ]
-    return table(["formula", "what it is", "report", "in the code"], rows, "the formulas")
+    return table(["formula", "what it is", "report", "in the code"], rows)

@@ -71,6 +71,12 @@ def test_every_formula_is_whole_mathml():
         assert formula.count("<mrow>") == formula.count("</mrow>")
 
 
+def test_a_formula_keeps_its_signs():
+    what, _, _, formula = FORMULAS[-1]
+    assert what == "a step that a parabola bears" and Seen(formula).text == "λmax<2(1+m)η"
+    assert Seen(FORMULAS[2][3]).text == "η=η0bb0"
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.2, "2 seconds"), (70, "70 seconds"), (100, "2 minutes"), (5400, "1.5 hours")],
