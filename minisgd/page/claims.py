@@ -18,7 +18,7 @@ def section(found):
 
 
 def _claim(verdict):
-    """The claim, which unfolds how it was tested and what was seen."""
+    """The claim, which unfolds what its verdict means, how it was tested and what was seen."""
     numbers = element("ul", *(element("li", part) for part in verdict.observed.split("; ")))
-    inside = [element("p", verdict.method, "."), numbers]
+    inside = [element("p", verdict.sentence), element("p", verdict.method, "."), numbers]
     return element("details", element("summary", verdict.claim), *inside)
