@@ -5,7 +5,7 @@ import pytest
 from hand_made import legend, texts
 from matplotlib.colors import to_rgb
 
-from minisgd.drawing import PALETTE, Line, method_figure, rows_figure
+from minisgd.drawing import PALETTE, Carried, Line, carried_figure, method_figure, rows_figure
 
 LINES = [
     Line("Muon", {64: [0.99, 0.98, 0.97], 60000: [0.5, 0.99, 0.9]}),
@@ -16,9 +16,7 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def figure():
-    return method_figure(
-        LINES, "How far?", "batch size", (0.95, 1), 0.985, (0.002, 0.005), "NOT MNIST"
-    )
+    return method_figure(LINES, "How far?", "batch size", (0.95, 1), "NOT MNIST")
 
 
 def drawn(axes, label):
@@ -37,13 +35,35 @@ def test_a_line_is_the_median_over_the_seeds(figure, place):
     assert (vertices[:, 1].min(), vertices[:, 1].max()) == (0.5, 0.99)
 
 
-def test_the_bar_the_note_and_the_legend_are_there(figure):
-    assert drawn(figure.axes[1], "64 at its best, 0.9850, ± 0.002, ± 0.005").get_ydata()[0] == 0.985
-    spans = sorted(p.get_height() for p in figure.axes[1].patches)
-    np.testing.assert_allclose(spans, [0.004, 0.01])
-    assert "NOT MNIST" in texts(figure) and len(legend(figure)) == 4
+def test_the_note_and_the_legend_are_there(figure):
+    assert "NOT MNIST" in texts(figure) and len(legend(figure)) == 3
     assert figure.axes[1].get_ylim() == (0.95, 1)
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["64", "60,000"]
+
+
+@pytest.fixture(scope="module")
+def carried():
+    far = {"Muon": Carried(64, 60000), "LAMB": Carried(None, None), "η = .01": Carried(64, 64)}
+    found = {0.002: dict.fromkeys(far, Carried(None, None)), 0.005: far}
+    return carried_figure(LINES, "How far?", (0.9, 1), 0.985, found, "NOT MNIST")
+
+
+def test_the_headline_shows_the_lines_between_their_bar_and_its_tolerances(carried):
+    axes = carried.axes[0]
+    np.testing.assert_allclose(drawn(axes, "Muon").get_ydata(), [0.98, 0.9])
+    assert [line.get_ydata()[0] for line in axes.lines if line.get_label()[0] == "_"] == [0.985]
+    np.testing.assert_allclose(sorted(p.get_height() for p in axes.patches), [0.004, 0.01])
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["Muon", "LAMB"]
+    assert {"η = .01", "64 at its best: 0.9850"} <= {t.get_text() for t in axes.texts}
+    assert "NOT MNIST" in texts(carried)
+
+
+def test_the_headline_has_a_bar_up_to_what_a_method_carries(carried):
+    rows = carried.axes[1]
+    assert [t.get_text() for t in rows.get_yticklabels()] == ["Muon", "LAMB", "η = .01"]
+    ends = sorted(round(bar.get_x() + bar.get_width()) for bar in rows.patches)
+    assert ends == [64, 64, 64, 60000]  # Muon's two, those of η = .01; LAMB has none
+    assert [t.get_text() for t in rows.texts] == ["none"] * 4
 
 
 def test_a_row_has_a_dot_for_every_seed_and_a_tick_at_the_median():
