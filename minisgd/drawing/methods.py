@@ -22,6 +22,8 @@ from .style import (
     draw_heading,
 )
 
+AT_BEST = PALETTE[3]  # of the bar that methods are compared with
+
 
 @dataclass(frozen=True)
 class Line:
@@ -70,14 +72,10 @@ def carried_figure(lines, title, ends, bar, carried, note=None):
         va="top", size=8, color="#a85a10",
     )  # fmt: skip
     axes.set_title("test accuracy after 30 epochs", size=11, pad=5)
-    axes.legend(
-        *zip(*[(h, n) for h, n in zip(*axes.get_legend_handles_labels(), strict=True)
-               if n in [line.label for line in lines if not line.faint]], strict=True),
-        loc="lower left", fontsize=8.5, frameon=False,
-    )  # fmt: skip
+    axes.legend(loc="lower left", fontsize=8.5, frameon=False)
     rows = figure.add_axes((0.72, place[0], 0.26, place[1]), xscale="log")
     labels = [line.label for line in lines]
-    tones = dict(zip(sorted(carried), ("#1f4f98", "#e8913f"), strict=False))
+    tones = dict(zip(sorted(carried), (PALETTE[0], AT_BEST), strict=False))
     for k, (tolerance, found) in enumerate(sorted(carried.items())):
         for row, label in enumerate(labels):
             y = row + 0.19 * (1 if k == 0 else -1)
@@ -100,13 +98,8 @@ def carried_figure(lines, title, ends, bar, carried, note=None):
                 bbox_to_anchor=(1.0, 0.33), labelspacing=0.3)  # fmt: skip
     for part in (axes, rows):
         part.set_xlim(sizes[0] * 0.8, sizes[-1] * 1.25)
-        part.set_xticks(sizes, [f"{b:,}" for b in sizes])
-        part.tick_params(labelsize=8.5)
-        part.tick_params(axis="x", labelrotation=35)
-        part.xaxis.set_minor_locator(NullLocator())
-        part.set_xlabel("batch size", size=10)
-        part.grid(**GRID)
         part.set_axisbelow(True)
+        _ticks(part, sizes, "batch size")
     return figure
 
 
@@ -146,18 +139,23 @@ def method_figure(lines, title, x_label, zoom, note=None):
         axes = figure.add_axes(box, ylim=ends, xscale="log")
         xs = _draw_lines(axes, lines)
         axes.set_title(("whole range", f"{ends[0]:g} to {ends[1]:g}")[place], size=11, pad=5)
-        axes.set_xlabel(x_label, size=10)
-        axes.set_xticks(xs, [f"{x:,}" if isinstance(x, int) else f"{x:g}" for x in xs])
-        axes.tick_params(labelsize=8.5)
-        axes.tick_params(axis="x", labelrotation=35)
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.grid(**GRID)
+        _ticks(axes, xs, x_label)
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
         handles, names, loc="lower center", ncols=4, fontsize=9, frameon=False, borderpad=0,
         bbox_to_anchor=(0.5, 0.05 / height), borderaxespad=0, labelspacing=0.4, columnspacing=1.4,
     )  # fmt: skip
     return figure
+
+
+def _ticks(axes, xs, label):
+    """Ticks at these x, and only there, on a logarithmic axis."""
+    axes.set_xlabel(label, size=10)
+    axes.set_xticks(xs, [f"{x:,}" if isinstance(x, int) else f"{x:g}" for x in xs])
+    axes.tick_params(labelsize=8.5)
+    axes.tick_params(axis="x", labelrotation=35)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(**GRID)
 
 
 def _heading(title, note):
@@ -168,8 +166,8 @@ def _heading(title, note):
 
 def _draw_bar(axes, bar, tolerances):
     for tolerance in sorted(tolerances, reverse=True):
-        axes.axhspan(bar - tolerance, bar + tolerance, color="#e8913f", alpha=0.16, linewidth=0)
-    axes.axhline(bar, color="#e8913f", linewidth=1)
+        axes.axhspan(bar - tolerance, bar + tolerance, color=AT_BEST, alpha=0.16, linewidth=0)
+    axes.axhline(bar, color=AT_BEST, linewidth=1)
 
 
 def _draw_lines(axes, lines):
@@ -180,7 +178,7 @@ def _draw_lines(axes, lines):
         xs = sorted(line.values)
         y = [median(line.values[x]) for x in xs]
         dash = DASHES[1 + k % (len(DASHES) - 1)]
-        axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2, label=line.label)
+        axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2)
     for k, line in enumerate(clear):
         xs, color = sorted(line.values), PALETTE[k % len(PALETTE)]
         ends = [[end(line.values[x]) for x in xs] for end in (min, max)]
@@ -194,7 +192,8 @@ def _draw_lines(axes, lines):
 def rows_figure(rows, title, ends, note=None):
     """One row for each {label: accuracies}: a dot for every seed, a tick at the median.
 
-    ends    (from, to): the accuracies shown. An arrow and the number stand for a median below them
+    ends    (from, to): the accuracies shown. An arrow stands for what lies below them: the median,
+            or how many seeds
     """
     title_lines, head = _heading(title, note)
     height = head + 0.24 * len(rows) + 0.65
@@ -207,8 +206,9 @@ def rows_figure(rows, title, ends, note=None):
         middle = median(values)
         axes.plot(values, [y] * len(values), "o", color=PALETTE[0], markersize=3.5, alpha=0.5)
         axes.plot([middle], [y], "|", color=PALETTE[1], markersize=11, markeredgewidth=2)
-        if middle < ends[0]:
-            axes.text(ends[0], y, f" ← {middle:.3f}", size=8.5, va="center", color=GREY)
+        if unseen := sum(value < ends[0] for value in values):
+            words = f" ← {middle:.3f}" if middle < ends[0] else f" ← {unseen} more"
+            axes.text(ends[0], y, words, size=8.5, va="center", color=GREY)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_xlabel("test accuracy at the end: a dot for each seed, their median a tick", size=10)
     axes.tick_params(labelsize=9)
