@@ -8,7 +8,8 @@ from run_numbers import last
 
 from minisgd.commands import minute
 from minisgd.machine import speedup_results
-from minisgd.report import answer
+from minisgd.report import answer, claims
+from minisgd.report.statistics import best_accuracy
 from minisgd.settings import Settings
 
 BENCH = "python cli.py bench --rounds 3"
@@ -37,6 +38,14 @@ def the_answer(files):
         here(max(files.carried_by_rules(0.002)), "answer"), given(".002", "a tolerance"),
         here(max(files.carried_by_rules(0.005)), "answer"), given(".005", "a tolerance"),
     )  # fmt: skip
+
+
+def what_to_do(files):
+    learnt = [best >= claims.LEARNT for best in files.values(best_accuracy, "figure3", 8192)]
+    return listed(
+        given("none" if any(learnt) else "8,192", "a batch size at which no run learns"),
+        given("8,192 three", "a batch size, and numbers to tune"),
+    )
 
 
 def two_commands(files):
@@ -77,7 +86,7 @@ def speed(files):
 CHAPTERS = {
     "": beginning,
     ": The answer": the_answer,
-    ": If you must train with a large batch": lambda files: given("8,192", "a batch size"),
+    ": If you must train with a large batch": what_to_do,
     "Two commands": two_commands,
     "The commands": commands,
     "Speed": speed,
