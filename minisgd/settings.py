@@ -12,7 +12,7 @@ from .inits import INITS
 from .networks import NETWORKS
 from .optim import OPTIMIZERS
 from .rules import effective_lr, scaled_adam, scaled_lr
-from .schedules import decay_factor, warmup_lr
+from .schedules import batch_size_at, batch_steps, decay_factor, warmup_lr
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Settings:
     own              the digest of the user's own file, whose entries the run may use; "" if there
                      is none
     init             a name in inits.INITS: what the initial weights are drawn from
+    batch_schedule   how the batch grows, see schedules.batch_size_at; "" if it does not.
+                     batch_size, which the rate follows, is the size that the run begins with
 
     Units:   lr (η0, of the base batch size) per update; epochs and warmup_epochs in epochs
     Raises:  SettingError (a ValueError) in one sentence for a value that makes no sense
@@ -59,10 +61,13 @@ class Settings:
     plain: bool = False
     own: str = ""
     init: str = "uniform"
+    batch_schedule: str = ""
 
     def __post_init__(self):
         if self.optimizer in ("sgd", "momentum"):
             object.__setattr__(self, "optimizer", "momentum" if self.momentum else "sgd")
+        if self.batch_schedule == "none":
+            object.__setattr__(self, "batch_schedule", "")
         if self.epochs < 1:
             raise SettingError(f"a run needs at least 1 epoch, got {self.epochs}")
         if self.seed < 0:
@@ -89,6 +94,8 @@ class Settings:
                 "the rule adam-sqrt scales β1, β2 and ε of Adam as well: give --optimizer adam"
             )
         self.scaled_adam()  # raises what the rule raises
+        if self.batch_schedule:
+            batch_steps(self.batch_schedule, self.epochs)  # raises for what is no schedule
         one_of("network", NETWORKS, self.network)
         one_of("init", INITS, self.init)
         check = one_of("optimizer", OPTIMIZERS, self.optimizer).check
@@ -107,10 +114,24 @@ class Settings:
                 f"a warmup of {self.warmup_updates} updates is longer than the run of {updates} at "
                 f"batch size {self.batch_size}: give fewer --warmup-updates or more --epochs"
             )
+        self.updates_after(self.epochs, N)  # raises for a decay by which no batch can grow
 
     def updates_per_epoch(self, N):
-        """How many batches N images make; the last one holds whatever is left."""
+        """How many batches N images make, at the batch size that the run begins with; the last one
+        holds whatever is left.
+        """
         return -(-N // self.batch_size)
+
+    def batch_size_at(self, epoch, N):
+        """The batch size of an epoch, counted from 1."""
+        warm = self.warmup_length(self.updates_per_epoch(N))
+        return batch_size_at(self.batch_schedule, epoch, self.epochs, self.batch_size, N, warm)
+
+    def updates_after(self, epoch, N):
+        """How many updates have been made at the end of an epoch; 0 after epoch 0."""
+        if not self.batch_schedule:
+            return epoch * self.updates_per_epoch(N)
+        return sum(-(-N // self.batch_size_at(i, N)) for i in range(1, epoch + 1))
 
     @property
     def scaled_lr(self):
@@ -122,15 +143,30 @@ class Settings:
         given = self.momentum, self.beta2, self.epsilon
         return scaled_adam(self.rule, *given, self.batch_size, self.base_batch_size)
 
+    def warmup_length(self, per_epoch):
+        """How many updates the warmup lasts, given the number of updates per epoch."""
+        if self.warmup == "none":
+            return 0
+        return self.warmup_updates or self.warmup_epochs * per_epoch
+
     def rate(self, t, per_epoch):
         """The learning rate of update t, counted from 0, given the number of updates per epoch."""
-        i, k = t // per_epoch + 1, self.warmup_epochs
-        warm = 0 if self.warmup == "none" else k * per_epoch  # updates that the warmup lasts
+        i, k, warm = int(t // per_epoch) + 1, self.warmup_epochs, self.warmup_length(per_epoch)
         if self.warmup_updates and warm:
-            i, k = t + 1, self.warmup_updates
-            warm = k
+            i, k = t + 1, warm
         lr = warmup_lr(self.warmup, i, self.lr, self.scaled_lr, k)
         return lr * decay_factor(self.decay, t - warm, self.epochs * per_epoch - warm)
+
+    def rate_in(self, epoch, k, N):
+        """The learning rate of update k of an epoch, counted from 0.
+
+        Where the batch grows, warmups and decays count the updates that there would be if it did
+        not: t of `rate` goes up by as much in every epoch, in fractions where an epoch has fewer
+        updates, and t/T is the fraction of the run, (epoch - 1 + k/updates of the epoch)/epochs.
+        """
+        per_epoch, updates = self.updates_per_epoch(N), -(-N // self.batch_size_at(epoch, N))
+        within = k if updates == per_epoch else k * per_epoch / updates
+        return self.rate((epoch - 1) * per_epoch + within, per_epoch)
 
     # ---- what distinguishes this run from others
 
@@ -187,7 +223,7 @@ def what_matters(values):
 IN_NAMES = {
     "lr": "lr{}", "rule": "{}", "base_batch_size": "base{}", "warmup": "{}", "momentum": "m{}",
     "optimizer": "{}", "decay": "{}-decay", "network": "{}", "init": "{}-init", "plain": "plain",
-    "own": "own{}",
+    "own": "own{}", "batch_schedule": "{}-batch",
 }  # fmt: skip
 
 
@@ -221,6 +257,7 @@ IN_WORDS = {
     "lr": lambda value: "no η0" if value is None else f"η0 = {_number(value)}",
     "momentum": lambda value: "no m" if value is None else f"m = {_number(value)}",
     "decay": lambda value: "no decay" if value == "none" else f"{value} decay",
+    "batch_schedule": lambda value: f"batch grows ({value})" if value else "fixed batch",
     "epochs": lambda value: f"{value} epochs",
     "network": str,
     "init": lambda value: f"{value} initialization",

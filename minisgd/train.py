@@ -89,7 +89,7 @@ class Run:
             raise UserError(
                 f"the GPU has no room for {self.N:,} images ({error}): use --device cpu"
             ) from None
-        self.per_epoch = settings.updates_per_epoch(self.N)
+        self.per_epoch = settings.updates_per_epoch(self.N)  # while the batch has not grown
 
     def batches(self, epoch, order=None):
         """Yield (t, lr, batch) for every update of an epoch: its number from 0, its rate and the
@@ -99,11 +99,10 @@ class Run:
         """
         if order is None:
             order = epoch_order(self.N, self.settings.seed, epoch)
-        order, b = self.model.xp.asarray(order), self.settings.batch_size
-        first = (epoch - 1) * self.per_epoch
+        order, s, N = self.model.xp.asarray(order), self.settings, self.N
+        first, b = s.updates_after(epoch - 1, N), s.batch_size_at(epoch, N)
         for k, start in enumerate(range(0, len(order), b)):
-            t = first + k
-            yield t, self.settings.rate(t, self.per_epoch), order[start : start + b]
+            yield first + k, s.rate_in(epoch, k, N), order[start : start + b]
 
     def update(self, t, lr, batch):
         """Make update t.  Returns: as the function `update`"""
@@ -140,7 +139,7 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
 
     A record holds epoch, lr (the rate of the epoch's last update), train_loss and train_accuracy
     (running: each batch is judged before its own update), test_loss, test_accuracy, seconds and
-    status:
+    status; if the batch grows, also batch_size and updates (made so far, of all epochs):
 
         ok         neither of these:
         stuck      every test image was assigned one class, the same as in the two epochs before
@@ -152,18 +151,22 @@ def train(settings, data, device="cpu", threads=1, dtype=np.float32, state=None,
     Raises:  as Run
     """
     run = Run(settings, data, device, threads, dtype, state, ranks)
-    N, b, updates = run.N, settings.batch_size, run.per_epoch
+    N = run.N
     frozen, before, done, start = 0, None, 0, run.model.weights()
     if state is not None:
         frozen, before, done = state.frozen, state.predicted_class, state.epoch
 
     for epoch in range(done + 1, settings.epochs + 1):
-        began, first = perf_counter(), (epoch - 1) * updates
+        began, b = perf_counter(), settings.batch_size_at(epoch, N)
+        first, made = (settings.updates_after(i, N) for i in (epoch - 1, epoch))
+        updates = made - first
         with np.errstate(all="ignore"):  # divergence shows in the loss, not in warnings
             losses, correct = run.epoch(epoch)
             test_loss, test_correct, predicted_class = evaluate(run.model, *run.test)
 
-        record = {"epoch": epoch, "lr": settings.rate(first + updates - 1, updates)}
+        record = {"epoch": epoch, "lr": settings.rate_in(epoch, updates - 1, N)}
+        if settings.batch_schedule:
+            record |= {"batch_size": b, "updates": made}
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad) or not isfinite(test_loss):
             t = int(bad[0]) if len(bad) else updates

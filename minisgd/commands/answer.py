@@ -120,11 +120,9 @@ def show_part(part, name, kept, the_plan, out):
     if part == "sizes":
         lines = shown.method_lines(found) + shown.reported_lines(kept)
         table, bar = shown.sizes_table(lines), shown.bar_of(lines)
-        labelled = [shown.with_carried(line, bar) for line in lines]
-        figure = drawing.method_figure(
-            labelled, f"{title} (in every seed within .002 / within .005 of 64 at its best)",
-            "batch size", (0.95, 0.995), bar, shown.TOLERANCES, note,
-        )  # fmt: skip
+        figure = drawing.carried_figure(
+            lines, title, (0.95, 0.995), bar, shown.all_carried(lines, bar), note
+        )
     elif part == "rates":
         lines = shown.method_lines(shown.alike(found))
         table = shown.rates_table(lines)

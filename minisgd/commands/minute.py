@@ -39,7 +39,7 @@ def minute(workshop, out):
     from minisgd.settings import DEFAULTS
 
     cells, data = runs(), workshop.data()
-    title, note = TITLE, note_on(data.name)
+    note = note_on(data.name)
     updates_per_epoch = lambda cell: cell.updates_per_epoch(len(data.train.labels))  # noqa: E731
     folders = workshop.run_all("minute", list(cells.values()), data)
     seen = {words: folders[cell].records() for words, cell in cells.items()}
@@ -59,15 +59,14 @@ def minute(workshop, out):
         f"long in every direction that the gradient has, ends at {muon:.3f}. How far this goes, "
         "and why, is in figures/README.md."
     )
-    epochs = range(1, EPOCHS + 1)
     plots = [
         drawing.Plot("by epoch", "epoch", "test accuracy", _curves(cells, seen, lambda cell: 1),
-                     ylim=(0, 1), xticks=tuple(epochs)),
+                     ylim=(0, 1), xticks=tuple(range(1, EPOCHS + 1))),
         drawing.Plot("by update", "update", "", _curves(cells, seen, updates_per_epoch),
                      logx=True, ylim=(0, 1)),
     ]  # fmt: skip
-    show(page(title, note, table, text))
-    png, svg = drawing.save(drawing.chart(plots, title, note), out, "minute")
+    show(page(TITLE, note, table, text))
+    png, svg = drawing.save(drawing.chart(plots, TITLE, note), out, "minute")
     click.echo(f"figure: {png} and {svg.name}")
 
 

@@ -43,6 +43,10 @@ SCHEDULE = {
                               help="Count the warmup in updates instead, so many."),
     "decay": _option("--decay", type=Entry("minisgd.schedules", "DECAYS"), default="none",
                      help="How the rate falls after the warmup, update by update."),
+    "batch_schedule": _option("--batch-schedule", default="", show_default=False,
+                              metavar="SCHEDULE",
+                              help="How the batch grows instead, epoch by epoch: by the name of a "
+                              "decay, or x5@11,x5@21, from epoch 11 and from 21 on."),
 }  # fmt: skip
 # What else defines a run, for train, sweep and rates, and for tune and grow as well.
 UPDATE = {

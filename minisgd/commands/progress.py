@@ -23,8 +23,9 @@ class EpochLines:
         if record["status"] == "diverged":
             click.echo(f"epoch {record['epoch']:>3}  diverged at update {record['update']}")
             return
+        grows = f"b {record['batch_size']:<6} " if "batch_size" in record else ""
         click.echo(
-            f"epoch {record['epoch']:>3}  rate {record['lr']:<8.4g} "
+            f"epoch {record['epoch']:>3}  {grows}rate {record['lr']:<8.4g} "
             f"train loss {record['train_loss']:.4f} accuracy {record['train_accuracy']:.4f}   "
             f"test loss {record['test_loss']:.4f} accuracy {record['test_accuracy']:.4f}   "
             f"{record['seconds']:.1f} s, {clock(left)} left"

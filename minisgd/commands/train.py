@@ -1,4 +1,4 @@
-"""train, sweep and rates: one run, many runs, and the learning rates before any run."""
+"""train, sweep and rates: one run, many runs, and the rates and updates before any run."""
 
 import sys
 from pathlib import Path
@@ -187,25 +187,40 @@ def run_missing(out, question, everything, data, device, jobs, threads, ranks, e
 @click.command()
 @options(*RUN, "batch_sizes")
 def rates(batch_sizes, **run):
-    """Print the learning rate of every epoch, without training."""
+    """Print the learning rate of every epoch, without training.
+
+    Where the batch grows, its size as well; and how many updates a run makes.
+    """
     from dataclasses import replace
 
     from minisgd.rules import effective_lr
 
     cells = [replace(settings_of(**run), batch_size=b) for b in batch_sizes]
-    for cell in cells:
-        cell.check(max(IMAGES, cell.batch_size))  # refuses a warmup longer than the run
-    by_update = cells[0].decay != "none" or (cells[0].warmup_updates and cells[0].warmup != "none")
+    runs = [(cell, max(IMAGES, cell.batch_size)) for cell in cells]
+    for cell, N in runs:
+        cell.check(N)  # refuses a warmup longer than the run
+    common = cells[0]
+
+    def by_epoch(value):
+        click.echo("epoch " + "".join(f"{b:>10}" for b in batch_sizes))
+        for epoch in range(1, common.epochs + 1):
+            found = (value(cell, epoch, N) for cell, N in runs)
+            click.echo(f"{epoch:>5} " + "".join(f"{each:>10}" for each in found))
+
+    def rate(cell, epoch, N):
+        updates = cell.updates_after(epoch, N) - cell.updates_after(epoch - 1, N)
+        return f"{cell.rate_in(epoch, updates - 1, N):.4g}"
+
+    by_update = common.decay != "none" or (common.warmup_updates and common.warmup != "none")
     when = f", at the end of an epoch of {IMAGES:,} images" if by_update else ""
     click.echo(f"learning rate by epoch and batch size{when}")
-    click.echo("epoch " + "".join(f"{b:>10}" for b in batch_sizes))
-    for epoch in range(1, cells[0].epochs + 1):
-        found = []
-        for cell in cells:
-            per_epoch = cell.updates_per_epoch(IMAGES)
-            found.append(cell.rate(epoch * per_epoch - 1, per_epoch))
-        click.echo(f"{epoch:>5} " + "".join(f"{rate:>10.4g}" for rate in found))
-    momentum = cells[0].momentum
-    effective = [effective_lr(cell.scaled_lr, momentum) for cell in cells]
-    click.echo(f"\neffective rate η/(1-m) after the warmup, m = {momentum:g}")
-    click.echo("      " + "".join(f"{rate:>10.4g}" for rate in effective))
+    by_epoch(rate)
+    if common.batch_schedule:
+        click.echo(f"\nimages in a batch by epoch, {IMAGES:,} in an epoch")
+        by_epoch(lambda cell, epoch, N: f"{cell.batch_size_at(epoch, N)}")
+    effective = [effective_lr(cell.scaled_lr, common.momentum) for cell in cells]
+    click.echo(f"\neffective rate η/(1-m) after the warmup, m = {common.momentum:g}")
+    click.echo("      " + "".join(f"{each:>10.4g}" for each in effective))
+    updates = [cell.updates_after(common.epochs, N) for cell, N in runs]
+    click.echo(f"\nupdates in all, over {common.epochs} epochs of {IMAGES:,} images")
+    click.echo("      " + "".join(f"{each:>10}" for each in updates))

@@ -1,8 +1,8 @@
 """What the measures share: their result, the loss as a function of w, and runs to examine."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from math import ceil
+from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -89,16 +89,15 @@ def passes_over(w, images, labels, threads, pixels=MNIST_PIXELS):
 
 def weights_at(settings, data, updates, threads, log):
     """{update: the weights before it} along one run; update 0 gives the initial weights."""
-    weights, last = {}, max(updates)
-    epochs = max(1, ceil(last / settings.updates_per_epoch(len(data.train.labels))))
-    run = Run(replace(settings, epochs=epochs), data, threads=threads)
+    weights, last, run = {}, max(updates), Run(settings, data, threads=threads)
+    epochs = next(i for i in count(1) if settings.updates_after(i, run.N) >= last)
     for epoch in range(1, epochs + 1):
         for t, lr, batch in run.batches(epoch):
             if t in updates:
                 weights[t] = run.model.weights()
             run.update(t, lr, batch)
         log(f"b {settings.batch_size}: epoch {epoch} of {epochs}")
-    if last == epochs * run.per_epoch:
+    if last == settings.updates_after(epochs, run.N):
         weights[last] = run.model.weights()
     return dict(sorted(weights.items()))
 
@@ -107,9 +106,10 @@ def weights_after(settings, data, epochs, threads, log):
     """{epoch: w} after these epochs of one run; 0 gives the initial weights."""
     if max(epochs) == 0:
         return {0: Model(settings.network, settings.seed, init=settings.init).weights()}
-    per_epoch = settings.updates_per_epoch(len(data.train.labels))
-    weights = weights_at(settings, data, [i * per_epoch for i in epochs], threads, log)
-    return {t // per_epoch: w for t, w in weights.items()}
+    N = len(data.train.labels)
+    after = {settings.updates_after(i, N): i for i in epochs}
+    weights = weights_at(settings, data, list(after), threads, log)
+    return {after[t]: w for t, w in weights.items()}
 
 
 def when(epoch):

@@ -7,6 +7,7 @@ can rise in a small box around the weights, in all directions and within random 
 largest eigenvalue λ of the Hessian is shown beside it, without the kinks of the loss.
 """
 
+from itertools import count
 from math import sqrt
 
 import numpy as np
@@ -76,12 +77,7 @@ def sharpness(
                 found.append(as_row(COLUMNS, *identity, *here, *estimates))
         return found
 
-    runs = [
-        Settings(b, lr, epochs=10**6, seed=seed + k)
-        for b in sizes
-        for lr in rates
-        for k in range(seeds)
-    ]
+    runs = [Settings(b, lr, seed=seed + k) for b in sizes for lr in rates for k in range(seeds)]
     asked = {"levels": levels, "longest": longest, "subset": subset, "epsilons": epsilons}
     asked |= {"subspaces": subspaces, "seed": seed}
     for s in runs:
@@ -141,20 +137,21 @@ def sharpness(
 
 def down_to(run, f, levels, longest):
     """Train a run, yielding (level, updates made) when its loss f first falls to each of these
-    levels, the larger first; end after the last, or when its rates have added up to `longest`.
+    levels, the larger first; end after the last, or when its rates have added up to `longest`,
+    however many epochs that takes.
     """
     levels, every = list(levels), max(1, round(EVERY / run.settings.lr))
-    with np.errstate(all="ignore"):  # a run that diverges shows in its loss, not in warnings
-        for epoch in range(1, run.settings.epochs + 1):
-            for t, lr, batch in run.batches(epoch):
-                if (t + 1) * lr > longest:
-                    return
+    for epoch in count(1):
+        for t, lr, batch in run.batches(epoch):
+            if (t + 1) * lr > longest:
+                return
+            with np.errstate(all="ignore"):  # a run that diverges shows in its loss
                 run.update(t, lr, batch)
                 loss = f.loss(run.model.w) if (t + 1) % every == 0 else np.inf
-                while levels and loss <= levels[0]:
-                    yield levels.pop(0), t + 1
-                if not levels:
-                    return
+            while levels and loss <= levels[0]:
+                yield levels.pop(0), t + 1
+            if not levels:
+                return
 
 
 def _missing(runs, levels, rows):

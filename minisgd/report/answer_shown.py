@@ -3,7 +3,7 @@
 from dataclasses import replace
 from statistics import median
 
-from ..drawing import PALETTE, Curve, Line, Plot
+from ..drawing import PALETTE, Carried, Curve, Line, Plot
 from .answer import LARGE, METHODS, SEARCHES, SIZES
 from .experiments import EXPERIMENTS
 from .search import edges_told, value_of, winner
@@ -120,11 +120,15 @@ def bar_of(lines):
     return max(median(line.values[smallest]) for line in lines if smallest in line.values)
 
 
-def with_carried(line, bar):
-    """The line with the batch sizes that it carries in its label, for the legend."""
-    found = [carried(line.values, bar, t, min) for t in TOLERANCES]
-    words = " / ".join("none" if b is None else f"{b:,}" for b in found)
-    return replace(line, label=f"{line.label}: {words}")
+def all_carried(lines, bar):
+    """{tolerance: {label: Carried}} of lines."""
+    return {
+        t: {
+            line.label: Carried(*(carried(line.values, bar, t, judged) for judged in (min, median)))
+            for line in lines
+        }
+        for t in TOLERANCES
+    }
 
 
 def carried(values, bar, tolerance, judged):

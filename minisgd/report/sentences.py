@@ -134,4 +134,31 @@ PLAIN = {
     "... with 1/(1-m) by the sqrt rule at 8192": {
         "does not hold": "8192 does not keep it in any seed.",
     },
+    # Beyond the report.
+    "tuned like 64, every size up to the whole training set is as accurate: by clipped SGD in "
+    "Nesterov's form": {
+        "does not hold at 32768, 60000; holds at 512, 2048, 8192, 16384": (
+            "Up to 16384 in every seed; at 32768 and with all 60,000 at once in none."
+        ),
+    },
+    "... by Adam": {
+        "does not hold at 16384, 32768, 60000; depends on the seed at 8192; holds at 512, 2048": (
+            "Up to 2048 in every seed, at 8192 in some, beyond it in none."
+        ),
+    },
+    "... by LARS": {
+        "does not hold at 32768, 60000; depends on the seed at 8192, 16384; holds at 512, 2048": (
+            "Up to 2048 in every seed, at 8192 and 16384 in some, beyond them in none."
+        ),
+    },
+    "... by LAMB": {
+        "does not hold at 60000; depends on the seed at 32768; holds at 512, 2048, 8192, 16384": (
+            "Up to 16384 in every seed, at 32768 in some, with all 60,000 at once in none."
+        ),
+    },
+    "... by Muon": {
+        "depends on the seed at 60000; holds at 512, 2048, 8192, 16384, 32768": (
+            "Up to 32768 in every seed, with all 60,000 at once in some."
+        ),
+    },
 }

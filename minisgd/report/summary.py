@@ -58,18 +58,23 @@ def rows(runs, going_on=False):
         groups.setdefault(key, []).append((settings, records, failure))
     with_momentum = len({momentum for _, _, momentum in groups}) > 1
     with_seeds = any(len(group) > 1 for group in groups.values())
+    with_updates = any(settings.batch_schedule for settings, _, _ in runs)
     found = [
         ["batch size", "rate"]
         + ["momentum"] * with_momentum
         + ["seeds"] * with_seeds
-        + ["best test", "final test", f"epochs to {100 * TARGET:g} %", "status"]
+        + ["best test", "final test", f"epochs to {100 * TARGET:g} %"]
+        + [f"updates to {100 * TARGET:g} %", "updates in all"] * with_updates
+        + ["status"]
     ]
     for (batch_size, lr, momentum), group in sorted(groups.items(), key=lambda item: item[0]):
         found.append(
             [f"{batch_size}", f"{lr:.4g}"]
             + [f"{momentum:.4g}"] * with_momentum
             + [f"{len(group)}"] * with_seeds
-            + [*_accuracies(group, with_seeds), _statuses(group, going_on)]
+            + [*_accuracies(group, with_seeds)]
+            + [*_updates(group)] * with_updates
+            + [_statuses(group, going_on)]
         )
     return found
 
@@ -84,6 +89,15 @@ def _accuracies(group, with_seeds):
     if with_seeds and None in reached and to_target != "-":
         to_target += f" in {sum(epoch is not None for epoch in reached)} of {len(reached)}"
     return _spread(bests, "{:.4f}"), _spread(finals, "{:.4f}"), to_target
+
+
+def _updates(group):
+    """The cells of a line: updates to the target, and those that the runs have made."""
+    begun = [records for _, records, _ in group if records]
+    reached = [(records, first_epoch_reaching(TARGET, records)) for records in begun]
+    to_target = [records[epoch - 1].get("updates") for records, epoch in reached if epoch]
+    in_all = [records[-1].get("updates") for records in begun]
+    return _spread(to_target, "{:.0f}"), _spread(in_all, "{:.0f}")
 
 
 def _spread(values, form):

@@ -118,6 +118,15 @@ def test_tune_chooses_on_held_out_images_and_shows_both_ways(call, small_mnist):
     assert "tune.json is the answer to another question (it differs in batch_size)" in other.stderr
 
 
+def test_tune_tries_rates_for_a_batch_that_grows(call, small_mnist):
+    args = ("tune", "--lrs", ".01,.05", "--seeds", "1", "--epochs", "3", "--held-out", "100")
+    args += ("--batch-size", "40", "--batch-schedule", "steps")
+    done = call(*on_glyphs(small_mnist, *args))
+    assert "Which rate? b = 40, m = 0, 3 epochs, batch grows (steps), 100 of 640" in done.stdout
+    other = call(*on_glyphs(small_mnist, *args, "--batch-schedule", "linear"), code=2)
+    assert "it differs in batch_schedule" in other.stderr
+
+
 def test_tune_searches_several_numbers_on_held_out_images(call, small_mnist):
     pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
     args = ("tune", "--search", "lr=.01:.2,momentum=.5:.95", "--trials", "4", "--halvings", "1")

@@ -38,6 +38,22 @@ def test_rates_that_move_within_an_epoch_are_those_at_its_end(call):
     assert table_of(done.stdout)[:2] == [["1", "0.9"], ["2", "0.1"]]
 
 
+def test_the_updates_of_a_run_are_counted(call):
+    """60,000 images: 938 batches of 64, 8 of 8192; two epochs."""
+    done = call("rates", "--batch-sizes", "64,8192", "--epochs", "2")
+    assert "updates in all, over 2 epochs of 60,000 images" in done.stdout
+    assert table_of(done.stdout)[-1] == ["1876", "16"] and "images in a batch" not in done.stdout
+
+
+def test_a_growing_batch_is_shown_by_epoch_with_its_updates(call):
+    """64, 320, 1600: 938 + 188 + 38 updates; 8192, 40960, 60000: 8 + 2 + 1."""
+    args = ("--batch-schedule", "x5@2,x5@3", "--epochs", "3", "--batch-sizes", "64,8192")
+    rows = table_of(call("rates", *args).stdout)
+    assert rows[:3] == [[i, "0.01", "0.01"] for i in "123"]
+    assert rows[3:6] == [["1", "64", "8192"], ["2", "320", "40960"], ["3", "1600", "60000"]]
+    assert rows[-1] == ["1164", "11"]
+
+
 def test_a_warmup_longer_than_the_run_is_refused(call):
     args = ("--warmup", "ramp", "--warmup-updates", "17", "--epochs", "2", "--batch-sizes", "8192")
     said = call("rates", *args, code=2).stderr

@@ -11,7 +11,7 @@ from minisgd.page.library import available
 COLUMNS = (
     "rule,warmup,optimizer,batch_size,base_lr,lr,momentum,seed,epoch,train_loss,train_accuracy,"
     "test_loss,test_accuracy,seconds,status,"
-    "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init"
+    "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init,batch_schedule"
 )
 PAGE = {"index.html"} if available() else set()
 
@@ -88,6 +88,30 @@ def test_fresh_says_what_it_deletes_and_starts_over(call, small_mnist, copy):
     assert f"--fresh deletes 4 runs (8 epochs) and their figure in {copy}" in done.stderr
     assert set(epochs_of(copy)) == {"b128-lr0.01-linear-m0.9-epochs1-seed0"}
     assert (copy / "mine.txt").read_text() == "keep"
+
+
+def test_a_sweep_of_growing_batches_shows_sizes_and_updates(call, small_mnist, tmp_path):
+    """640 images: 10, 2 and 1 updates from b = 64, 5, 1 and 1 from b = 128."""
+    args = ("--batch-sizes", "64,128", "--epochs", "3", "--batch-schedule", "x5@2,x5@3")
+    args = small(small_mnist, "sweep", *args, "--rule", "linear")
+    done = call(*args)
+    (out,) = Path("runs").iterdir()
+    assert out.name == "glyphs-linear-epochs3-x5@2,x5@3-batch"
+    assert "linear scaling, batch grows (x5@2,x5@3)" in done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.endswith("  ok")]
+    assert [line.split()[:2] + line.split()[-2:] for line in lines] == [
+        ["64", "0.01", "13", "ok"], ["128", "0.02", "7", "ok"],
+    ]  # fmt: skip
+    with open(out / "metrics.csv", newline="") as file:
+        found = {(r["batch_size"], r["lr"], r["batch_schedule"]) for r in csv.DictReader(file)}
+    assert found == {("64", "0.01", "x5@2,x5@3"), ("128", "0.02", "x5@2,x5@3")}
+    assert "2 of 2 runs were finished before" in call(*args).stderr
+    assert call("plot", out).stdout == done.stdout  # the table is read back whole
+    other = call(*small(small_mnist, *args, "--batch-schedule", "steps", "--out", out), code=2)
+    assert "its batch_schedule is x5@2,x5@3, not steps" in sentence(other.stderr)
+    alone = call(*small(small_mnist, "train", "--epochs", "3", "--batch-schedule", "x5@2,x5@3"))
+    shown = [line.split()[2:4] for line in alone.stdout.splitlines() if line.startswith("epoch ")]
+    assert shown == [["b", "64"], ["b", "320"], ["b", "640"]]
 
 
 def test_train_prints_every_epoch_and_leaves_its_results(call, small_mnist):

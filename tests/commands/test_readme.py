@@ -1,5 +1,6 @@
 """What the README says of this repository is so."""
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -41,3 +42,24 @@ def test_every_experiment_that_is_kept_is_shown():
     names = [*EXPERIMENTS, "tune", "grow"]
     missing = [n for n in names if (ROOT / f"figures/{n}.png").exists() and f"{n}.png" not in text]
     assert not missing
+
+
+def rows_of_formulas():
+    text = (ROOT / "minisgd/README.md").read_text(encoding="utf-8")
+    section = text.split("## Formula, function, test")[1].split("\n## ")[0]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in section.splitlines() if line[:2] == "| "]
+    return [row for row in rows if row[2].strip() != "function"]
+
+
+@pytest.mark.parametrize("row", rows_of_formulas(), ids=lambda row: row[2].strip())
+def test_every_formula_has_its_function_and_its_test(row):
+    for name in re.findall(r"`([\w.]+)`", row[2]):
+        pkgutil.resolve_name(f"minisgd.{name}")  # ImportError or AttributeError if it is not there
+    tests = re.findall(r"`(test_\w+(?:\.py)?)`", row[3])
+    files = [name for name in tests if name.endswith(".py")] or ["test_report.py"]
+    texts = [
+        "\n".join(p.read_text("utf-8") for p in ROOT.glob(f"tests/*/{name}")) for name in files
+    ]
+    assert tests and all(texts)
+    for name in tests:
+        assert name.endswith(".py") or any(f"def {name}(" in text for text in texts), name

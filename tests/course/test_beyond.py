@@ -125,6 +125,13 @@ def test_linear_decay_as_a_full_list():
     )
 
 
+def test_steps_as_a_full_list():
+    """A fifth from T/3 on, a twenty-fifth from 2T/3 on: at t = 2 and 4 of 6, at 3 and 5 of 7."""
+    assert rates(25, decay="steps", epochs=2) == [1, 1, 1 / 5, 1 / 5, 1 / 25, 1 / 25]
+    found = rates(65, decay="steps", epochs=1)
+    assert found == [1, 1, 1, 1 / 5, 1 / 5, 1 / 25, 1 / 25]
+
+
 def test_a_decay_begins_where_the_warmup_ends():
     """A ramp of 2 updates, then T = 4: 1/2, 1, then 1, 3/4, 2/4, 1/4."""
     found = rates(25, warmup="ramp", warmup_updates=2, decay="linear", epochs=2)

@@ -70,6 +70,7 @@ DIFFERENT = [
     ("momentum", (0.0, 0.9), ("m = 0", "m = 0.9")),
     ("momentum", (None, 0.9), ("no m", "m = 0.9")),
     ("decay", ("none", "cosine"), ("no decay", "cosine decay")),
+    ("batch_schedule", ("", "x5@3,x2@5"), ("fixed batch", "batch grows (x5@3,x2@5)")),
     ("epochs", (30, 100), ("30 epochs", "100 epochs")),
     ("network", ("lenet5", "mlp"), ("lenet5", "mlp")),
     ("plain", (False, True), ("fused layers", "plain layers")),

@@ -5,7 +5,7 @@ import pytest
 from hand_made import legend, texts
 from matplotlib.colors import to_rgb
 
-from minisgd.drawing import PALETTE, Line, method_figure, rows_figure
+from minisgd.drawing import PALETTE, Carried, Line, carried_figure, method_figure, rows_figure
 
 LINES = [
     Line("Muon", {64: [0.99, 0.98, 0.97], 60000: [0.5, 0.99, 0.9]}),
@@ -16,9 +16,7 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def figure():
-    return method_figure(
-        LINES, "How far?", "batch size", (0.95, 1), 0.985, (0.002, 0.005), "NOT MNIST"
-    )
+    return method_figure(LINES, "How far?", "batch size", (0.95, 1), "NOT MNIST")
 
 
 def drawn(axes, label):
@@ -26,30 +24,61 @@ def drawn(axes, label):
     return line
 
 
+def faint(axes):
+    (line,) = [line for line in axes.lines if line.get_color() == "0.55"]
+    return line
+
+
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_line_is_the_median_over_the_seeds(figure, place):
     axes = figure.axes[place]
-    for label, y in (("Muon", [0.98, 0.9]), ("LAMB", [0.95, 0.1]), ("η = .01", [0.905, 0.55])):
+    for label, y in (("Muon", [0.98, 0.9]), ("LAMB", [0.95, 0.1])):
         np.testing.assert_allclose(drawn(axes, label).get_ydata(), y)
+    np.testing.assert_allclose(faint(axes).get_ydata(), [0.905, 0.55])
     assert to_rgb(drawn(axes, "Muon").get_color()) == to_rgb(PALETTE[0])
-    assert drawn(axes, "η = .01").get_linestyle() != "-"
+    assert faint(axes).get_linestyle() != "-"
     vertices = axes.collections[0].get_paths()[0].vertices
     assert (vertices[:, 1].min(), vertices[:, 1].max()) == (0.5, 0.99)
 
 
-def test_the_bar_the_note_and_the_legend_are_there(figure):
-    assert drawn(figure.axes[1], "64 at its best, 0.9850, ± 0.002, ± 0.005").get_ydata()[0] == 0.985
-    spans = sorted(p.get_height() for p in figure.axes[1].patches)
-    np.testing.assert_allclose(spans, [0.004, 0.01])
-    assert "NOT MNIST" in texts(figure) and len(legend(figure)) == 4
+def test_the_note_and_the_legend_are_there(figure):
+    assert "NOT MNIST" in texts(figure) and len(legend(figure)) == 2
     assert figure.axes[1].get_ylim() == (0.95, 1)
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["64", "60,000"]
 
 
+@pytest.fixture(scope="module")
+def carried():
+    far = {"Muon": Carried(64, 60000), "LAMB": Carried(None, None), "η = .01": Carried(64, 64)}
+    found = {0.002: dict.fromkeys(far, Carried(None, None)), 0.005: far}
+    return carried_figure(LINES, "How far?", (0.9, 1), 0.985, found, "NOT MNIST")
+
+
+def test_the_headline_shows_the_lines_between_their_bar_and_its_tolerances(carried):
+    axes = carried.axes[0]
+    np.testing.assert_allclose(drawn(axes, "Muon").get_ydata(), [0.98, 0.9])
+    np.testing.assert_allclose(faint(axes).get_ydata(), [0.905, 0.55])
+    (bar,) = (line for line in axes.lines if list(line.get_ydata()) == [0.985, 0.985])
+    assert list(bar.get_xdata()) == [0, 1]  # from side to side
+    np.testing.assert_allclose(sorted(p.get_height() for p in axes.patches), [0.004, 0.01])
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["Muon", "LAMB"]
+    assert {"η = .01", "64 at its best: 0.9850"} <= {t.get_text() for t in axes.texts}
+    assert "NOT MNIST" in texts(carried)
+
+
+def test_the_headline_has_a_bar_up_to_what_a_method_carries(carried):
+    rows = carried.axes[1]
+    assert [t.get_text() for t in rows.get_yticklabels()] == ["Muon", "LAMB", "η = .01"]
+    ends = sorted(round(bar.get_x() + bar.get_width()) for bar in rows.patches)
+    assert ends == [64, 64, 64, 60000]  # Muon's two, those of η = .01; LAMB has none
+    assert [t.get_text() for t in rows.texts] == ["none"] * 4
+
+
 def test_a_row_has_a_dot_for_every_seed_and_a_tick_at_the_median():
-    figure = rows_figure({"whole": [0.99, 0.98, 0.97], "without": [0.5, 0.6]}, "What?", (0.95, 1))
+    rows = {"whole": [0.99, 0.98, 0.97], "without": [0.5, 0.6], "some": [0.99, 0.98, 0.1]}
+    figure = rows_figure(rows, "What?", (0.95, 1))
     (axes,) = figure.axes
     dots, tick = axes.lines[0], axes.lines[1]
     assert list(dots.get_xdata()) == [0.99, 0.98, 0.97] and list(tick.get_xdata()) == [0.98]
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["whole", "without"]
-    assert [t.get_text() for t in axes.texts] == [" ← 0.550"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == [*rows]
+    assert [t.get_text() for t in axes.texts] == [" ← 0.550", " ← 1 more"]

@@ -18,7 +18,12 @@ from minisgd.model import LeNet5
 
 # Uneven lanes; a last batch with fewer lanes than ranks; one that is a single image.
 @pytest.mark.parametrize(
-    ("batch_size", "more"), [(301, ()), (213, ("--optimizer", "muon", "--clip", 1))]
+    ("batch_size", "more"),
+    [
+        (301, ()),
+        (213, ("--optimizer", "muon", "--clip", 1)),
+        (71, ("--batch-schedule", "x3@2", "--decay", "linear")),
+    ],
 )
 @needs_mpi
 def test_one_to_four_ranks_end_in_the_same_bits(small_mnist, tmp_path, batch_size, more):

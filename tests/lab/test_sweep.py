@@ -72,7 +72,8 @@ def test_no_two_runs_have_a_name_in_common():
         for rule in RULES if rule != "adam-sqrt" or optimizer == "adam"
         for decay in DECAYS for network in NETWORKS for plain in (False, True)
         for more in ({}, {"base_batch_size": 32}, {"warmup_updates": 10}, {"clip": 1.0},
-                     {"init": "he"})
+                     {"init": "he"},
+                     {"batch_schedule": "linear"}, {"batch_schedule": "x5@11,x5@21"})
     ]  # fmt: skip
     assert len({run_name(run) for run in runs}) == len({run.key() for run in runs})
 

@@ -108,6 +108,15 @@ def test_the_first_weights_are_those_that_the_settings_say(data):
     assert np.array_equal(both[0], both[1])
 
 
+def test_weights_after_epochs_of_a_growing_batch(data):
+    settings = Settings(batch_size=40, seed=3, epochs=3, batch_schedule="steps")
+    states = [state.w for _, state in train(settings, data)]
+    for epochs in ((1, 2), (3,)):
+        found = weights_after(settings, data, epochs, 1, quiet)
+        assert list(found) == list(epochs)
+        assert all(np.array_equal(w, states[i - 1]) for i, w in found.items())
+
+
 def test_words():
     assert listed([1, 2.5, 3]) == "1, 2.5 and 3" and listed([7]) == "7"
     assert columned([[1, "abc"], [22, "d"]], ["x", "y"]) == [" x    y", " 1  abc", "22    d"]

@@ -7,8 +7,10 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
+from minisgd.report import answer, answer_shown
 from minisgd.report.experiments import EXPERIMENTS, Kept
 from minisgd.report.judging import Results
+from minisgd.report.trials import Trials
 
 
 class Files:
@@ -41,8 +43,12 @@ class Files:
         return self.made(name)["seconds"] / 60
 
     @cached_property
+    def trials(self):
+        return Trials(self.folder)
+
+    @cached_property
     def kept(self):
-        return Kept(self.folder)
+        return Kept(self.folder, answer.known(self.trials))
 
     @cached_property
     def results(self):
@@ -51,6 +57,25 @@ class Files:
     def values(self, statistic, name, b, n=0):
         """The statistic of the runs of an experiment at a batch size, one for each seed."""
         return list(self.results.values(statistic, name, b, n).values())
+
+    @cached_property
+    def answer_lines(self):
+        """(the lines of the answer's methods, by name; those of the report's rules; the bar)."""
+        found = answer_shown.results(self.kept, "answer", answer.plan(self.trials).sizes)
+        methods = answer_shown.method_lines(found)
+        rules = answer_shown.reported_lines(self.kept)
+        by_name = dict(zip(answer.METHODS, methods, strict=True))
+        return by_name, rules, answer_shown.bar_of([*methods, *rules])
+
+    def carried(self, method, tolerance):
+        """The largest batch that a method carries within a tolerance in every seed."""
+        methods, _, bar = self.answer_lines
+        return answer_shown.carried(methods[method].values, bar, tolerance, min)
+
+    def carried_by_rules(self, tolerance):
+        """The same of each of the report's rules; 0 where not even 64 is."""
+        _, rules, bar = self.answer_lines
+        return [answer_shown.carried(line.values, bar, tolerance, min) or 0 for line in rules]
 
     def training(self, name):
         """(runs, hours, minutes) of the training of an experiment, one run after the other."""

@@ -1,13 +1,14 @@
 """The numbers of figures/README.md, the lesson. A chapter is a function of kept_files.Files."""
 
+from math import ceil
 from statistics import median
 
 from page_numbers import given, here, listed
-from run_numbers import above, agreed, last
+from run_numbers import above, accuracy_at, agreed, last
 
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.measures.survival import kinds
-from minisgd.report import claims
+from minisgd.report import answer, claims
 from minisgd.report.experiments import SIZES
 from minisgd.report.statistics import best_accuracy, final_accuracy, loss_at
 from minisgd.settings import Settings
@@ -222,6 +223,65 @@ def noise_scale(files):
     )
 
 
+def the_answer(files):
+    """Ch. 10."""
+    names = list(answer.METHODS)
+    ends = {
+        (name, b): files.values(last, "answer", b, names.index(name))
+        for name in names
+        for b in (64, 8192, 60000)
+    }
+    middle = {key: median(values) for key, values in ends.items()}
+    short = {
+        name: files.values(accuracy_at(8), "answer-short", 8192, k) for k, name in enumerate(names)
+    }
+    muon_97 = [
+        min(r["epoch"] for r in files.kept.records(cell) if r["test_accuracy"] >= 0.985)
+        for cell in files.kept.cells(files.kept.experiments["answer-short"])
+        if cell.optimizer == "muon"
+    ]
+    _, _, bar = files.answer_lines
+    reports = max(median(files.values(last, "figure6", 8192, n)) for n in (0, 1))
+    at_64 = [middle[name, 64] for name in names]
+    others = [name for name in names if name != "muon"]
+    held_out = answer.HELD_OUT
+    epochs = {b: _budget(*answer.BUDGET[b]) for b in (8192, 60000)}
+    return listed(
+        here(len(names), "minisgd/report/answer.py"),
+        given("half 1 2 1", "the cosine, and the formula of clipping"),
+        given("64 8,192 60,000 three", "batch sizes, and numbers"),
+        here(held_out, "minisgd/report/answer.py"),
+        here(epochs[8192], "minisgd/report/answer.py"),
+        here(epochs[60000], "minisgd/report/answer.py"), given("60,000 two", "images, and sizes"),
+        here(len(answer.SIZES), "minisgd/report/answer.py"), here(len(ends["muon", 64]), "answer"),
+        given("64", "a batch size"), here(len(names), "answer"), here(min(at_64), "answer"),
+        here(max(at_64), "answer"),
+        here(median(files.values(last, "figure1", 64)), "figure1"), given(".01", "η"),
+        here(bar, "answer"), given("64 .002", "b, and a tolerance"),
+        *(here(files.carried(n, 0.002), "answer") for n in ("muon", "lamb")),
+        here(agreed(*(files.carried(n, 0.002) for n in ("lars", "nesterov"))), "answer"),
+        given(".005", "a tolerance"),
+        *(here(files.carried(n, 0.005), "answer") for n in ("muon", "lamb", "lars", "nesterov")),
+        given("8,192", "a batch size"),
+        *(here(middle[n, 8192], "answer") for n in ("muon", "lamb", "lars", "nesterov", "adam")),
+        here(reports, "figure6"), given("30", "epochs"),
+        here(middle["muon", 60000], "answer"), here(min(ends["muon", 60000]), "answer"),
+        here(max(ends["muon", 60000]), "answer"),
+        here(max(middle[n, 60000] for n in others), "answer"),
+        given("8", "epochs"), given("64 98.5", "updates, and the accuracy that is to be reached"),
+        here(median(muon_97), "answer-short"), here(median(short["muon"]), "answer-short"),
+        here(len(others), "answer"),
+        here(max(median(short[n]) for n in others), "answer-short"),
+        given("1", "singular values"),
+    )  # fmt: skip
+
+
+def _budget(trials, halvings):
+    """The epochs of a search: in every round half of the trials, twice as long; 30 at the end."""
+    rounds = [(trials >> k, ceil(30 / 2 ** (halvings - k))) for k in range(halvings + 1)]
+    return sum(n * epochs for n, epochs in rounds)
+
+
 def your_own(files):
     """Ch. 11."""
     return listed(
@@ -239,6 +299,7 @@ CHAPTERS = {
     "4. Is one large step as good as many small ones? (Sec. II)": equivalence,
     "5. Does it help to begin gently? (Sec. II)": gentle_start,
     "8. How large a batch is worth it? (Sec. V)": noise_scale,
+    "10. How large can the batch be, if everything may be adjusted?": the_answer,
     "11. An idea of your own": your_own,
 }
 NOT_YET = (

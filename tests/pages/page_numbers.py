@@ -39,7 +39,7 @@ CODE = r"```.*?```|^ {4}[^\n]*$"
 UNREAD = (
     r"^!\[.*\]\(.*\)$",
     r"^\|[-|]+\|$",
-    r"^\d\. (?=`)",  # of a numbered list
+    r"^\d\. ",  # of a numbered list
     r"`[^`]*`",
     r"(?<=\])\([^)]*\)",
     r"\b(Figures?|figures|[Ss]ection) \d( (to|and) \d)?\b",

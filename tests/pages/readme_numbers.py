@@ -1,14 +1,15 @@
 """The numbers of README.md. A chapter is a function of kept_files.Files."""
 
 import re
+from statistics import median
 
 from page_numbers import given, here, listed, measured
 from run_numbers import last
 
 from minisgd.commands import minute
 from minisgd.machine import speedup_results
-from minisgd.report import answer
-from minisgd.report.experiments import SIZES
+from minisgd.report import answer, claims
+from minisgd.report.statistics import best_accuracy
 from minisgd.settings import Settings
 
 BENCH = "python cli.py bench --rounds 3"
@@ -17,10 +18,33 @@ SWEEP = "python cli.py sweep --rule linear"
 
 def beginning(files):
     return listed(
-        given("0.01", "η0"),
-        here(len(files.values(last, "figure3", 64)), "figure3"),
-        here(len(files.values(last, "figure3", 2048)), "figure3"),
-        here(min(b for b in SIZES if len(files.values(last, "figure3", b)) == 10), "figure3"),
+        here(len(answer.METHODS), "minisgd/report/answer.py"),
+        here(len(files.values(last, "answer", 64)), "answer"),
+        here(Settings().epochs, "minisgd/settings.py"),
+    )
+
+
+def the_answer(files):
+    muon = files.values(last, "answer", 60000, list(answer.METHODS).index("muon"))
+    return listed(
+        here(files.carried("muon", 0.002), "answer"), given("64 .002", "b, and a tolerance"),
+        here(files.carried("muon", 0.005), "answer"), given(".005", "a tolerance"),
+        here(files.carried("lamb", 0.002), "answer"), here(files.carried("lamb", 0.005), "answer"),
+        here(files.carried("nesterov", 0.002), "answer"),
+        here(files.carried("nesterov", 0.005), "answer"),
+        given("60,000", "images"), here(Settings().epochs, "minisgd/settings.py"),
+        here(median(muon), "answer"),
+        given("none", "of the rules"),
+        here(max(files.carried_by_rules(0.002)), "answer"), given(".002", "a tolerance"),
+        here(max(files.carried_by_rules(0.005)), "answer"), given(".005", "a tolerance"),
+    )  # fmt: skip
+
+
+def what_to_do(files):
+    learnt = [best >= claims.LEARNT for best in files.values(best_accuracy, "figure3", 8192)]
+    return listed(
+        given("none" if any(learnt) else "8,192", "a batch size at which no run learns"),
+        given("8,192 three", "a batch size, and numbers to tune"),
     )
 
 
@@ -61,6 +85,8 @@ def speed(files):
 
 CHAPTERS = {
     "": beginning,
+    ": The answer": the_answer,
+    ": If you must train with a large batch": what_to_do,
     "Two commands": two_commands,
     "The commands": commands,
     "Speed": speed,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_runs import MadeUpTrials
 
-from minisgd.drawing import Line
+from minisgd.drawing import Carried, Line
 from minisgd.report import answer, answer_shown
 from minisgd.report.answer import METHODS, SEARCHES, SIZES, between, plan
 from minisgd.settings import Settings
@@ -137,7 +137,10 @@ def test_no_rate_is_judged_by_more_seeds_than_another():
     }  # fmt: skip
 
 
-def test_the_legend_says_what_a_line_carries_in_every_seed():
-    line = Line("a", {64: [0.99, 0.989], 512: [0.988, 0.986], 2048: [0.9]})
-    assert answer_shown.with_carried(line, 0.99).label == "a: 64 / 512"
-    assert answer_shown.with_carried(line, 0.999).label == "a: none / none"
+def test_what_a_line_carries_in_every_seed_and_in_the_median():
+    line = Line("a", {64: [0.99, 0.989], 512: [0.988, 0.986, 0.985], 2048: [0.9]})
+    found = answer_shown.all_carried([line], 0.99)
+    assert found == {0.002: {"a": Carried(64, 64)}, 0.005: {"a": Carried(512, 512)}}
+    line = Line("a", {64: [0.99, 0.989], 512: [0.988, 0.988, 0.985]})
+    assert answer_shown.all_carried([line], 0.99)[0.002] == {"a": Carried(64, 512)}
+    assert answer_shown.all_carried([line], 0.999)[0.005] == {"a": Carried(None, None)}

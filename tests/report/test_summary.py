@@ -96,6 +96,25 @@ def test_seeds_share_a_line_with_median_and_spread():
     ]  # fmt: skip
 
 
+def test_where_the_batch_grows_updates_are_told_as_well():
+    def records(*accuracies):
+        made = (90, 100, 101)
+        return [r | {"updates": n} for r, n in zip(curve(*accuracies), made, strict=True)]
+
+    grows = dict(epochs=3, batch_schedule="x5@2,x9@3")
+    runs = [
+        (cell(64, **grows), records(0.5, 0.98, 0.99), None),
+        (cell(64, seed=1, **grows), records(0.97, 0.98, 0.96), None),
+        (cell(128, **grows), records(0.5, 0.6, 0.7), None),
+        (cell(256, **grows), [], None),
+    ]
+    heads, *found = rows(runs)
+    assert heads[-4:] == ["epochs to 97 %", "updates to 97 %", "updates in all", "status"]
+    assert [row[-4:-1] for row in found] == [
+        ["1.5 (1 to 2)", "95 (90 to 100)", "101"], ["-", "-", "101"], ["-", "-", "-"],
+    ]  # fmt: skip
+
+
 def test_seeds_that_ended_differently_are_counted():
     runs = [
         (cell(seed=0), curve(0.5, 0.6, 0.7, 0.8), None),
