@@ -18,6 +18,8 @@ from matplotlib.ticker import LogLocator
 from ..disk.files import make_folder, write_aside
 
 WIDTH = 9.0  # a README shows it about 900 pixels wide, so a point is 1.4 pixels there
+DPI = 150
+TALLEST = 1400 / DPI  # what is taller cannot be seen as a whole; panels become flatter instead
 # Accuracies are drawn twice: over the whole range, and from ZOOM to 1, where good runs differ.
 WHOLE_RANGE = (-0.03, 1.03)
 ZOOM = 0.9
@@ -98,7 +100,7 @@ def save(figure, folder, name):
     """
     make_folder(folder)
     paths = []
-    for kind, options in (("png", {"dpi": 150}), ("svg", {"metadata": {"Date": None}})):
+    for kind, options in (("png", {"dpi": DPI}), ("svg", {"metadata": {"Date": None}})):
         picture = BytesIO()
         with rc_context({"svg.hashsalt": "minisgd"}):
             figure.savefig(picture, format=kind, **options)
