@@ -20,7 +20,8 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
     """Measure the formulas that the report argues with.
 
     WHAT is one or more of the names above, or all. Each leaves a table and a figure, and says in a
-    paragraph what they show. Those of many runs are resumable, run by run.
+    paragraph what they show. Those of many runs are resumable, run by run. The runs of steps are
+    made side by side, each in a process of one of the threads.
     """
     from minisgd.data import load_dataset
     from minisgd.lab.facts import cores
@@ -59,6 +60,8 @@ def measure_one(name, data, seed, out, runs, threads):
     more = {"noise-scale": {"kept": Kept(out)}}.get(name, {})
     if name in RESUMED:
         more = {"remember": remember}
+    if name == "steps":
+        more |= {"noise": noise_kept(out, data)}
     if name == "methods" and (trials := Trials(out)).rows:
         more = {"runs": watched(trials)}
         asked |= {"runs": [settings.differing() for settings in more["runs"]]}
@@ -75,3 +78,18 @@ def measure_one(name, data, seed, out, runs, threads):
     show(page(found.title, note, found.table, found.text))
     where = publish(out, into, figure, "every number", made, write_csv)
     click.echo(f"{where}; {clock(took)}")
+
+
+def noise_kept(out, data):
+    """The rows of the noise scale that the folder `out` holds; none if they are of other data."""
+    from minisgd.disk.formats import read_json, read_table
+
+    made = read_json(out / "measure-noise-scale.json") or {"asked": {}}
+    if made["asked"].get("digest") != data.identity:
+        return []
+    wanted = {"loss", "exact_noise"}
+    return read_table(
+        out / "measure-noise-scale.csv",
+        lambda column, text: float(text),
+        lambda head: None if wanted <= {*head} else "columns are missing",
+    )

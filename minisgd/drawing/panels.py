@@ -29,7 +29,7 @@ class Curve:
 
     A curve without points appears in the legend only.
 
-    error:  half the length of each error bar; empty for no bars
+    error:  half the length of each error bar, or its two parts (below, above); empty for no bars
     band:   draw the errors as a band instead of bars
     """
 
@@ -138,10 +138,13 @@ def _draw_curve(axes, curve, logy):
     ]
     if not points:
         return None
-    x, y, error = (np.array(values, float) for values in zip(*points, strict=True))
+    x, y = (np.array([point[k] for point in points], float) for k in (0, 1))
+    below, above = np.array([np.broadcast_to(e, 2) for *_, e in points], float).T
     (line,) = axes.plot(x, y, **look, **style)
     if curve.error and curve.band:
-        axes.fill_between(x, y - error, y + error, color=curve.color, **BAND)
+        axes.fill_between(x, y - below, y + above, color=curve.color, **BAND)
     elif curve.error:
-        axes.errorbar(x, y, error, fmt="none", ecolor=curve.color, elinewidth=1, capsize=2.5)
+        axes.errorbar(
+            x, y, (below, above), fmt="none", ecolor=curve.color, elinewidth=1, capsize=2.5
+        )
     return line

@@ -176,7 +176,7 @@ def _how_it_died(exitcode):
 def _work(out, settings, handle, own_file, device, threads, pipe):
     """What a run's process does: sends ("epoch", record) or ("log", line), then how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it is not inherited (Windows)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     try:
         own.add(own_file)
         on_epoch = lambda _, record: pipe.send(("epoch", record))  # noqa: E731
@@ -193,6 +193,6 @@ def _work(out, settings, handle, own_file, device, threads, pipe):
         pipe.send(("lacked", own.sentence(error)))
 
 
-def _die_with_parent():
+def die_with_parent():
     multiprocessing.parent_process().join()
     os._exit(1)

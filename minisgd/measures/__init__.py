@@ -9,6 +9,7 @@
     noise-scale      Sec. V    how large a batch is worthwhile?
     sharpness        Sec. I    do large batches find sharper minima?
     methods          beyond    how do other methods train where linear scaling fails?
+    steps            beyond    how many steps to an accuracy, if every batch size is tuned?
 
 A measure is a function (data, seed, threads, log, ...) -> Measured. `log` is called with each line
 of progress. All random numbers come from generators seeded with `seed`. The other arguments have
@@ -40,5 +41,6 @@ MEASURES = {
     "noise-scale": _from_module("noise_scale"),
     "sharpness": _from_module("sharpness"),
     "methods": _from_module("methods"),
+    "steps": _from_module("steps"),
 }
-RESUMED = ("curvature", "survival", "sharpness")
+RESUMED = ("curvature", "survival", "sharpness", "steps")

@@ -1,0 +1,218 @@
+"""Beyond Sec. V: how many steps and epochs does a batch need, if everything is tuned at its size?
+
+For every method and batch size, trials of the rate and the momentum are made one after the other on
+held-out images, each until it reaches the harder of two accuracies or cannot win any more
+(reaching.race). For each accuracy the settings that took the fewest steps are then run again from
+seeds that no trial has seen: these runs alone count. The rate is constant throughout, with no
+warmup: a decay would need to know the end, and a warmup would be a fixed cost that weighs most on
+the largest batch, where a run is shortest.
+
+Source:  Shallue et al. 2019, Measuring the Effects of Data Parallelism on Neural Network Training
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from math import exp, inf, log
+from typing import NamedTuple
+
+import numpy as np
+
+from ..lab.calls import calls
+from ..report.search import EFFECTIVE, Range, Search
+from ..report.selection import hold_out
+from ..settings import Settings
+from . import steps_shown
+from .common import Measured, fresh
+from .reaching import LOOK, race, reach
+
+TARGETS = (0.97, 0.985)  # accuracies on the held-out images
+COLUMNS = (
+    "method batch_size kind target seed lr momentum steps epochs updates cost accuracy ended"
+).split()
+
+
+class Method(NamedTuple):
+    """A way to train, and where its rate and momentum are looked for.
+
+    base     its settings, whatever the batch size
+    rate     "lr" or "effective_lr": which of the two is searched
+    guesses  {batch size: the middle of the range of the rate}; in between, the power of b that
+             leads from one to the next
+    momenta  the range of the momentum
+    """
+
+    base: Settings
+    rate: str
+    guesses: dict
+    momenta: tuple
+
+    def guess(self, b):
+        sizes = list(self.guesses)
+        return exp(np.interp(log(b), np.log(sizes), np.log(list(self.guesses.values()))))
+
+
+# The guesses come from a few short runs on the held-out images. What is clipped is so because
+# without it the exit from the initial plateau throws a large batch at any rate that is fast later.
+METHODS = {
+    "momentum": Method(
+        Settings(optimizer="momentum", momentum=0.9, clip=0.5),
+        EFFECTIVE, {64: 0.5, 4096: 3.0, 60000: 3.0}, (0.7, 0.95),
+    ),
+    "nesterov": Method(
+        Settings(optimizer="nesterov", momentum=0.9, clip=0.5),
+        EFFECTIVE, {64: 0.5, 4096: 3.0, 60000: 3.0}, (0.7, 0.95),
+    ),
+    "lamb": Method(
+        Settings(optimizer="lamb", momentum=0.9, beta2=0.99),
+        "lr", {64: 0.004, 4096: 0.03, 60000: 0.05}, (0.7, 0.95),
+    ),
+    "muon": Method(
+        Settings(optimizer="muon", momentum=0.9, beta2=0.95, adam_factor=0.2),
+        "lr", {64: 0.004, 4096: 0.05, 60000: 0.1}, (0.6, 0.95),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run.
+
+    limits    {batch size: epochs after which a run ends in any case}; the last size is all images
+              that are left to train on, whatever it says here
+    trials    of every method and size
+    seeds     of the settings that were chosen
+    held_out  images that accuracies are taken on
+    wide      the upper end of the range of a rate over its lower one
+    slack     a trial ends if it needs so many times the best's steps to the first target
+    """
+
+    methods: dict
+    limits: dict
+    trials: int = 6
+    seeds: int = 3
+    held_out: int = 5_000
+    wide: float = 8.0
+    slack: float = 1.25
+    targets: tuple = TARGETS
+
+    def sizes(self, N):
+        """{batch size: limit in updates}, where N images are left to train on.
+
+        Raises:  SettingError if there are too few of them
+        """
+        *sizes, _ = self.limits
+        Settings(max(sizes)).check(N)
+        return {
+            b: limit * -(-N // b)
+            for b, limit in zip([*sizes, N], self.limits.values(), strict=True)
+        }
+
+    def candidates(self, method, b):
+        """The settings of the trials, the nearest to the guess first: a good early trial makes all
+        later ones short.
+        """
+        middle = method.guess(b)
+        rate, momentum = ranges = (
+            Range(method.rate, *(float(f"{middle * self.wide**x:.3g}") for x in (-0.5, 0.5))),
+            Range("momentum", *method.momenta),
+        )
+        found = Search(replace(method.base, batch_size=b), ranges, self.trials, 0).candidates()
+        return sorted(
+            found, key=lambda s: (rate.place(s) - 0.5) ** 2 + (momentum.place(s) - 0.5) ** 2
+        )
+
+    def most(self, N):
+        """(runs, epochs) that the plan takes at most."""
+        each = self.trials + self.seeds * len(self.targets)
+        runs = each * len(self.methods) * len(self.limits)
+        return runs, each * len(self.methods) * sum(self.limits.values())
+
+
+PLAN = Plan(METHODS, {64: 5, 256: 6, 1024: 8, 4096: 12, 16384: 30, 60000: 60})
+
+
+def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
+    """The measure. `threads` is how many runs are made side by side, each in a process of one.
+
+    noise    rows of the noise scale (measure-noise-scale.csv) that B_crit is held against
+    """
+    split = hold_out(data, plan.held_out)
+    N = len(split.train.labels)
+    sizes = plan.sizes(N)
+    runs, most = plan.most(N)
+    log(f"{runs} runs, {most:,} epochs at most; a run ends where it has reached its accuracy")
+    spent = []
+
+    def at(name, b):
+        """All rows of a method at a batch size: its trials, then the runs of fresh seeds."""
+        method, limit = plan.methods[name], sizes[b]
+
+        def run(kind, settings, targets, bounds):
+            asked = {"settings": settings.differing(), "targets": list(targets)}
+            asked |= {"bounds": [*bounds.values()], "held out": plan.held_out, "look": LOOK}
+            (found,) = remember(
+                f"{name}-{b}-{kind}",
+                asked,
+                lambda: [call(reach, settings, targets, bounds)],
+            )
+            spent.append(found["cost"])
+            log(f"{name}, b = {b}, {kind}: {told(found, targets)}; {sum(spent):,.0f} epochs so far")
+            return found
+
+        rows, best, chosen = [], dict.fromkeys(plan.targets, inf), {}
+        for k, candidate in enumerate(plan.candidates(method, b)):
+            settings = replace(candidate, seed=seed)
+            found = run(f"trial{k}", settings, plan.targets, race(best, limit, plan.slack))
+            rows += rows_of(name, "trial", settings, plan.targets, found, N)
+            for target, reached in zip(plan.targets, found["steps"], strict=True):
+                if reached is not None and reached < best[target]:
+                    best[target], chosen[target] = reached, candidate
+        for candidate in dict.fromkeys(chosen.values()):
+            targets = tuple(target for target in chosen if chosen[target] == candidate)
+            bounds = {target: min(limit, 2 * best[target]) for target in targets}
+            for k in range(1, plan.seeds + 1):
+                settings = replace(candidate, seed=seed + k)
+                kind = f"to-{'-'.join(f'{target:g}' for target in targets)}-seed{settings.seed}"
+                found = run(kind, settings, targets, bounds)
+                rows += rows_of(name, "seed", settings, targets, found, N)
+        return rows
+
+    cells = [(name, b) for b in sorted(sizes, reverse=True) for name in plan.methods]
+    jobs = min(threads, len(cells))
+    with ThreadPoolExecutor(jobs) as searches, calls(split, jobs) as call:
+        each = searches.map if jobs > 1 else map
+        found = list(each(at, *zip(*cells, strict=True)))
+    order = {name: place for place, name in enumerate(plan.methods)}
+    rows = sorted(
+        (row for rows in found for row in rows), key=lambda r: (order[r["method"]], r["batch_size"])
+    )
+    return Measured(
+        f"How many steps to {' and '.join(f'{t:.1%}' for t in plan.targets)} of held-out images, "
+        "tuned at every batch size?",
+        COLUMNS,
+        rows,
+        steps_shown.table(rows),
+        steps_shown.plots(rows, noise),
+        steps_shown.text(rows, noise),
+    )
+
+
+def rows_of(name, kind, settings, targets, found, N):
+    """A row with COLUMNS for every target of a run."""
+    b, rows = settings.batch_size, []
+    for target, reached in zip(targets, found["steps"], strict=True):
+        epochs = reached and reached * b / N
+        values = name, b, kind, target, settings.seed, settings.lr, settings.momentum, reached
+        values = *values, epochs, *(found[key] for key in ("updates", "cost", "accuracy", "ended"))
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def told(found, targets):
+    """How a run ended, in words."""
+    reached = [
+        f"{target:.1%} after {steps:.0f}"
+        for target, steps in zip(targets, found["steps"], strict=True)
+        if steps
+    ]
+    return f"{', '.join(reached) or 'no target'} of {found['updates']} updates ({found['ended']})"

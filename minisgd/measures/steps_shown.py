@@ -1,0 +1,214 @@
+"""Steps and epochs to an accuracy against the batch size: the table, the figure and the words."""
+
+from dataclasses import dataclass
+from math import inf, isfinite
+from statistics import median
+
+from ..disk.formats import read_table
+from ..drawing import PALETTE, Curve, Plot
+from .common import columned, listed
+from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
+
+MARKERS = "os^D"
+GREY = "0.35"
+WHOLE, TEXTS = ("batch_size", "seed", "updates"), ("method", "kind", "ended")
+HEADS = ("target", "method", "b", "steps", "of the seeds", "epochs", "reach it", "rate", "m")
+
+
+def read(path):
+    """The rows of a measure-steps.csv.
+
+    Raises:  UserError if there is no such file; DamagedError if it is not such a table
+    """
+
+    def cell(column, text):
+        if not text or column in TEXTS:
+            return text or None
+        return int(text) if column in WHOLE else float(text)
+
+    wanted = {*WHOLE, *TEXTS, "target", "steps", "epochs"}
+    return read_table(path, cell, lambda head: None if wanted <= {*head} else "columns are missing")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A method on its way to a target.
+
+    steps    {batch size: updates of each seed}, infinite where a seed did not get there within
+             twice the updates that the trials found
+    chosen   {batch size: (rate, momentum)}
+    """
+
+    method: str
+    target: float
+    steps: dict
+    chosen: dict
+
+    @property
+    def medians(self):
+        """{batch size: median steps}, of the sizes where most seeds get there."""
+        found = {b: median(values) for b, values in sorted(self.steps.items())}
+        return {b: s for b, s in found.items() if isfinite(s)}
+
+    @property
+    def law(self):
+        """The Law of the medians; None if there are fewer than three."""
+        return fitted(self.medians) if len(self.medians) > 2 else None
+
+    def curve(self, look, unit=lambda b: 1):
+        """The medians with bars to the least and the largest seed, in units of so many steps."""
+        found, errors = self.medians, []
+        for b, middle in found.items():
+            reached = [s for s in self.steps[b] if isfinite(s)]
+            errors.append(((middle - min(reached)) * unit(b), (max(reached) - middle) * unit(b)))
+        values = tuple(s * unit(b) for b, s in found.items())
+        return Curve(self.method, tuple(found), values, tuple(errors), **look)
+
+
+def lines(rows):
+    """A Line for every target and method, as the rows have them."""
+    found = {}
+    for row in rows:
+        if row["kind"] == "seed":
+            key = row["target"], row["method"]
+            steps, chosen = found.setdefault(key, ({}, {}))
+            steps.setdefault(row["batch_size"], []).append(row["steps"] or inf)
+            chosen[row["batch_size"]] = row["lr"], row["momentum"]
+    targets = sorted({target for target, _ in found})
+    return [Line(m, t, *found[t, m]) for target in targets for t, m in found if t == target]
+
+
+def all_images(rows):
+    """How many images the runs trained on: as many as the largest batch has."""
+    return max(row["batch_size"] for row in rows)
+
+
+def percent(target):
+    return f"{100 * target:g} %"
+
+
+def cost(rows):
+    """(trials, other runs, epochs that all of them took, looks included)."""
+    key = ("kind", "method", "batch_size", "seed", "lr", "momentum", "updates")
+    runs = {tuple(row[name] for name in key): row["cost"] for row in rows}
+    trials = sum(kind == "trial" for kind, *_ in runs)
+    return trials, len(runs) - trials, sum(runs.values())
+
+
+def table(rows):
+    N, cells = all_images(rows), []
+    for line in lines(rows):
+        for b, seeds in sorted(line.steps.items()):
+            reached, middle = [s for s in seeds if isfinite(s)], line.medians.get(b)
+            counts = f"{min(reached):.0f} to {max(reached):.0f}" if reached else "-"
+            middles = (f"{middle:.0f}", f"{middle * b / N:.2f}") if middle else ("-", "-")
+            numbers = [f"{number:.3g}" for number in line.chosen[b]]
+            of_all = f"{len(reached)} of {len(seeds)}"
+            row = percent(line.target), line.method, b, middles[0], counts, middles[1], of_all
+            cells.append([*row, *numbers])
+    laws = [f"{line.method} to {percent(line.target)}: {_law(line)}" for line in lines(rows)]
+    return [*columned(cells, HEADS), "", *laws]
+
+
+def _law(line):
+    """The law of a line and where it bends, in words."""
+    found, medians = line.law, line.medians
+    if not found:
+        return "too few sizes get there to fit a law"
+    until, nothing = perfect_until(medians), nothing_from(medians)
+    return (
+        f"{found}, to within {found.miss:.0%}; "
+        f"{f'perfect scaling up to {until:,}' if until else 'no perfect scaling'}, "
+        f"{f'nothing gained from {nothing:,} on' if nothing else 'gained to the last'}"
+    )
+
+
+def plots(rows, noise=()):
+    """For each target two panels, steps and epochs against the batch size."""
+    N, every, panels = all_images(rows), lines(rows), []
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    sizes = tuple(sorted({row["batch_size"] for row in rows}))
+    for target in dict.fromkeys(line.target for line in every):
+        left, right = [], []
+        for line in every:
+            if line.target != target or not line.medians:
+                continue
+            place = methods.index(line.method)
+            look = {"color": PALETTE[place], "marker": MARKERS[place % len(MARKERS)]}
+            left.append(line.curve(look))
+            right.append(line.curve(look, lambda b: b / N))
+        if not left:
+            continue
+        start = min(curve.y[0] * curve.x[0] for curve in left)  # images
+        perfect = tuple(start / b for b in sizes)
+        shown = min(min(curve.y) for curve in left) / 2
+        fits = [k for k, s in enumerate(perfect) if s >= shown]
+        left.append(
+            Curve(
+                "perfect scaling",
+                tuple(sizes[k] for k in fits),
+                tuple(perfect[k] for k in fits),
+                color=GREY,
+                dash="--",
+            )
+        )
+        right.append(Curve("", sizes, (start / N,) * len(sizes), color=GREY, dash="--"))
+        if noise:
+            heights = min(start / N, *(y for c in right for y in c.y)), max(max(c.y) for c in right)
+            right += [
+                Curve("B_noise while learning", (end,) * 2, heights, color=GREY, dash=":")
+                for end in noise_range(noise)
+            ]
+        for what, y, curves in (("steps", "updates", left), ("epochs", "epochs", right)):
+            title = f"{what} to {percent(target)} of the held-out images"
+            panels.append(Plot(title, "batch size", y, tuple(curves), True, True, xticks=sizes))
+    return tuple(panels)
+
+
+def noise_range(noise):
+    """(least, largest) B_noise of rows of the noise scale with a train loss from 1 to .04."""
+    found = [row["exact_noise"] for row in noise if 0.04 < row["loss"] < 1]
+    return (min(found), max(found)) if found else None
+
+
+def text(rows, noise=()):
+    """Where perfect scaling ends, where nothing is gained any more, and B_crit against B_noise."""
+    every, parts = lines(rows), []
+    for target in dict.fromkeys(line.target for line in every):
+        clauses = []
+        for line in every:
+            if line.target == target and line.medians:
+                b, fewest = min(line.medians.items(), key=lambda item: item[1])
+                clauses.append(f"{line.method} {fewest:.0f} with b = {b:,} ({_law(line)})")
+        parts.append(f"The fewest updates to {percent(target)}: {'; '.join(clauses) or 'none'}.")
+        for line in every:
+            missed = [b for b in line.steps if b not in line.medians]
+            if line.target == target and missed:
+                parts.append(
+                    f"Most seeds of {line.method} are late for {percent(target)} with b = "
+                    f"{listed(sorted(missed), '{:,}')}."
+                )
+    never = {(row["method"], row["batch_size"], row["target"]) for row in rows}
+    never -= {(line.method, b, line.target) for line in every for b in line.steps}
+    for method, b, target in sorted(never):
+        parts.append(f"No trial of {method} with b = {b:,} reaches {percent(target)}.")
+    if noise:
+        low, high = noise_range(noise)
+        parts.append(
+            f"B_noise, along a run of b = 64 at a train loss of 1 to .04, is {low:.3g} to "
+            f"{high:.3g}; the interval of B_crit"
+        )
+        apart = [
+            f"{line.method} to {percent(line.target)}"
+            for line in every
+            if (found := line.law) and (found.low > high or found.high < low)
+        ]
+        parts[-1] += f" misses it for {', '.join(apart)}." if apart else " meets it for every one."
+    trials, others, epochs = cost(rows)
+    parts.append(
+        f"Scaling is called perfect while a size needs at most {PERFECT:g} times as many images as "
+        f"the one that needs fewest, and nothing is gained where four times the batch saves less "
+        f"than {1 - GAIN:.0%} of the steps. {trials} trials and {others} runs of other seeds took "
+        f"{epochs:,.0f} epochs, looks included."
+    )
+    return " ".join(parts)
