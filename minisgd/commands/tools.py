@@ -5,7 +5,7 @@ from functools import partial
 import click
 
 from .console import Sentence, command_line, say, show
-from .options import COUNT, PATH, options
+from .options import COUNT, PATH, POSITIVE, options
 from .types import Numbers
 
 BENCH_SIZES = {"default": "64,512,2048,8192"}
@@ -111,23 +111,31 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
 @options("batch_sizes", batch_sizes=BENCH_SIZES)
 @click.option("--rounds", type=COUNT, default=3, show_default=True,
               help="Epochs of each batch size.")  # fmt: skip
+@click.option("--latency", type=POSITIVE, metavar="MICROSECONDS",
+              help="Of a message between ranks: 1 to 3 through InfiniBand, 10 to 50 through "
+              "Ethernet.")  # fmt: skip
+@click.option("--bandwidth", type=POSITIVE, metavar="GBIT/S",
+              help="Between ranks: 100 to 400 of InfiniBand, 10 to 100 of Ethernet.")  # fmt: skip
 @options("dataset", "data_dir", "figures")
-def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
+def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, out):
     """Measure the speedup of more ranks, and project it.
 
     Times an epoch in batches of several sizes on ranks of this machine, through MPI, and fits a
-    model that says how long up to 1,024 ranks would take.
+    model that says how long up to 1,024 ranks would take. With the updates that `measure steps`
+    counted it says how soon each method would be done, through the network of this machine and two
+    of clusters, or one of the latency and bandwidth that are given.
     """
     from minisgd import drawing
     from minisgd.data import load_dataset
     from minisgd.disk.formats import write_table
     from minisgd.lab.facts import cores
-    from minisgd.machine import speedup, speedup_results, speedup_timing
-    from minisgd.measures.noise_scale import steps_to_target
-    from minisgd.report.experiments import Kept
+    from minisgd.machine import buying, speedup, speedup_results, speedup_timing
+    from minisgd.measures import steps_shown
     from minisgd.report.publish import how_made, note_on, page, publish
     from minisgd.settings import Settings
 
+    if (latency is None) != (bandwidth is None):
+        raise click.UsageError("a network has a --latency and a --bandwidth: give both, or neither")
     here = cores()
     ranks = sorted({1, *(ranks or (2**k for k in range(here.bit_length())))})
     speedup.check(ranks, batch_sizes, here)
@@ -142,13 +150,18 @@ def scaling(ranks, batch_sizes, rounds, dataset, data_dir, out):
     widest = max((job for job in jobs if job["ranks"] <= here), key=lambda job: job["ranks"])
     model = speedup.fitted_to(jobs[0], widest, N)
     rows = speedup_results.rows_of(jobs, model, N, batch_sizes)
-    steps = steps_to_target(Kept(out), N) if data.name == "mnist" else {}
-    epochs_to = {b: found[0] / -(-N // b) for b, found in steps.items()}
+    networks = {f"{latency:g} µs and {bandwidth:g} Gbit/s": (latency, bandwidth)}
+    networks = networks if latency else buying.CLUSTERS
+    lines = steps_shown.kept_lines(out, data)
+    found = buying.all_bought(lines, networks, model, jobs, data, rounds, here) if lines else []
     title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"
-    note, text = note_on(data.name), speedup_results.describe(model, N, epochs_to)
-    show(page(title, note, speedup_results.table(rows, model, N, here), text))
-    made = {"title": title, "model": vars(model), "text": text, "jobs": jobs}
+    note, text = note_on(data.name), buying.text(found)
+    table = [*speedup_results.table(rows, model, N, here), "", *buying.table(found)]
+    show(page(title, note, table, text))
+    made = {"title": title, "model": vars(model), "networks": networks, "text": text, "jobs": jobs}
     made |= how_made(command_line())
-    figure = drawing.chart(speedup_results.plots(rows, N, here, epochs_to), title, note)
+    panels = (*speedup_results.plots(rows, here), *buying.plots(found))
+    figure = drawing.chart(panels, title, note, height=1.75 if found else 2.9)
+    rows += buying.rows_of(found)
     write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)
     click.echo(publish(out, "scaling", figure, "every number", made, write_csv))

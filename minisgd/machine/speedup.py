@@ -14,7 +14,8 @@ as there are cores. What the model says about more ranks than that is a projecti
 each has the same processor and the same network. A measured all-reduce includes the time spent
 waiting for the slowest rank; the model's does not.
 
-speedup_timing.py measures, speedup_results.py shows the results.
+speedup_timing.py measures, speedup_results.py shows the results; buying.py says how long a whole
+training would take.
 """
 
 from dataclasses import dataclass
@@ -50,13 +51,14 @@ class CostModel:
             return 0.0
         return 2 * log2(ranks) * self.alpha + 2 * (1 - 1 / ranks) * self.beta * size
 
+    def update(self, batch_size, ranks):
+        """Seconds of an update."""
+        return self.c * largest_share(batch_size, ranks) + self.o + self.all_reduce(ranks)
+
     def epoch(self, N, batch_size, ranks):
         """Seconds of an epoch of N images, with a smaller last batch if b does not divide N."""
         whole, rest = divmod(N, batch_size)
-        compute = self.c * (
-            whole * largest_share(batch_size, ranks) + (largest_share(rest, ranks) if rest else 0)
-        )
-        return compute + ceil(N / batch_size) * (self.o + self.all_reduce(ranks))
+        return whole * self.update(batch_size, ranks) + (self.update(rest, ranks) if rest else 0.0)
 
 
 def largest_share(B, ranks):

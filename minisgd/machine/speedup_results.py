@@ -10,7 +10,7 @@ from statistics import median
 from ..drawing import Curve, Plot, batch_color
 from .speedup import WEAK
 
-COLUMNS = "kind ranks batch_size seconds all_reduce projected".split()
+COLUMNS = "kind ranks batch_size seconds all_reduce projected low high".split()
 PROJECTED_RANKS = tuple(2**k for k in range(11))
 GREY = "0.35"
 
@@ -30,7 +30,7 @@ def rows_of(jobs, model, N, batch_sizes):
             if ranks <= b <= N:  # a rank without an image gains nothing
                 waited = ceil(N / b) * model.all_reduce(ranks)
                 rows.append([kind, ranks, b, model.epoch(N, b, ranks), waited, 1])
-    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+    return [dict.fromkeys(COLUMNS) | dict(zip(COLUMNS, row, strict=False)) for row in rows]
 
 
 def model_over_measured(rows, model, N, cores):
@@ -69,12 +69,8 @@ def table(rows, model, N, cores):
     ]
 
 
-def plots(rows, N, cores, epochs_to):
-    """Four panels: strong and weak scaling, the share of the all-reduce, the time to an accuracy.
-
-    epochs_to   {batch size: epochs to 97 %} of the best settings in the figures; the fourth panel
-                is left out where this is empty
-    """
+def plots(rows, cores):
+    """Three panels: strong and weak scaling, and the share of the all-reduce."""
     measured = [row for row in rows if row["kind"] == "epoch" and row["ranks"] <= cores]
     projected = [row for row in rows if row["projected"]]
     sizes = sorted({row["batch_size"] for row in projected if row["kind"] == "strong"})
@@ -89,10 +85,10 @@ def plots(rows, N, cores, epochs_to):
             Curve(label, y, tuple(map(value, points)), color=color, dash="", marker="o"),
         )
 
-    def strong(value, chosen=sizes):
+    def strong(value):
         return tuple(
             curve
-            for b in chosen
+            for b in sizes
             for curve in curves(value, f"b = {b}, measured", batch_color(b),
                                 lambda row, b=b: row["batch_size"] == b, "strong")
         )  # fmt: skip
@@ -103,7 +99,6 @@ def plots(rows, N, cores, epochs_to):
     def is_weak(row):
         return row["batch_size"] == WEAK * row["ranks"]
 
-    reached = [b for b in sizes if b in epochs_to]
     panels = (
         Plot("strong scaling: the same batch on more ranks", "ranks", "s an epoch",
              strong(seconds), True, True),
@@ -111,32 +106,9 @@ def plots(rows, N, cores, epochs_to):
              curves(seconds, f"b = {WEAK} R, measured", GREY, is_weak, "weak"), True, True),
         Plot("in the all-reduce, measured with the waiting", "ranks", "share",
              strong(lambda row: row["all_reduce"] / row["seconds"]), True, False, (-0.02, 1.02)),
-        Plot("seconds to 97 % of the test images", "ranks", "s",
-             strong(lambda row: row["seconds"] * epochs_to[row["batch_size"]], reached),
-             True, True),
     )  # fmt: skip
     in_legend = (Curve("projection by the model", (), (), color=GREY, dash="--"),)
     return tuple(
         replace(panel, curves=in_legend + panel.curves, xticks=PROJECTED_RANKS[::2])
         for panel in panels
-        if panel.curves
-    )
-
-
-def describe(model, N, epochs_to):
-    """In words: which batch and how many ranks reach 97 % soonest, and what that gains."""
-    if not epochs_to:
-        return "The figures hold no runs that reach 97 %: `python cli.py figures` makes them."
-    best = {
-        ranks: min(
-            (model.epoch(N, b, ranks) * epochs, b) for b, epochs in epochs_to.items() if b >= ranks
-        )
-        for ranks in PROJECTED_RANKS
-        if any(b >= ranks for b in epochs_to)
-    }
-    times = [f"{ranks} ranks {seconds:.3g} s with b = {b}" for ranks, (seconds, b) in best.items()]
-    fastest = min(best, key=lambda ranks: best[ranks])
-    return (
-        f"Projected time to 97 %, with the batch that is best for each: {', '.join(times)}. "
-        f"The soonest is {fastest} ranks: {best[1][0] / best[fastest][0]:.3g} times as fast as one."
     )

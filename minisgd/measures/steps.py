@@ -121,7 +121,7 @@ class Plan:
             found, key=lambda s: (rate.place(s) - 0.5) ** 2 + (momentum.place(s) - 0.5) ** 2
         )
 
-    def most(self, N):
+    def most(self):
         """(runs, epochs) that the plan takes at most."""
         each = self.trials + self.seeds * len(self.targets)
         runs = each * len(self.methods) * len(self.limits)
@@ -139,7 +139,7 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
     split = hold_out(data, plan.held_out)
     N = len(split.train.labels)
     sizes = plan.sizes(N)
-    runs, most = plan.most(N)
+    runs, most = plan.most()
     log(f"{runs} runs, {most:,} epochs at most; a run ends where it has reached its accuracy")
     spent = []
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from math import inf, isfinite
+from pathlib import Path
 from statistics import median
 
-from ..disk.formats import read_table
+from ..disk.formats import read_json, read_table
 from ..drawing import PALETTE, Curve, Plot
 from .common import columned, listed
 from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
@@ -28,6 +29,17 @@ def read(path):
 
     wanted = {*WHOLE, *TEXTS, "target", "steps", "epochs"}
     return read_table(path, cell, lambda head: None if wanted <= {*head} else "columns are missing")
+
+
+def kept_lines(folder, dataset):
+    """The Lines that a folder such as figures/ holds; [] if there are none of this dataset.
+
+    Raises:  as `read`
+    """
+    made = read_json(Path(folder) / "measure-steps.json") or {"asked": {}}
+    if made["asked"].get("digest") != dataset.identity:
+        return []
+    return lines(read(Path(folder) / "measure-steps.csv"))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pytest
 from calling import NOT_MNIST
 
 from minisgd.disk.formats import read_json
+from minisgd.measures.steps import METHODS, Plan
 from minisgd.measures.survival import Change
 from minisgd.settings import Settings
 
@@ -44,6 +45,16 @@ SMALL = {
         "points": 2,
         "subset": 50,
         "probe": 50,
+    },
+    "steps": {
+        "plan": Plan(
+            {"muon": METHODS["muon"]},
+            {32: 4, 60000: 12},
+            trials=1,
+            seeds=2,
+            held_out=100,
+            targets=(0.2, 0.3),
+        )
     },
 }
 
@@ -88,7 +99,19 @@ def test_the_methods_are_measured_with_the_numbers_that_a_search_found(call, sma
 
 
 def test_a_measure_that_wants_larger_batches_than_there_are_images_says_so(call, small_mnist):
-    for name in ("covariance", "equivalence", "curvature", "noise-scale", "sharpness"):
+    needing = "covariance", "equivalence", "curvature", "noise-scale", "sharpness"
+    for name in needing:
         done = call(*on_glyphs(small_mnist, "measure", name), code=2)
         assert "is larger than the training set of 640 images" in done.stderr
         assert "Traceback" not in done.stderr and not Path(f"figures/measure-{name}.csv").exists()
+
+
+def test_the_noise_scale_is_drawn_beside_the_steps_if_it_is_there(call, quick, small_mnist):
+    call(*on_glyphs(small_mnist, "measure", "noise-scale"))
+    assert "B_noise, along a run" not in call(*on_glyphs(small_mnist, "measure", "steps")).stdout
+    with open("figures/measure-noise-scale.csv", newline="") as file:
+        header, *_ = file.read().splitlines()
+    row = [{"loss": "0.5", "exact_noise": "12"}.get(name, "1") for name in header.split(",")]
+    Path("figures/measure-noise-scale.csv").write_text(f"{header}\n{','.join(row)}\n")
+    again = call(*on_glyphs(small_mnist, "measure", "steps")).stdout
+    assert "is 12 to 12" in " ".join(again.split())

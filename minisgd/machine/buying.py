@@ -1,0 +1,227 @@
+"""What more ranks buy: the time to an accuracy on 1 to 1,024 ranks, each method tuned at every b.
+
+    T(R) = min over b of S(b) (t(b, R) + p)
+
+S are the updates that `measure steps` counted, t is the model of speedup.py, and p is what a step
+of the method takes beyond one of plain SGD, on every rank alike. A network is an assumption: its
+latency is α, its bandwidth 1/β. Ranks are worth having while they are at least half as efficient as
+one, T(1)/T(R) >= R/2.
+
+The intervals hold two things: how the seeds of a method differ, by drawing them anew, and the
+misfit of the model, by multiplying each time by the ratio of a measured epoch to the model's. They
+know nothing of networks that are not described by α and β, or of other processors.
+
+Between programs on two machines a message takes about 1 to 3 µs through InfiniBand and its like,
+which carry 100 to 400 Gbit/s, and 10 to 50 µs through TCP and the Ethernet of data centres, at 10
+to 100 Gbit/s. So say data sheets and the usual ping-pong benchmarks of MPI; CLUSTERS holds one of
+each kind.
+"""
+
+from dataclasses import dataclass, replace
+from math import isfinite
+from statistics import median
+
+import numpy as np
+
+from ..drawing import PALETTE, Curve, Plot
+from ..measures.common import generator
+from ..measures.steps import METHODS
+from ..measures.steps_shown import percent
+from . import updates
+from .speedup_results import PROJECTED_RANKS
+
+EFFICIENT = 0.5
+BATCH = 64  # of the gradients between the steps of the methods that are timed
+HERE = "as within this machine"
+CLUSTERS = {"InfiniBand": (2.0, 200.0), "Ethernet": (30.0, 25.0)}  # µs a message, Gbit/s
+DRAWS = 1000
+INTERVAL = 5, 95  # percentiles
+
+
+@dataclass(frozen=True)
+class Bought:
+    """A method through a network.
+
+    target  the accuracy that it reaches
+    times   {ranks: (batch size, seconds, low, high)}, with the batch that is soonest there
+    worth   (ranks that are worth having, low, high)
+    """
+
+    method: str
+    target: float
+    network: str
+    times: dict
+    worth: tuple
+
+
+def with_network(model, latency, bandwidth):
+    """The CostModel with another network.
+
+    Units:  latency in µs per message, bandwidth in Gbit/s
+    """
+    return replace(model, alpha=1e-6 * latency, beta=8e-9 / bandwidth)
+
+
+def misfits(jobs, model, N, cores):
+    """The ratios of the measured epochs to the model's, of the jobs with a core for each rank."""
+    return [
+        took / model.epoch(N, b, job["ranks"])
+        for job in jobs
+        if job["ranks"] <= cores
+        for b, took, _ in job["epochs"]
+    ]
+
+
+def bought(line, network, model, step, ratios, rng):
+    """What more ranks buy the method of a measures.steps_shown.Line that reaches its target.
+
+    model    the CostModel with this network
+    step     seconds of p
+    ratios   those of `misfits`
+    """
+    of_seeds = {
+        b: np.median(rng.choice(line.steps[b], (DRAWS, len(line.steps[b]))), axis=1)
+        for b in line.medians
+    }
+    times, every = {}, []
+    for ranks in PROJECTED_RANKS:
+        each = {b: model.update(b, ranks) + step for b in line.medians if b >= ranks}
+        if not each:
+            break
+        b = min(each, key=lambda b: line.medians[b] * each[b])
+        drawn = each[b] * of_seeds[b] * rng.choice(ratios, DRAWS)
+        every.append(drawn)
+        low, high = np.percentile(drawn, INTERVAL, method="nearest").tolist()
+        times[ranks] = b, line.medians[b] * each[b], low, high
+    drawn = [worth_having(seconds) for seconds in np.array(every).T.tolist()]
+    low, high = np.percentile(drawn, INTERVAL, method="nearest").tolist()
+    middle = worth_having([seconds for _, seconds, _, _ in times.values()])
+    return Bought(line.method, line.target, network, times, (middle, low, high))
+
+
+def worth_having(seconds):
+    """Up to how many ranks each is at least EFFICIENT, from the seconds on 1, 2, 4, ... of them."""
+    found = 1
+    for ranks, took in zip(PROJECTED_RANKS, seconds, strict=False):
+        if not isfinite(took) or seconds[0] / took < EFFICIENT * ranks:
+            break
+        found = ranks
+    return found
+
+
+def all_bought(lines, networks, model, jobs, data, rounds, cores):
+    """[Bought] of every method that reaches the highest target, through this machine's network and
+    the others.
+
+    lines      of steps_shown
+    networks   {name: (latency, bandwidth)} in units of with_network
+    jobs       those that the model was fitted to
+    data       on whose images the steps of the methods are timed
+    """
+    target = max(line.target for line in lines)
+    lines = [line for line in lines if line.target == target and line.medians]
+    took = {}
+    for row in updates.measure(data, [BATCH], rounds, lambda line: None):
+        took[row["update"]] = median(row["update_seconds"])
+    models = {HERE: model} | {name: with_network(model, *of) for name, of in networks.items()}
+    ratios, rng, found = misfits(jobs, model, len(data.train.labels), cores), generator(0, 10), []
+    for network, its in models.items():
+        for line in lines:
+            step = max(0.0, took[line.method] - took["sgd"])
+            if METHODS[line.method].base.clip is not None:
+                step += took[updates.CLIP]
+            found.append(bought(line, network, its, step, ratios, rng))
+    return found
+
+
+# ---- what is shown
+
+
+def rows_of(every):
+    """Rows for scaling.csv."""
+    return [
+        {
+            "kind": f"{one.target:g} with {one.method}, {one.network}",
+            "ranks": ranks,
+            "batch_size": b,
+            "seconds": seconds,
+            "projected": 1,
+            "low": low,
+            "high": high if isfinite(high) else None,
+        }
+        for one in every
+        for ranks, (b, seconds, low, high) in one.times.items()
+    ]
+
+
+def table(every):
+    if not every:
+        return []
+    lines = [
+        f"{'network':<24}{'method':<12}{'ranks worth having':<24}"
+        f"seconds to {percent(every[0].target)} on 1 rank, on those, and at the soonest"
+    ]
+    for one in every:
+        middle, low, high = one.worth
+        soonest = min(one.times, key=lambda ranks: one.times[ranks][1])
+        cells = "; ".join(_time(one, ranks) for ranks in dict.fromkeys((1, middle, soonest)))
+        worth = f"{middle:,} ({low:,} to {high:,})"
+        lines.append(f"{one.network:<24}{one.method:<12}{worth:<24}{cells}")
+    return lines
+
+
+def _time(one, ranks):
+    b, seconds, low, high = one.times[ranks]
+    return f"{ranks:,}: {seconds:.3g} ({low:.3g} to {high:.3g}), b = {b:,}"
+
+
+def plots(every):
+    """A panel for each network: seconds against ranks, a line with a band for each method."""
+    methods = list(dict.fromkeys(one.method for one in every))
+    panels = []
+    for network in dict.fromkeys(one.network for one in every):
+        curves = []
+        for one in every:
+            if one.network != network:
+                continue
+            _, seconds, low, high = zip(*one.times.values(), strict=True)
+            pairs = zip(seconds, low, high, strict=True)
+            errors = tuple(
+                (max(0, s - a), max(0, z - s) if isfinite(z) else 0) for s, a, z in pairs
+            )
+            color = PALETTE[methods.index(one.method)]
+            curves.append(
+                Curve(f"{one.method}, best b", tuple(one.times), seconds, errors, color, band=True)
+            )
+        title = f"seconds to {percent(every[0].target)}, {network}"
+        panels.append(
+            Plot(title, "ranks", "s", tuple(curves), True, True, xticks=PROJECTED_RANKS[::2])
+        )
+    return tuple(panels)
+
+
+def text(every):
+    """Which ranks are worth having for each method, and what the soonest gains."""
+    if not every:
+        return "How soon each method is done is left out: `python cli.py measure steps` counts."
+    parts = []
+    for network in dict.fromkeys(one.network for one in every):
+        clauses = []
+        for one in every:
+            if one.network == network:
+                soonest = min(one.times, key=lambda ranks: one.times[ranks][1])
+                gain = one.times[1][1] / one.times[soonest][1]
+                middle, low, high = one.worth
+                clauses.append(
+                    f"{one.method} {middle:,} ({low:,} to {high:,}), from {one.times[1][1]:.3g} s "
+                    f"on one to {one.times[soonest][1]:.3g} s on {soonest:,}, {gain:.3g} times as "
+                    f"fast"
+                )
+        parts.append(f"Ranks worth having, {network}: {'; '.join(clauses)}.")
+    parts.append(
+        f"The time is that to {percent(every[0].target)} of the held-out images, with the best "
+        f"batch for so many ranks; ranks are worth having while each is at least {EFFICIENT:g} as "
+        f"efficient as one. In brackets, {INTERVAL[1] - INTERVAL[0]} % of draws of the seeds and "
+        "of the model's misfit."
+    )
+    return " ".join(parts)

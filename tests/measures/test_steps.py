@@ -1,0 +1,167 @@
+"""Steps to an accuracy: counted between epochs, tuned, and run again from fresh seeds."""
+
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+import pytest
+
+from minisgd.drawing import chart
+from minisgd.errors import SettingError
+from minisgd.measures import reaching, steps_shown
+from minisgd.measures.reaching import next_look, race, reach
+from minisgd.measures.steps import METHODS, PLAN, Plan, steps
+from minisgd.settings import Settings
+from minisgd.train import Run, evaluate
+
+FAST = Settings(20, lr=0.05, momentum=0.9)
+FEW = Plan(
+    {name: METHODS[name] for name in ("nesterov", "muon")},
+    {16: 6, 40: 8, 60000: 20},
+    trials=2,
+    seeds=2,
+    held_out=80,
+    targets=(0.3, 0.5),
+)
+
+
+def quiet(line):
+    """No log."""
+
+
+def test_looks_cost_no_more_than_training_and_are_close_together():
+    # A look at 5,000 images costs a third of a gradient of as many, or of 26 batches of 64.
+    assert next_look(0, 64, 5000) == 27 and next_look(27, 64, 5000) == 54
+    assert next_look(1000, 64, 5000) == 1050
+    assert next_look(0, 4096, 5000) == 1 and next_look(20, 4096, 5000) == 21
+    assert next_look(100, 60000, 5000) == 105
+
+
+def test_the_count_is_that_of_a_run_looked_at_after_every_update(data):
+    """An oracle that looks everywhere brackets the interpolated count by two looks."""
+    run, accuracies = Run(FAST, data), []
+    for epoch in range(1, 9):
+        for t, lr, batch in run.batches(epoch):
+            run.update(t, lr, batch)
+            accuracies.append(evaluate(run.model, *run.test)[1] / len(run.test[1]))
+    target = 0.4
+    found = reach(data, FAST, (target,), {target: 160})
+    made, looks = 0, []
+    while made < found["updates"]:
+        made = next_look(made, FAST.batch_size, len(run.test[1]))
+        looks.append(made)
+    first = next(t for t in looks if accuracies[t - 1] >= target)
+    assert found["ended"] == "reached" and found["updates"] == first
+    (count,) = found["steps"]
+    assert looks[-2] < count <= first
+    a0, a1 = accuracies[looks[-2] - 1], accuracies[first - 1]
+    assert count == pytest.approx(looks[-2] + (target - a0) / (a1 - a0) * (first - looks[-2]))
+    images = 20 * first  # 400 images are 20 whole batches
+    assert found["cost"] == pytest.approx((images + len(looks) * len(run.test[1]) / 3) / 400)
+
+
+def test_a_run_ends_at_its_bound_and_when_it_diverges(data):
+    late = reach(data, replace(FAST, lr=1e-6), (0.5, 0.9), {0.5: 7, 0.9: 50})
+    assert late["ended"] == "bound" and late["steps"] == [None, None] and 7 <= late["updates"] <= 9
+    bad = reach(data, replace(FAST, lr=1e6), (0.5,), {0.5: 100})
+    assert bad["ended"] == "diverged" and bad["updates"] < 10 and bad["steps"] == [None]
+
+
+def test_one_look_may_reach_both_targets():
+    steps = {0.5: None, 0.9: None}
+    assert reaching._seen(steps, (10, 0.2), (20, 1.0), {0.5: 5, 0.9: 5}, True) == "reached"
+    assert steps == {0.5: pytest.approx(13.75), 0.9: pytest.approx(18.75)}
+
+
+def test_a_trial_that_cannot_win_ends():
+    assert race({0.97: inf, 0.985: inf}, 200, 1.25) == {0.97: 200, 0.985: 200}
+    assert race({0.97: 40, 0.985: inf}, 200, 1.25) == {0.97: 50, 0.985: 200}
+    assert race({0.97: 40, 0.985: 100}, 200, 1.25) == {0.97: 50, 0.985: 100}
+    assert race({0.97: 180, 0.985: inf}, 200, 1.25) == {0.97: 200, 0.985: 200}
+
+
+@pytest.fixture(scope="module")
+def measured(data):
+    kept = {}
+
+    def remember(name, asked, compute):
+        assert name not in kept
+        kept[name] = asked, compute()
+        return kept[name][1]
+
+    noise = [{"loss": 0.5, "exact_noise": 20.0}, {"loss": 2.0, "exact_noise": 9.0}]
+    return steps(data, 3, 1, quiet, remember, FEW, noise), kept
+
+
+def test_every_method_has_as_many_trials_at_every_size(measured):
+    found, kept = measured
+    trials = {}
+    for row in found.rows:
+        if row["kind"] == "trial" and row["target"] == 0.3:
+            trials.setdefault((row["method"], row["batch_size"]), set()).add(
+                (row["lr"], row["momentum"])
+            )
+    assert {key: len(those) for key, those in trials.items()} == {
+        (name, b): 2 for name in FEW.methods for b in (16, 40, 320)
+    }
+    assert {row["seed"] for row in found.rows if row["kind"] == "trial"} == {3}
+    assert {row["seed"] for row in found.rows if row["kind"] == "seed"} == {4, 5}
+    assert sum("trial" in name for name in kept) == 12
+
+
+def test_the_settings_that_won_are_run_again(measured):
+    rows = measured[0].rows
+    for line in steps_shown.lines(rows):
+        for b, chosen in line.chosen.items():
+            trials = [
+                row
+                for row in rows
+                if (row["method"], row["batch_size"], row["target"], row["kind"])
+                == (line.method, b, line.target, "trial")
+            ]
+            fewest = min(row["steps"] or inf for row in trials)
+            winners = {(r["lr"], r["momentum"]) for r in trials if r["steps"] == fewest}
+            assert chosen in winners and len(line.steps[b]) == 2
+
+
+def test_what_is_kept_is_not_made_again(measured, data):
+    found, kept = measured
+
+    def from_memory(name, asked, compute):
+        assert kept[name][0] == asked
+        return kept[name][1]
+
+    again = steps(data, 3, 1, quiet, from_memory, FEW)
+    assert again.rows == found.rows
+
+
+def test_the_figure_and_the_words(measured, data):
+    found, _ = measured
+    assert chart(found.plots, found.title).get_figheight() * 150 <= 1400
+    assert "B_noise, along a run of b = 64 at a train loss of 1 to .04, is 20 to 20" in found.text
+    assert "12 trials and" in found.text
+    other = steps_shown.text(found.rows)
+    assert "B_noise" not in other
+
+
+def test_a_seed_that_is_late_counts_as_late():
+    line = steps_shown.Line("muon", 0.97, {64: [10.0, inf, 12.0], 256: [inf, inf, 3.0]}, {})
+    assert line.medians == {64: 12.0} and line.law is None
+    assert line.curve({}).error == ((2.0, 0.0),)
+
+
+def test_the_plan_fits_its_cost():
+    runs, most = PLAN.most()
+    each = PLAN.trials + 2 * PLAN.seeds
+    assert runs == each * len(METHODS) * len(PLAN.limits)
+    assert most == each * len(METHODS) * sum(PLAN.limits.values())
+    with pytest.raises(SettingError, match="batch size 16384 is larger than the training set"):
+        PLAN.sizes(640)
+    assert PLAN.sizes(55_000)[55_000] == PLAN.limits[60000]  # an update an epoch
+
+
+def test_guesses_follow_the_power_of_the_batch_size():
+    method = METHODS["muon"]._replace(guesses={64: 0.01, 4096: 0.08, 60000: 0.08})
+    assert [method.guess(b) for b in (64, 512, 4096, 10000)] == pytest.approx(
+        [0.01, 0.01 * np.sqrt(8), 0.08, 0.08]
+    )
