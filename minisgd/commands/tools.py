@@ -150,8 +150,9 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     widest = max((job for job in jobs if job["ranks"] <= here), key=lambda job: job["ranks"])
     model = speedup.fitted_to(jobs[0], widest, N)
     rows = speedup_results.rows_of(jobs, model, N, batch_sizes)
-    networks = {f"{latency:g} µs and {bandwidth:g} Gbit/s": (latency, bandwidth)}
-    networks = networks if latency else buying.CLUSTERS
+    networks = buying.CLUSTERS
+    if latency:
+        networks = {f"{latency:g} µs and {bandwidth:g} Gbit/s": (latency, bandwidth)}
     lines = steps_shown.kept_lines(out, data)
     found = buying.all_bought(lines, networks, model, jobs, data, rounds, here) if lines else []
     title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"

@@ -2,10 +2,11 @@
 
 For every method and batch size, trials of the rate and the momentum are made one after the other on
 held-out images, each until it reaches the harder of two accuracies or cannot win any more
-(reaching.race). For each accuracy the settings that took the fewest steps are then run again from
-seeds that no trial has seen: these runs alone count. The rate is constant throughout, with no
-warmup: a decay would need to know the end, and a warmup would be a fixed cost that weighs most on
-the largest batch, where a run is shortest.
+(reaching.race). The first size has the range of its rate around a guess, and each further one
+around the best trial of the size before, moved as the guesses go. For each accuracy the settings
+that took the fewest steps are then run again from seeds that no trial has seen: these runs alone
+count. The rate is constant throughout, with no warmup: a decay would need to know the end, and a
+warmup would be a fixed cost that weighs most on the largest batch, where a run is shortest.
 
 Source:  Shallue et al. 2019, Measuring the Effects of Data Parallelism on Neural Network Training
 """
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..lab.calls import calls
-from ..report.search import EFFECTIVE, Range, Search
+from ..report.search import EFFECTIVE, Range, Search, value_of
 from ..report.selection import hold_out
 from ..settings import Settings
 from . import steps_shown
@@ -36,8 +37,7 @@ class Method(NamedTuple):
 
     base     its settings, whatever the batch size
     rate     "lr" or "effective_lr": which of the two is searched
-    guesses  {batch size: the middle of the range of the rate}; in between, the power of b that
-             leads from one to the next
+    guesses  {batch size: rate}; in between, the power of b that leads from one to the next
     momenta  the range of the momentum
     """
 
@@ -107,11 +107,10 @@ class Plan:
             for b, limit in zip([*sizes, N], self.limits.values(), strict=True)
         }
 
-    def candidates(self, method, b):
-        """The settings of the trials, the nearest to the guess first: a good early trial makes all
+    def candidates(self, method, b, middle):
+        """The settings of the trials, the nearest to the middle first: a good early trial makes all
         later ones short.
         """
-        middle = method.guess(b)
         rate, momentum = ranges = (
             Range(method.rate, *(float(f"{middle * self.wide**x:.3g}") for x in (-0.5, 0.5))),
             Range("momentum", *method.momenta),
@@ -143,49 +142,45 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
     log(f"{runs} runs, {most:,} epochs at most; a run ends where it has reached its accuracy")
     spent = []
 
-    def at(name, b):
-        """All rows of a method at a batch size: its trials, then the runs of fresh seeds."""
-        method, limit = plan.methods[name], sizes[b]
+    def run(name, kind, settings, targets, bounds):
+        asked = {"settings": settings.differing(), "targets": list(targets)}
+        asked |= {"bounds": [*bounds.values()], "held out": plan.held_out, "look": LOOK}
+        key = f"{name}-{settings.batch_size}-{kind}"
+        (found,) = remember(key, asked, lambda: [call(reach, settings, targets, bounds)])
+        spent.append(found["cost"])
+        log(f"{key}: {told(found, targets)}; {sum(spent):,.0f} epochs so far")
+        return found
 
-        def run(kind, settings, targets, bounds):
-            asked = {"settings": settings.differing(), "targets": list(targets)}
-            asked |= {"bounds": [*bounds.values()], "held out": plan.held_out, "look": LOOK}
-            (found,) = remember(
-                f"{name}-{b}-{kind}",
-                asked,
-                lambda: [call(reach, settings, targets, bounds)],
-            )
-            spent.append(found["cost"])
-            log(f"{name}, b = {b}, {kind}: {told(found, targets)}; {sum(spent):,.0f} epochs so far")
-            return found
-
-        rows, best, chosen = [], dict.fromkeys(plan.targets, inf), {}
-        for k, candidate in enumerate(plan.candidates(method, b)):
-            settings = replace(candidate, seed=seed)
-            found = run(f"trial{k}", settings, plan.targets, race(best, limit, plan.slack))
-            rows += rows_of(name, "trial", settings, plan.targets, found, N)
-            for target, reached in zip(plan.targets, found["steps"], strict=True):
-                if reached is not None and reached < best[target]:
-                    best[target], chosen[target] = reached, candidate
-        for candidate in dict.fromkeys(chosen.values()):
-            targets = tuple(target for target in chosen if chosen[target] == candidate)
-            bounds = {target: min(limit, 2 * best[target]) for target in targets}
-            for k in range(1, plan.seeds + 1):
-                settings = replace(candidate, seed=seed + k)
-                kind = f"to-{'-'.join(f'{target:g}' for target in targets)}-seed{settings.seed}"
-                found = run(kind, settings, targets, bounds)
-                rows += rows_of(name, "seed", settings, targets, found, N)
+    def of(name):
+        """All rows of a method: at each size its trials, then the runs of fresh seeds."""
+        method, rows, shift = plan.methods[name], [], 1.0
+        for b, limit in sizes.items():
+            best, chosen = dict.fromkeys(plan.targets, inf), {}
+            middle = shift * method.guess(b)
+            for k, candidate in enumerate(plan.candidates(method, b, middle)):
+                settings = replace(candidate, seed=seed)
+                bounds = race(best, limit, plan.slack)
+                found = run(name, f"trial{k}", settings, plan.targets, bounds)
+                rows += rows_of(name, "trial", settings, plan.targets, found, N)
+                for target, reached in zip(plan.targets, found["steps"], strict=True):
+                    if reached is not None and reached < best[target]:
+                        best[target], chosen[target] = reached, candidate
+            for candidate in dict.fromkeys(chosen.values()):
+                targets = tuple(target for target in chosen if chosen[target] == candidate)
+                bounds = {target: min(limit, 2 * best[target]) for target in targets}
+                to = "-".join(f"{target:g}" for target in targets)
+                for k in range(1, plan.seeds + 1):
+                    settings = replace(candidate, seed=seed + k)
+                    found = run(name, f"to-{to}-seed{settings.seed}", settings, targets, bounds)
+                    rows += rows_of(name, "seed", settings, targets, found, N)
+            if chosen:
+                shift = value_of(method.rate, chosen[max(chosen)]) / method.guess(b)
         return rows
 
-    cells = [(name, b) for b in sorted(sizes, reverse=True) for name in plan.methods]
-    jobs = min(threads, len(cells))
-    with ThreadPoolExecutor(jobs) as searches, calls(split, jobs) as call:
-        each = searches.map if jobs > 1 else map
-        found = list(each(at, *zip(*cells, strict=True)))
-    order = {name: place for place, name in enumerate(plan.methods)}
-    rows = sorted(
-        (row for rows in found for row in rows), key=lambda r: (order[r["method"]], r["batch_size"])
-    )
+    jobs = min(threads, len(plan.methods))
+    with ThreadPoolExecutor(jobs) as chains, calls(split, jobs) as call:
+        found = list((chains.map if jobs > 1 else map)(of, plan.methods))
+    rows = [row for rows in found for row in rows]
     return Measured(
         f"How many steps to {' and '.join(f'{t:.1%}' for t in plan.targets)} of held-out images, "
         "tuned at every batch size?",
