@@ -5,7 +5,7 @@ is looked at between updates: after every LOOK of the updates made so far, and n
 looking costs more than training. In between, accuracy is taken to change linearly.
 """
 
-from itertools import count
+from itertools import chain, count
 from math import ceil, inf, isfinite
 
 import numpy as np
@@ -36,31 +36,25 @@ def reach(data, settings, targets, bounds):
     """
     run = Run(settings, data)
     held_out, b = len(run.test[1]), settings.batch_size
-    steps, before, best = dict.fromkeys(targets), (0, GUESSING), 0.0
-    images = looks = 0
-    look, ended = next_look(0, b, held_out), None
+    steps, before, best, ended = dict.fromkeys(targets), (0, GUESSING), 0.0, None
+    images, looks, look = 0, 0, next_look(0, b, held_out)
     with np.errstate(all="ignore"):  # a run that diverges shows in its loss, not in warnings
-        for epoch in count(1):
-            for t, lr, batch in run.batches(epoch):
-                run.update(t, lr, batch)
-                images += len(batch)
-                if t + 1 < look:
-                    continue
-                loss, correct, _ = evaluate(run.model, *run.test)
-                looks, look = looks + 1, next_look(t + 1, b, held_out)
-                accuracy = correct / held_out
-                best = max(best, accuracy) if isfinite(loss) else best
-                ended = _seen(steps, before, (t + 1, accuracy), bounds, isfinite(loss))
-                before = t + 1, accuracy
-                if ended:
-                    cost = (images + FORWARD * held_out * looks) / run.N
-                    return {
-                        "steps": list(steps.values()),
-                        "updates": t + 1,
-                        "cost": cost,
-                        "accuracy": best,
-                        "ended": ended,
-                    }
+        for t, lr, batch in chain.from_iterable(run.batches(epoch) for epoch in count(1)):
+            run.update(t, lr, batch)
+            images += len(batch)
+            if t + 1 < look:
+                continue
+            loss, correct, _ = evaluate(run.model, *run.test)
+            looks, look = looks + 1, next_look(t + 1, b, held_out)
+            accuracy = correct / held_out
+            best = max(best, accuracy)
+            ended = _seen(steps, before, (t + 1, accuracy), bounds, isfinite(loss))
+            before = t + 1, accuracy
+            if ended:
+                break
+    cost = (images + FORWARD * held_out * looks) / run.N
+    found = {"steps": [*steps.values()], "updates": t + 1, "cost": cost}
+    return found | {"accuracy": best, "ended": ended}
 
 
 def _seen(steps, before, now, bounds, finite):
@@ -86,7 +80,8 @@ def race(best, limit, slack):
 
     A trial ends once it cannot win any more: after the steps in which the best reached the last
     target. It ends before if it needs more than `slack` times the best's steps to one of the
-    others: so slow a start was never made up for. The limit holds where nothing was reached yet.
+    others, on the guess that so slow a start is not made up for. The limit holds where nothing was
+    reached yet.
     """
     *early, last = best
     bounds = {target: slack * best[target] for target in early} | {last: best[last]}

@@ -23,7 +23,7 @@ from ..report.search import EFFECTIVE, Range, Search, value_of
 from ..report.selection import hold_out
 from ..settings import Settings
 from . import steps_shown
-from .common import Measured, fresh
+from .common import Measured, as_row, fresh
 from .reaching import LOOK, race, reach
 
 TARGETS = (0.97, 0.985)  # accuracies on the held-out images
@@ -83,16 +83,19 @@ class Plan:
     seeds     of the settings that were chosen
     held_out  images that accuracies are taken on
     wide      the upper end of the range of a rate over its lower one
-    slack     a trial ends if it needs so many times the best's steps to the first target
+    pace      an accuracy on the way to the targets, at which trials are compared as well
+    slack     a trial ends if it needs so many times the best's steps to it, or to any target but
+              the last
     """
 
     methods: dict
     limits: dict
-    trials: int = 6
+    trials: int = 4
     seeds: int = 3
     held_out: int = 5_000
-    wide: float = 8.0
-    slack: float = 1.25
+    wide: float = 6.0
+    pace: float = 0.9
+    slack: float = 1.2
     targets: tuple = TARGETS
 
     def sizes(self, N):
@@ -127,7 +130,7 @@ class Plan:
         return runs, each * len(self.methods) * sum(self.limits.values())
 
 
-PLAN = Plan(METHODS, {64: 5, 256: 6, 1024: 8, 4096: 12, 16384: 30, 60000: 60})
+PLAN = Plan(METHODS, {64: 4, 256: 5, 1024: 8, 4096: 12, 16384: 25, 60000: 60})
 
 
 def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
@@ -143,7 +146,7 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
     spent = []
 
     def run(name, kind, settings, targets, bounds):
-        asked = {"settings": settings.differing(), "targets": list(targets)}
+        asked = {"settings": settings.differing(), "targets": [*targets]}
         asked |= {"bounds": [*bounds.values()], "held out": plan.held_out, "look": LOOK}
         key = f"{name}-{settings.batch_size}-{kind}"
         (found,) = remember(key, asked, lambda: [call(reach, settings, targets, bounds)])
@@ -155,24 +158,24 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
         """All rows of a method: at each size its trials, then the runs of fresh seeds."""
         method, rows, shift = plan.methods[name], [], 1.0
         for b, limit in sizes.items():
-            best, chosen = dict.fromkeys(plan.targets, inf), {}
-            middle = shift * method.guess(b)
-            for k, candidate in enumerate(plan.candidates(method, b, middle)):
+            best, made = dict.fromkeys((plan.pace, *plan.targets), inf), {}
+            for k, candidate in enumerate(plan.candidates(method, b, shift * method.guess(b))):
                 settings = replace(candidate, seed=seed)
-                bounds = race(best, limit, plan.slack)
-                found = run(name, f"trial{k}", settings, plan.targets, bounds)
-                rows += rows_of(name, "trial", settings, plan.targets, found, N)
-                for target, reached in zip(plan.targets, found["steps"], strict=True):
-                    if reached is not None and reached < best[target]:
-                        best[target], chosen[target] = reached, candidate
+                found = run(name, f"trial{k}", settings, best, race(best, limit, plan.slack))
+                reached = {t: s or inf for t, s in zip(best, found["steps"], strict=True)}
+                best = {t: min(s, reached[t]) for t, s in best.items()}
+                made[candidate] = reached
+                rows += rows_of(name, "trial", settings, plan.targets, reached, found, N)
+            chosen = choose(made, plan.targets)
             for candidate in dict.fromkeys(chosen.values()):
-                targets = tuple(target for target in chosen if chosen[target] == candidate)
-                bounds = {target: min(limit, 2 * best[target]) for target in targets}
+                targets = [target for target in chosen if chosen[target] == candidate]
+                bounds = {t: min(limit, 2 * made[candidate][t]) for t in targets}
                 to = "-".join(f"{target:g}" for target in targets)
                 for k in range(1, plan.seeds + 1):
                     settings = replace(candidate, seed=seed + k)
                     found = run(name, f"to-{to}-seed{settings.seed}", settings, targets, bounds)
-                    rows += rows_of(name, "seed", settings, targets, found, N)
+                    reached = {t: s or inf for t, s in zip(targets, found["steps"], strict=True)}
+                    rows += rows_of(name, "seed", settings, targets, reached, found, N)
             if chosen:
                 shift = value_of(method.rate, chosen[max(chosen)]) / method.guess(b)
         return rows
@@ -182,8 +185,8 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
         found = list((chains.map if jobs > 1 else map)(of, plan.methods))
     rows = [row for rows in found for row in rows]
     return Measured(
-        f"How many steps to {' and '.join(f'{t:.1%}' for t in plan.targets)} of held-out images, "
-        "tuned at every batch size?",
+        f"How many steps to {' and '.join(map(steps_shown.percent, plan.targets))} of held-out "
+        "images, tuned at every batch size?",
         COLUMNS,
         rows,
         steps_shown.table(rows),
@@ -192,14 +195,32 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
     )
 
 
-def rows_of(name, kind, settings, targets, found, N):
-    """A row with COLUMNS for every target of a run."""
+def choose(made, targets):
+    """{target: the settings that took the fewest steps to it}, without targets that none reached.
+
+    Those of the last target are also taken for another one if they need no more than LOOK of the
+    steps more, which is how well the steps are known.
+
+    made     {settings: {target: steps, infinite if it was not reached}}
+    """
+    chosen = {}
+    for target in reversed(targets):
+        fewest = min(made, key=lambda settings: made[settings][target])
+        for settings in [*chosen.values(), fewest]:
+            if made[settings][target] <= (1 + LOOK) * made[fewest][target] < inf:
+                chosen[target] = settings
+                break
+    return dict(sorted(chosen.items()))
+
+
+def rows_of(name, kind, settings, targets, reached, found, N):
+    """A row with COLUMNS for each of these targets of a run."""
     b, rows = settings.batch_size, []
-    for target, reached in zip(targets, found["steps"], strict=True):
-        epochs = reached and reached * b / N
-        values = name, b, kind, target, settings.seed, settings.lr, settings.momentum, reached
-        values = *values, epochs, *(found[key] for key in ("updates", "cost", "accuracy", "ended"))
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    for target in targets:
+        steps = reached[target] if reached[target] < inf else None
+        values = name, b, kind, target, settings.seed, settings.lr, settings.momentum, steps
+        ends = steps and steps * b / N, *(found[key] for key in COLUMNS[-4:])
+        rows.append(as_row(COLUMNS, *values, *ends))
     return rows
 
 

@@ -165,11 +165,11 @@ def plots(rows, noise=()):
             )
         )
         right.append(Curve("", sizes, (start / N,) * len(sizes), color=GREY, dash="--"))
-        if noise:
+        if ends := noise_range(noise):
             heights = min(start / N, *(y for c in right for y in c.y)), max(max(c.y) for c in right)
             right += [
                 Curve("B_noise while learning", (end,) * 2, heights, color=GREY, dash=":")
-                for end in noise_range(noise)
+                for end in ends
             ]
         for what, y, curves in (("steps", "updates", left), ("epochs", "epochs", right)):
             title = f"{what} to {percent(target)} of the held-out images"
@@ -178,9 +178,11 @@ def plots(rows, noise=()):
 
 
 def noise_range(noise):
-    """(least, largest) B_noise of rows of the noise scale with a train loss from 1 to .04."""
+    """(least, largest) B_noise of rows of the noise scale with a train loss from 1 to .04; () if
+    there are none.
+    """
     found = [row["exact_noise"] for row in noise if 0.04 < row["loss"] < 1]
-    return (min(found), max(found)) if found else None
+    return (min(found), max(found)) if found else ()
 
 
 def text(rows, noise=()):
@@ -204,8 +206,8 @@ def text(rows, noise=()):
     never -= {(line.method, b, line.target) for line in every for b in line.steps}
     for method, b, target in sorted(never):
         parts.append(f"No trial of {method} with b = {b:,} reaches {percent(target)}.")
-    if noise:
-        low, high = noise_range(noise)
+    if ends := noise_range(noise):
+        low, high = ends
         parts.append(
             f"B_noise, along a run of b = 64 at a train loss of 1 to .04, is {low:.3g} to "
             f"{high:.3g}; the interval of B_crit"

@@ -53,6 +53,7 @@ SMALL = {
             trials=1,
             seeds=2,
             held_out=100,
+            pace=0.15,
             targets=(0.2, 0.3),
         )
     },
