@@ -67,8 +67,13 @@ class Line:
         """The Law of the medians; None if there are fewer than three."""
         return fitted(self.medians) if len(self.medians) > 2 else None
 
-    def curve(self, look, unit=lambda b: 1):
-        """The medians with bars to the least and the largest seed, in units of so many steps."""
+    def curve(self, place, unit):
+        """The medians with bars to the least and the largest seed.
+
+        place    of the method among all, which gives the look
+        unit     (batch size) -> what one of its steps counts as
+        """
+        look = {"color": PALETTE[place], "marker": MARKERS[place % len(MARKERS)]}
         found, errors = self.medians, []
         for b, middle in found.items():
             reached = [s for s in self.steps[b] if isfinite(s)]
@@ -141,40 +146,29 @@ def plots(rows, noise=()):
     methods = list(dict.fromkeys(row["method"] for row in rows))
     sizes = tuple(sorted({row["batch_size"] for row in rows}))
     for target in dict.fromkeys(line.target for line in every):
-        left, right = [], []
-        for line in every:
-            if line.target != target or not line.medians:
-                continue
-            place = methods.index(line.method)
-            look = {"color": PALETTE[place], "marker": MARKERS[place % len(MARKERS)]}
-            left.append(line.curve(look))
-            right.append(line.curve(look, lambda b: b / N))
-        if not left:
-            continue
-        start = min(curve.y[0] * curve.x[0] for curve in left)  # images
-        perfect = tuple(start / b for b in sizes)
-        shown = min(min(curve.y) for curve in left) / 2
-        fits = [k for k, s in enumerate(perfect) if s >= shown]
-        left.append(
-            Curve(
-                "perfect scaling",
-                tuple(sizes[k] for k in fits),
-                tuple(perfect[k] for k in fits),
-                color=GREY,
-                dash="--",
-            )
-        )
-        right.append(Curve("", sizes, (start / N,) * len(sizes), color=GREY, dash="--"))
-        if ends := noise_range(noise):
-            heights = min(start / N, *(y for c in right for y in c.y)), max(max(c.y) for c in right)
-            right += [
-                Curve("B_noise while learning", (end,) * 2, heights, color=GREY, dash=":")
-                for end in ends
-            ]
-        for what, y, curves in (("steps", "updates", left), ("epochs", "epochs", right)):
+        these = [line for line in every if line.target == target and line.medians]
+        for what, unit in (("updates", lambda b: 1), ("epochs", lambda b: b / N)):
+            curves = [line.curve(methods.index(line.method), unit) for line in these]
             title = f"{what} to {percent(target)} of the held-out images"
-            panels.append(Plot(title, "batch size", y, tuple(curves), True, True, xticks=sizes))
+            curves += guides(curves, sizes, unit, noise_range(noise))
+            panels.append(Plot(title, "batch size", what, tuple(curves), True, True, xticks=sizes))
     return tuple(panels)
+
+
+def guides(curves, sizes, unit, noise):
+    """Perfect scaling from the best curve's first point on, as far as the curves go down, and
+    vertical lines at the ends of the noise scale.
+    """
+    if not curves:
+        return []
+    low, high = min(min(c.y) for c in curves), max(max(c.y) for c in curves)
+    images = min(c.y[0] / unit(c.x[0]) * c.x[0] for c in curves)
+    perfect = [(b, images / b * unit(b)) for b in sizes if images / b * unit(b) >= low / 2]
+    found = [Curve("perfect scaling", *zip(*perfect, strict=True), color=GREY, dash="--")]
+    return found + [
+        Curve("B_noise while learning", (end, end), (low, high), color=GREY, dash=":")
+        for end in noise
+    ]
 
 
 def noise_range(noise):
