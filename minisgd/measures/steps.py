@@ -55,20 +55,20 @@ class Method(NamedTuple):
 # without it the exit from the initial plateau throws a large batch at any rate that is fast later.
 METHODS = {
     "momentum": Method(
-        Settings(optimizer="momentum", momentum=0.9, clip=0.5),
-        EFFECTIVE, {64: 0.5, 4096: 3.0, 60000: 3.0}, (0.7, 0.95),
+        Settings(optimizer="momentum", momentum=0.9, clip=0.4),
+        EFFECTIVE, {64: 0.8, 4096: 5.0, 60000: 6.0}, (0.7, 0.95),
     ),
     "nesterov": Method(
-        Settings(optimizer="nesterov", momentum=0.9, clip=0.5),
-        EFFECTIVE, {64: 0.5, 4096: 3.0, 60000: 3.0}, (0.7, 0.95),
+        Settings(optimizer="nesterov", momentum=0.9, clip=0.4),
+        EFFECTIVE, {64: 1.0, 4096: 7.0, 60000: 8.0}, (0.7, 0.95),
     ),
     "lamb": Method(
         Settings(optimizer="lamb", momentum=0.9, beta2=0.99),
-        "lr", {64: 0.004, 4096: 0.03, 60000: 0.05}, (0.7, 0.95),
+        "lr", {64: 0.004, 4096: 0.04, 60000: 0.06}, (0.7, 0.95),
     ),
     "muon": Method(
-        Settings(optimizer="muon", momentum=0.9, beta2=0.95, adam_factor=0.2),
-        "lr", {64: 0.004, 4096: 0.05, 60000: 0.1}, (0.6, 0.95),
+        Settings(optimizer="muon", momentum=0.9, beta2=0.95, adam_factor=0.1),
+        "lr", {64: 0.004, 4096: 0.05, 60000: 0.08}, (0.6, 0.95),
     ),
 }  # fmt: skip
 
@@ -77,8 +77,8 @@ METHODS = {
 class Plan:
     """What is run.
 
-    limits    {batch size: epochs after which a run ends in any case}; the last size is all images
-              that are left to train on, whatever it says here
+    limits    {batch size: epochs after which a run ends in any case}; the last size is that of all
+              images that are left to train on, if it is larger
     trials    of every method and size
     seeds     of the settings that were chosen
     held_out  images that accuracies are taken on
@@ -103,12 +103,10 @@ class Plan:
 
         Raises:  SettingError if there are too few of them
         """
-        *sizes, _ = self.limits
-        Settings(max(sizes)).check(N)
-        return {
-            b: limit * -(-N // b)
-            for b, limit in zip([*sizes, N], self.limits.values(), strict=True)
-        }
+        *smaller, largest = self.limits
+        Settings(max(smaller)).check(N)
+        sizes = *smaller, min(largest, N)
+        return {b: k * -(-N // b) for b, k in zip(sizes, self.limits.values(), strict=True)}
 
     def candidates(self, method, b, middle):
         """The settings of the trials, the nearest to the middle first: a good early trial makes all
@@ -130,7 +128,7 @@ class Plan:
         return runs, each * len(self.methods) * sum(self.limits.values())
 
 
-PLAN = Plan(METHODS, {64: 4, 256: 5, 1024: 8, 4096: 12, 16384: 25, 60000: 60})
+PLAN = Plan(METHODS, {64: 6, 256: 6, 1024: 8, 4096: 12, 16384: 25, 60000: 60})
 
 
 def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):

@@ -95,9 +95,9 @@ def lines(rows):
     return [Line(m, t, *found[t, m]) for target in targets for t, m in found if t == target]
 
 
-def all_images(rows):
-    """How many images the runs trained on: as many as the largest batch has."""
-    return max(row["batch_size"] for row in rows)
+def images(rows):
+    """How many images the runs trained on; 1 if none reached its target."""
+    return next((round(r["steps"] * r["batch_size"] / r["epochs"]) for r in rows if r["steps"]), 1)
 
 
 def percent(target):
@@ -113,7 +113,7 @@ def cost(rows):
 
 
 def table(rows):
-    N, cells = all_images(rows), []
+    N, cells = images(rows), []
     for line in lines(rows):
         for b, seeds in sorted(line.steps.items()):
             reached, middle = [s for s in seeds if isfinite(s)], line.medians.get(b)
@@ -142,7 +142,7 @@ def _law(line):
 
 def plots(rows, noise=()):
     """For each target two panels, steps and epochs against the batch size."""
-    N, every, panels = all_images(rows), lines(rows), []
+    N, every, panels = images(rows), lines(rows), []
     methods = list(dict.fromkeys(row["method"] for row in rows))
     sizes = tuple(sorted({row["batch_size"] for row in rows}))
     for target in dict.fromkeys(line.target for line in every):
@@ -162,8 +162,8 @@ def guides(curves, sizes, unit, noise):
     if not curves:
         return []
     low, high = min(min(c.y) for c in curves), max(max(c.y) for c in curves)
-    images = min(c.y[0] / unit(c.x[0]) * c.x[0] for c in curves)
-    perfect = [(b, images / b * unit(b)) for b in sizes if images / b * unit(b) >= low / 2]
+    fewest = min(c.y[0] / unit(c.x[0]) * c.x[0] for c in curves)  # images
+    perfect = [(b, fewest / b * unit(b)) for b in sizes if fewest / b * unit(b) >= low / 2]
     found = [Curve("perfect scaling", *zip(*perfect, strict=True), color=GREY, dash="--")]
     return found + [
         Curve("B_noise while learning", (end, end), (low, high), color=GREY, dash=":")
