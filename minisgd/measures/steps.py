@@ -13,6 +13,7 @@ Source:  Shallue et al. 2019, Measuring the Effects of Data Parallelism on Neura
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from math import exp, inf, log
 from typing import NamedTuple
 
@@ -141,7 +142,7 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
     sizes = plan.sizes(N)
     runs, most = plan.most()
     log(f"{runs} runs, {most:,} epochs at most; a run ends where it has reached its accuracy")
-    spent = []
+    spent, shifts = [], dict.fromkeys(plan.methods, 1.0)
 
     def run(name, kind, settings, targets, bounds):
         asked = {"settings": settings.differing(), "targets": [*targets]}
@@ -152,36 +153,38 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
         log(f"{key}: {told(found, targets)}; {sum(spent):,.0f} epochs so far")
         return found
 
-    def of(name):
-        """All rows of a method: at each size its trials, then the runs of fresh seeds."""
-        method, rows, shift = plan.methods[name], [], 1.0
-        for b, limit in sizes.items():
-            best, made = dict.fromkeys((plan.pace, *plan.targets), inf), {}
-            for k, candidate in enumerate(plan.candidates(method, b, shift * method.guess(b))):
-                settings = replace(candidate, seed=seed)
-                found = run(name, f"trial{k}", settings, best, race(best, limit, plan.slack))
-                reached = {t: s or inf for t, s in zip(best, found["steps"], strict=True)}
-                best = {t: min(s, reached[t]) for t, s in best.items()}
-                made[candidate] = reached
-                rows += rows_of(name, "trial", settings, plan.targets, reached, found, N)
-            chosen = choose(made, plan.targets)
-            for candidate in dict.fromkeys(chosen.values()):
-                targets = [target for target in chosen if chosen[target] == candidate]
-                bounds = {t: min(limit, 2 * made[candidate][t]) for t in targets}
-                to = "-".join(f"{target:g}" for target in targets)
-                for k in range(1, plan.seeds + 1):
-                    settings = replace(candidate, seed=seed + k)
-                    found = run(name, f"to-{to}-seed{settings.seed}", settings, targets, bounds)
-                    reached = {t: s or inf for t, s in zip(targets, found["steps"], strict=True)}
-                    rows += rows_of(name, "seed", settings, targets, reached, found, N)
-            if chosen:
-                shift = value_of(method.rate, chosen[max(chosen)]) / method.guess(b)
+    def at(b, name):
+        """All rows of a method at a size: its trials, then the runs of fresh seeds."""
+        method, limit = plan.methods[name], sizes[b]
+        best, made, rows = dict.fromkeys((plan.pace, *plan.targets), inf), {}, []
+        for k, candidate in enumerate(plan.candidates(method, b, shifts[name] * method.guess(b))):
+            settings = replace(candidate, seed=seed)
+            found = run(name, f"trial{k}", settings, best, race(best, limit, plan.slack))
+            reached = {t: s or inf for t, s in zip(best, found["steps"], strict=True)}
+            best = {t: min(s, reached[t]) for t, s in best.items()}
+            made[candidate] = reached
+            rows += rows_of(name, "trial", settings, plan.targets, reached, found, N)
+        chosen = choose(made, plan.targets)
+        if chosen:
+            shifts[name] = value_of(method.rate, chosen[max(chosen)]) / method.guess(b)
+        for candidate in dict.fromkeys(chosen.values()):
+            targets = [target for target in chosen if chosen[target] == candidate]
+            bounds = {t: min(limit, 2 * made[candidate][t]) for t in targets}
+            to = "-".join(f"{target:g}" for target in targets)
+            for k in range(1, plan.seeds + 1):
+                settings = replace(candidate, seed=seed + k)
+                found = run(name, f"to-{to}-seed{settings.seed}", settings, targets, bounds)
+                reached = {t: s or inf for t, s in zip(targets, found["steps"], strict=True)}
+                rows += rows_of(name, "seed", settings, targets, reached, found, N)
         return rows
 
-    jobs = min(threads, len(plan.methods))
-    with ThreadPoolExecutor(jobs) as chains, calls(split, jobs) as call:
-        found = list((chains.map if jobs > 1 else map)(of, plan.methods))
-    rows = [row for rows in found for row in rows]
+    jobs, rows = min(threads, len(plan.methods)), []
+    with ThreadPoolExecutor(jobs) as pool, calls(split, jobs) as call:
+        for b in sizes:
+            for found in (pool.map if jobs > 1 else map)(partial(at, b), plan.methods):
+                rows += found
+    places = list(plan.methods)
+    rows.sort(key=lambda row: places.index(row["method"]))  # stable: by size within a method
     return Measured(
         f"How many steps to {' and '.join(map(steps_shown.percent, plan.targets))} of held-out "
         "images, tuned at every batch size?",
