@@ -162,7 +162,7 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     made = {"title": title, "model": vars(model), "networks": networks, "text": text, "jobs": jobs}
     made |= how_made(command_line())
     panels = (*speedup_results.plots(rows, here), *buying.plots(found))
-    figure = drawing.chart(panels, title, note, height=1.75 if found else 2.9)
+    figure = drawing.chart(panels, title, note)
     rows += buying.rows_of(found)
     write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)
     click.echo(publish(out, "scaling", figure, "every number", made, write_csv))

@@ -30,6 +30,7 @@ _MODULES = {
     "batch_color": "style",
     "batch_marker": "style",
     "PALETTE": "style",
+    "METHOD_PALETTE": "style",
 }
 __all__ = list(_MODULES)
 

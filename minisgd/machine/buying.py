@@ -23,10 +23,10 @@ from statistics import median
 
 import numpy as np
 
-from ..drawing import PALETTE, Curve, Plot
+from ..drawing import Curve, Plot
 from ..measures.common import generator
 from ..measures.steps import METHODS
-from ..measures.steps_shown import percent
+from ..measures.steps_shown import look_of, percent
 from . import updates
 from .speedup_results import PROJECTED_RANKS
 
@@ -177,7 +177,6 @@ def _time(one, ranks):
 
 def plots(every):
     """A panel for each network: seconds against ranks, a line with a band for each method."""
-    methods = list(dict.fromkeys(one.method for one in every))
     panels = []
     for network in dict.fromkeys(one.network for one in every):
         curves = []
@@ -189,7 +188,7 @@ def plots(every):
             errors = tuple(
                 (max(0, s - a), max(0, z - s) if isfinite(z) else 0) for s, a, z in pairs
             )
-            color = PALETTE[methods.index(one.method)]
+            color = look_of(one.method)["color"]
             curves.append(
                 Curve(f"{one.method}, best b", tuple(one.times), seconds, errors, color, band=True)
             )

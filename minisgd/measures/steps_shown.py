@@ -6,11 +6,12 @@ from pathlib import Path
 from statistics import median
 
 from ..disk.formats import read_json, read_table
-from ..drawing import PALETTE, Curve, Plot
+from ..drawing import METHOD_PALETTE, Curve, Plot
+from ..report.answer import METHODS
 from .common import columned, listed
 from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
 
-MARKERS = "os^D"
+MARKERS = "os^DvP"
 GREY = "0.35"
 WHOLE, TEXTS = ("batch_size", "seed", "updates"), ("method", "kind", "ended")
 HEADS = ("target", "method", "b", "steps", "of the seeds", "epochs", "reach it", "rate", "m")
@@ -67,19 +68,24 @@ class Line:
         """The Law of the medians; None if there are fewer than three."""
         return fitted(self.medians) if len(self.medians) > 2 else None
 
-    def curve(self, place, unit):
+    def curve(self, unit):
         """The medians with bars to the least and the largest seed.
 
-        place    of the method among all, which gives the look
         unit     (batch size) -> what one of its steps counts as
         """
-        look = {"color": PALETTE[place], "marker": MARKERS[place % len(MARKERS)]}
         found, errors = self.medians, []
         for b, middle in found.items():
             reached = [s for s in self.steps[b] if isfinite(s)]
             errors.append(((middle - min(reached)) * unit(b), (max(reached) - middle) * unit(b)))
         values = tuple(s * unit(b) for b, s in found.items())
-        return Curve(self.method, tuple(found), values, tuple(errors), **look)
+        return Curve(self.method, tuple(found), values, tuple(errors), **look_of(self.method))
+
+
+def look_of(method):
+    """The colour and the marker of a method, those of the answer's figure if it is there."""
+    names = list(METHODS)
+    place = names.index(method) if method in names else len(names)
+    return {"color": METHOD_PALETTE[place], "marker": MARKERS[place]}
 
 
 def lines(rows):
@@ -143,12 +149,11 @@ def _law(line):
 def plots(rows, noise=()):
     """For each target two panels, steps and epochs against the batch size."""
     N, every, panels = images(rows), lines(rows), []
-    methods = list(dict.fromkeys(row["method"] for row in rows))
     sizes = tuple(sorted({row["batch_size"] for row in rows}))
     for target in dict.fromkeys(line.target for line in every):
         these = [line for line in every if line.target == target and line.medians]
         for what, unit in (("updates", lambda b: 1), ("epochs", lambda b: b / N)):
-            curves = [line.curve(methods.index(line.method), unit) for line in these]
+            curves = [line.curve(unit) for line in these]
             title = f"{what} to {percent(target)} of the held-out images"
             curves += guides(curves, sizes, unit, noise_range(noise))
             panels.append(Plot(title, "batch size", what, tuple(curves), True, True, xticks=sizes))

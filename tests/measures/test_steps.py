@@ -158,7 +158,7 @@ def test_the_figure_and_the_words(measured, data):
 def test_a_seed_that_is_late_counts_as_late():
     line = steps_shown.Line("muon", 0.97, {64: [10.0, inf, 12.0], 256: [inf, inf, 3.0]}, {})
     assert line.medians == {64: 12.0} and line.law is None
-    assert line.curve(0, lambda b: 0.5).error == ((1.0, 0.0),)
+    assert line.curve(lambda b: 0.5).error == ((1.0, 0.0),)
 
 
 def test_the_plan_fits_its_cost():
