@@ -57,7 +57,7 @@ class Method(NamedTuple):
 METHODS = {
     "momentum": Method(
         Settings(optimizer="momentum", momentum=0.9, clip=0.4),
-        EFFECTIVE, {64: 0.8, 4096: 5.0, 60000: 6.0}, (0.7, 0.95),
+        EFFECTIVE, {64: 0.8, 4096: 4.0, 60000: 4.0}, (0.7, 0.95),
     ),
     "nesterov": Method(
         Settings(optimizer="nesterov", momentum=0.9, clip=0.4),
@@ -129,7 +129,7 @@ class Plan:
         return runs, each * len(self.methods) * sum(self.limits.values())
 
 
-PLAN = Plan(METHODS, {64: 6, 256: 6, 1024: 8, 4096: 12, 16384: 25, 60000: 60})
+PLAN = Plan(METHODS, {64: 6, 256: 6, 1024: 8, 4096: 12, 16384: 36, 60000: 60})
 
 
 def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
