@@ -27,8 +27,8 @@ def test_shapes_types_and_balance(drawn):
 
 def test_the_classes_stay_balanced_beyond_a_byte(monkeypatch):
     """uint8 labels must not be counted in uint8."""
-    monkeypatch.setattr(glyphs, "_handwrite", lambda fields, which, rng: 0)
-    labels = glyphs._draw(60_000, np.zeros((10, 4, 4)), [0], seed=0, stream=0)[1]
+    monkeypatch.setattr(glyphs, "_handwrite", lambda *_: 0)
+    labels = glyphs._draw(60_000, np.zeros((10, 4, 4)), [0], seed=0, stream=0, bent=1.0)[1]
     np.testing.assert_array_equal(np.bincount(labels), [6000] * 10)
 
 
