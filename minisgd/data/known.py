@@ -73,9 +73,9 @@ KNOWN = {
 # learn.
 GLYPHS = {
     "glyphs": {},
-    "bent-glyphs": {"bent": 2.0},
-    "bent-glyphs-240000": {"train": 240_000, "bent": 2.0},
-    "bent-glyphs-960000": {"train": 960_000, "bent": 2.0},
+    "bent-glyphs": {"bent": 1.5},
+    "bent-glyphs-240000": {"train": 240_000, "bent": 1.5},
+    "bent-glyphs-960000": {"train": 960_000, "bent": 1.5},
 }
 
 

@@ -88,12 +88,12 @@ def _of(place):
     rows = [
         (f"with MNIST's settings 2048, 8192 and 60000 are as accurate {where} as 64 at its best: "
          f"by {BY[BEST[0]]}", "beyond", *_kept(place, BEST[0])),
-        *((f"... by {BY[name]}, {where}", "beyond", *_kept(place, name)) for name in BEST[1:]),
+        *((f"... {where} by {BY[name]}", "beyond", *_kept(place, name)) for name in BEST[1:]),
         (f"... and {where}, too, by none of the report's rules", "beyond", *_no_rule(place)),
     ]  # fmt: skip
     if PLACES[place].tuned:
         rows += [
-            (f"... tuned {where}, by {BY[name]}", "beyond", *_kept(place, name, tuned=True))
+            (f"... tuned {where} by {BY[name]}", "beyond", *_kept(place, name, tuned=True))
             for name in BEST
         ]
         rows += [
