@@ -145,7 +145,10 @@ def show_place(name, out):
     # That Fashion-MNIST is not MNIST is in the title.
     note = None if place.dataset else note_on(made["dataset"])
     show(page(title, note, shown.table(found)))
-    figure = drawing.losses_figure(shown.as_losses(found), title, shown.ENDS, TOLERANCES, note)
+    figure = drawing.losses_figure(
+        shown.as_losses(found), title, "test accuracy, against 64 at its best", shown.ENDS,
+        TOLERANCES, note,
+    )  # fmt: skip
     folder = places.folder_of(out, place.dataset)
     click.echo(publish(folder, f"carry-{name}", figure, "every epoch"))
 
@@ -163,12 +166,13 @@ def show_data(out):
         return
     noises = noise_scales(out)
     title = (
-        f"Does the largest useful batch grow with the data? {places.SEEN:,} images seen, of drawn "
-        "digits (not MNIST)"
+        f"Does the useful batch grow with the data? {places.SEEN:,} drawn digits seen, not MNIST"
     )
     show(page(title, None, shown.data_table(found, noises)))
-    losses = shown.data_losses(found, noises)
-    figure = drawing.losses_figure(losses, title, shown.ENDS, TOLERANCES)
+    figure = drawing.losses_figure(
+        shown.data_losses(found, noises), title,
+        f"test accuracy, against that of {places.DIVISORS[0]} images", shown.ENDS, TOLERANCES,
+    )  # fmt: skip
     first = next(iter(places.DRAWN))
     click.echo(publish(places.folder_of(out, first), f"carry-{first}", figure, "every epoch"))
 

@@ -173,7 +173,8 @@ def _draw_bar(axes, bar, tolerances):
 def _draw_lines(axes, lines, labels=None):
     """Draw the lines and return the x of the methods, sorted.
 
-    labels   in whose order the methods have their colours, if not in that of the lines
+    labels   of the methods, in whose order they have their colours, if not in that of the lines;
+             then every line is for the legend
     """
     clear = [line for line in lines if not line.faint]
     faint = [line for line in lines if line.faint]
@@ -181,7 +182,8 @@ def _draw_lines(axes, lines, labels=None):
         xs = sorted(line.values)
         y = [median(line.values[x]) for x in xs]
         dash = DASHES[1 + k % (len(DASHES) - 1)]
-        axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2)
+        axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2,
+                  label=line.label if labels else None)  # fmt: skip
     for place, line in enumerate(clear):
         k = labels.index(line.label) if labels else place
         xs, color = sorted(line.values), PALETTE[k % len(PALETTE)]
@@ -202,9 +204,9 @@ class Losses:
     marks: dict = field(default_factory=dict)
 
 
-def losses_figure(panels, title, ends, tolerances, note=None, x_label="batch size"):
-    """What each way loses, in panels side by side on one scale: medians over the seeds, bands from
-    minimum to maximum, and a band for each tolerance below and above nothing lost.
+def losses_figure(panels, title, y_label, ends, tolerances, note=None):
+    """What each way loses with the batch size, in panels side by side on one scale: medians over
+    the seeds, bands from minimum to maximum, and a band for each tolerance around nothing lost.
 
     panels   [Losses], whose lines hold differences of accuracies
     ends     (from, to): the differences shown
@@ -213,24 +215,24 @@ def losses_figure(panels, title, ends, tolerances, note=None, x_label="batch siz
     labels = list(dict.fromkeys(
         line.label for panel in panels for line in panel.lines if not line.faint
     ))  # fmt: skip
-    height = head + 0.4 + 3.2 + 1.15
+    below = 1.35
+    height = head + 0.45 + 3.2 + below
     figure = blank_figure(height)
     draw_heading(figure, title_lines, note, head - 0.2)
     wide, key = 0.91 / len(panels), {}
     for k, panel in enumerate(panels):
-        box = (0.075 + wide * k, 1.15 / height, wide - 0.025, 3.2 / height)
+        box = (0.075 + wide * k, below / height, wide - 0.025, 3.2 / height)
         axes = figure.add_axes(box, ylim=ends, xscale="log")
         _draw_bar(axes, 0.0, tolerances)
         xs = _draw_lines(axes, panel.lines, labels)
-        _label_faint(axes, [line for line in panel.lines if line.faint], ends[0])
         for place, (label, x) in enumerate(panel.marks.items()):
             axes.axvline(x, color=PALETTE[place], linestyle=":", linewidth=1.2, label=label)
         axes.set_title(panel.title, size=10, pad=5)
-        _ticks(axes, xs, x_label)
+        _ticks(axes, xs, "batch size")
         if k:
             axes.tick_params(labelleft=False)
         key |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    figure.axes[0].set_ylabel("test accuracy, above or below", size=9.5)
+    figure.axes[0].set_ylabel(y_label, size=9.5)
     figure.legend(
         key.values(), key.keys(), loc="lower center", ncols=4, fontsize=9, frameon=False,
         bbox_to_anchor=(0.5, 0.02 / height), borderaxespad=0, columnspacing=1.4,
