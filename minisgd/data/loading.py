@@ -12,7 +12,7 @@ from .idx import GZIP, map_idx, read_digested
 from .kept_glyphs import load_glyphs, read_glyphs
 from .known import FILES, GLYPHS, KNOWN, dataset_names
 from .own_files import find_files
-from .published import fetch_missing, read_published, wrong_bytes
+from .published import data_command, fetch_missing, offline, read_published, wrong_bytes
 from .splits import make_dataset, sizes
 
 
@@ -100,8 +100,8 @@ def _load_published(name, folder, download, log, known, patience):
         dataset = read_published(name, folder, known)
     if dataset is None:
         raise MissingError(
-            f"{name} is not complete in {folder}; run `python cli.py data` to download it, "
-            "or `python cli.py data --from DIR` if you have the four files"
+            f"{name} is not complete in {folder}; run `{data_command(name)}` to download it; to "
+            f"work offline {offline(name, known)}"
         )
     return dataset
 

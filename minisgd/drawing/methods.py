@@ -233,9 +233,10 @@ def losses_figure(panels, title, y_label, ends, tolerances, note=None):
             axes.tick_params(labelleft=False)
         key |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
     figure.axes[0].set_ylabel(y_label, size=9.5)
+    names = [*labels, *(name for name in key if name not in labels)]
     figure.legend(
-        key.values(), key.keys(), loc="lower center", ncols=4, fontsize=9, frameon=False,
-        bbox_to_anchor=(0.5, 0.02 / height), borderaxespad=0, columnspacing=1.4,
+        [key[name] for name in names], names, loc="lower center", ncols=4, fontsize=9,
+        frameon=False, bbox_to_anchor=(0.5, 0.02 / height), borderaxespad=0, columnspacing=1.4,
     )  # fmt: skip
     return figure
 

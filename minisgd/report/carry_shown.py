@@ -45,7 +45,7 @@ def panels(name, parts, kept):
     tuned = at_sizes(winners(Trials(home.folder), answer.SEARCHES), carry.BEST, place.sizes)
     rules = [
         Line(line.label, {b: v for b, v in line.values.items() if b in place.sizes}, faint=True)
-        for line in reported_lines(home)
+        for line in (reported_lines(home) if place.rules else ())
     ]
     there = [
         (words, part_lines(parts[key], kept[place.dataset]))

@@ -162,6 +162,17 @@ def test_mnist_never_falls_back(tmp_path):
         load_dataset("mnist", tmp_path, download=False, known=KNOWN)
 
 
+def test_what_is_missing_says_how_to_get_it(tmp_path):
+    known = {"clothes": Known(digests(CLOTHES), package="dataset-clothes")}
+    with pytest.raises(MissingError) as refused:
+        load_dataset("clothes", tmp_path, download=False, known=known)
+    assert str(refused.value).endswith(
+        "run `python cli.py data --dataset clothes` to download it; to work offline run `python "
+        "cli.py data --dataset clothes --from DIR` on the four files, or install the package "
+        "dataset-clothes of Debian"
+    )
+
+
 def test_glyphs_are_kept_and_verified(tmp_path, monkeypatch):
     said = []
     first = load_dataset("glyphs", tmp_path, log=said.append)
