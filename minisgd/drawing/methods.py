@@ -197,7 +197,10 @@ def _draw_lines(axes, lines, labels=None):
 
 @dataclass(frozen=True)
 class Losses:
-    """A panel of losses_figure: its title and its lines, and {label: x} of what is marked in it."""
+    """A panel of losses_figure.
+
+    marks    {label of a line: the noise scale that belongs to it}
+    """
 
     title: str
     lines: list
@@ -225,8 +228,10 @@ def losses_figure(panels, title, y_label, ends, tolerances, note=None):
         axes = figure.add_axes(box, ylim=ends, xscale="log")
         _draw_bar(axes, 0.0, tolerances)
         xs = _draw_lines(axes, panel.lines, labels)
-        for place, (label, x) in enumerate(panel.marks.items()):
-            axes.axvline(x, color=PALETTE[place], linestyle=":", linewidth=1.2, label=label)
+        for label, x in panel.marks.items():
+            color = PALETTE[labels.index(label) % len(PALETTE)]
+            axes.axvline(x, color=color, linestyle=":", linewidth=1.2,
+                         label=f"noise scale of {label}")  # fmt: skip
         axes.set_title(panel.title, size=10, pad=5)
         _ticks(axes, xs, "batch size")
         if k:

@@ -53,13 +53,12 @@ def panels(name, parts, kept):
                            (f"{name}-tuned", "tuned there"))
         if key in parts
     ]  # fmt: skip
-    found = [("LeNet-5 on MNIST", lines_of(results(home, "answer", tuned)) + rules)]
-    bars = [bar_of(found[0][1])] if found[0][1] else []
-    every = [line for _, lines in there for line in lines]
-    bar = bar_of(every) if every else None
-    return [(title, lines, bars[0]) for title, lines in found if lines] + [
-        (title, lines, bar) for title, lines in there if lines
-    ]
+    here = [("LeNet-5 on MNIST", lines_of(results(home, "answer", tuned)) + rules)]
+    found = []
+    for some in (here, there):
+        every = [line for _, lines in some for line in lines]
+        found += [(title, lines, bar_of(every)) for title, lines in some if lines]
+    return found
 
 
 def lost(lines, bar):
@@ -114,7 +113,7 @@ def data_losses(found, noises):
     """The same as drawing.Losses: what a batch loses against the smallest one, of as many images.
     The noise scales, {dataset: images}, are marked.
     """
-    marks = {f"noise scale, {carry.DRAWN[name]:,} images": b for name, b in noises.items()}
+    marks = {f"{carry.DRAWN[name]:,} images": b for name, b in noises.items()}
     return [
         Losses(
             answer.METHODS[method].title,

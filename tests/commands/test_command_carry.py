@@ -124,6 +124,6 @@ def test_the_drawn_digits_are_held_against_the_smallest_batch(call, small_carry)
     assert "640 images" in done.stdout and "10,240 images" in done.stdout
     found = carry_shown.data_panels(carry.parts("figures"), carry.everything("figures"))
     for losses in carry_shown.data_losses(found, {"bent-glyphs": 500.0}):
-        assert losses.marks == {"noise scale, 640 images": 500.0}
+        assert losses.marks == {"640 images": 500.0}
         for line in losses.lines:
             assert sorted(line.values[64])[0] == -sorted(line.values[64])[1]  # around its median
