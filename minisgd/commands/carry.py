@@ -82,10 +82,8 @@ def costs(part, seeds, out, kept, found):
         yield f"{name}: searches", places.search_cost(every), places.search_cost(missing)
     for name in list(places.DRAWN) if part == "data" else [part]:
         if name not in found:  # its settings are not known before the searches are done
-            yield (
-                name,
-                *(2 * [places.cost_tuned(places.PLACES[name.removesuffix("-tuned")], seeds)]),
-            )
+            cost = places.cost_tuned(places.PLACES[part.removesuffix("-tuned")], seeds)
+            yield name, cost, cost
             continue
         run, N = found[name], places.DRAWN.get(name, 60_000)
         cells = run.experiment.cells(min(seeds, run.seeds))
@@ -181,13 +179,17 @@ def noise_scales(out):
     """{dataset: the noise scale at the last update at which `measure noise-scale` looked}, of the
     drawn digits of which it was measured.
     """
-    from minisgd.lab.metrics import read_metrics
+    from minisgd.disk.formats import read_table
     from minisgd.measures.noise_scale import COLUMNS
     from minisgd.report import carry as places
+
+    def accepts(header):
+        return None if header == COLUMNS else f"its first line should be {','.join(COLUMNS)}"
 
     found = {}
     for dataset in places.DRAWN:
         path = places.folder_of(out, dataset) / "measure-noise-scale.csv"
         if path.exists():
-            found[dataset] = read_metrics(path, COLUMNS)[-1]["exact_noise"]
+            rows = read_table(path, lambda column, text: float(text), accepts)
+            found[dataset] = rows[-1]["exact_noise"]
     return found
