@@ -28,14 +28,14 @@ def answer(workshop, parts, seeds, out):
     given. What is in the folder of the figures already is not made again.
     """
     from minisgd.disk.files import make_folder
-    from minisgd.report.answer import plan
+    from minisgd.report.answer import SEARCHES, plan
     from minisgd.report.experiments import EXPERIMENTS, Kept
     from minisgd.report.trials import Trials
 
     make_folder(out)
     trials = Trials(out)
     if not parts or "trials" in parts:
-        search_all(workshop, trials)
+        search_all(workshop, trials, SEARCHES)
         show_trials(trials, out)
     if parts == ("trials",):
         return
@@ -55,19 +55,19 @@ def answer(workshop, parts, seeds, out):
         raise Sentence("; ".join(filter(None, amiss)), 1)
 
 
-def search_all(workshop, trials):
-    """Make the searches that are not kept; those at one batch size side by side."""
-    from minisgd.report.answer import HELD_OUT, SEARCHES
+def search_all(workshop, trials, searches):
+    """Make those of {(method, size): Search} that are not kept; those at one size side by side."""
+    from minisgd.report.answer import HELD_OUT
     from minisgd.report.search import halve
     from minisgd.report.selection import hold_out
 
-    missing = {key: search for key, search in SEARCHES.items() if not trials.of(search)}
-    say(f"the searches: {len(missing) or 'none'} of {len(SEARCHES)} to do")
+    missing = {key: search for key, search in searches.items() if not trials.of(search)}
+    say(f"the searches: {len(missing) or 'none'} of {len(searches)} to do")
     for b in dict.fromkeys(b for _, b in missing):
         say(f"batch size {b:,}")
         data = data_of(workshop, trials)
         these = [search for (_, size), search in missing.items() if size == b]
-        run = partial(records_of, workshop, "answer-trials", hold_out(data, HELD_OUT), {})
+        run = partial(records_of, workshop, trials.name, hold_out(data, HELD_OUT), {})
         done = halve(run, {s: s.candidates() for s in these}, these[0].seeds, these[0].halvings)
         cells = [settings for ends in done.values() for settings, _ in ends]
         trials.add(done, data, workshop.how_made(cells))
@@ -84,8 +84,9 @@ def data_of(workshop, trials):
     data = workshop.data()
     if len(data.train.labels) != LEFT + HELD_OUT:
         raise SettingError(
-            f"answer needs a training set of {LEFT + HELD_OUT:,} images, its largest batch, and "
-            f"{data.name} has {len(data.train.labels):,}: give another --dataset"
+            f"{click.get_current_context().info_name} needs a training set of "
+            f"{LEFT + HELD_OUT:,} images, its largest batch, and {data.name} has "
+            f"{len(data.train.labels):,}: give another --dataset"
         )
     trials.check(data)
     return data
@@ -94,11 +95,12 @@ def data_of(workshop, trials):
 def show_trials(trials, out):
     from minisgd import drawing
     from minisgd.report import answer_shown
+    from minisgd.report.answer import SEARCHES
     from minisgd.report.publish import note_on, page, publish
     from minisgd.report.trials import NAME
 
     note = note_on(trials.made["dataset"])
-    lines, advice = answer_shown.trials_table(trials)
+    lines, advice = answer_shown.trials_table(trials, SEARCHES)
     show(page(trials.made["title"], note, lines, answer_shown.trials_text(trials)))
     for sentence in advice:
         say(sentence)

@@ -73,18 +73,16 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
 @click.option("--markdown", is_flag=True, help="Print figures/verdicts.md.")
 def verdicts(out, numbers, markdown):
     """Test every claim of the report on the results of the figures."""
-    from minisgd.report.answer import known
-    from minisgd.report.experiments import Kept
+    from minisgd.report.carry import everything
     from minisgd.report.publish import note_on
-    from minisgd.report.trials import Trials
     from minisgd.report.verdicts import markdown_page, table
     from minisgd.report.verdicts import verdicts as judge
 
-    kept = Kept(out, known(Trials(out)))
+    kept, *elsewhere = everything(out).values()
     if not kept.made:
         raise Sentence(f"{out} holds no results: run `python cli.py figures` first", 1)
     note = note_on(next(iter(kept.made.values()))["dataset"])
     if markdown:
-        click.echo("\n".join(markdown_page(judge(kept), note)))
+        click.echo("\n".join(markdown_page(judge(kept, *elsewhere), note)))
     else:
-        show([*([note] if note else []), *table(judge(kept), numbers)])
+        show([*([note] if note else []), *table(judge(kept, *elsewhere), numbers)])

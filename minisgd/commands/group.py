@@ -6,6 +6,7 @@ import sys
 import click
 
 from .answer import answer
+from .carry import carry
 from .console import Sentence
 from .figures import figures, verdicts
 from .measure import measure
@@ -18,7 +19,7 @@ from .tune import grow, tune
 
 SECTIONS = {
     "Train": (minute, train, sweep, rates, plot),
-    "The report": (figures, tune, grow, answer, verdicts, page),
+    "The report": (figures, tune, grow, answer, carry, verdicts, page),
     "Measure": (measure,),
     "This machine": (doctor, data, gradcheck, bench, scaling),
 }

@@ -16,14 +16,12 @@ def page(out):
     """
     from minisgd.disk.files import write_aside
     from minisgd.page import project
-    from minisgd.report.answer import known
-    from minisgd.report.experiments import Kept
-    from minisgd.report.trials import Trials
+    from minisgd.report.carry import everything
 
-    kept = Kept(out, known(Trials(out)))
+    kept, *elsewhere = everything(out).values()
     if not kept.made:
         raise Sentence(f"{out} holds no results: run `python cli.py figures` first", 1)
-    text = project.page(kept)
+    text = project.page(kept, *elsewhere)
     path = out / "index.html"
     write_aside(path, text)
     click.echo(f"page: {path} ({len(text) / 1e6:.1f} MB); open it in any browser")

@@ -1,6 +1,7 @@
 """The workshop, which trains the runs behind the figures of the report."""
 
 import functools
+from copy import copy
 
 from .console import Sentence, command_line, say
 from .options import WORKSHOP, check_workers, options
@@ -20,6 +21,14 @@ class Workshop:
         self.threads, self.loaded, self.where = threads or 1, None, None
         self.device = device if is_elsewhere(scheduler) else resolve_device(device)
         self.jobs = jobs or side_by_side(self.threads, self.device)
+
+    def on(self, dataset):
+        """The same means on another dataset; this workshop if it is None or the same."""
+        if dataset in (None, self.dataset):
+            return self
+        other = copy(self)
+        other.dataset, other.loaded = dataset, None
+        return other
 
     def data(self):
         from minisgd.data import load_dataset

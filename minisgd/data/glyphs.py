@@ -25,8 +25,10 @@ NO_DIGITS = ("cmex", "cmsy", "LastResort", "STIXNonUni", "STIXSiz")
 TEST_ONLY = ("DejaVuSansMono-Oblique", "STIXGeneralBol", "cmti10")
 
 
-def make(train=60_000, test=10_000, seed=0, log=None):
+def make(train=60_000, test=10_000, seed=0, log=None, bent=1.0):
     """Draw the digits. The same seed, fonts and library versions give the same digits.
+
+    bent     how strongly they are turned, slanted, stretched and bent, over how MNIST's are
 
     Shapes:  -> train images uint8 (train, 28, 28), labels uint8 (train,), test images, test labels
     Raises:  UserError if matplotlib has no fonts
@@ -37,12 +39,12 @@ def make(train=60_000, test=10_000, seed=0, log=None):
     fields = _fields(fonts)  # (fonts * 10, P, P)
     training_fonts = [f for f, font in enumerate(fonts) if font.stem not in TEST_ONLY]
     return (
-        *_draw(train, fields, training_fonts, seed, stream=0),
-        *_draw(test, fields, range(len(fonts)), seed, stream=1),
+        *_draw(train, fields, training_fonts, seed, 0, bent),
+        *_draw(test, fields, range(len(fonts)), seed, 1, bent),
     )
 
 
-def _draw(N, fields, fonts, seed, stream):
+def _draw(N, fields, fonts, seed, stream, bent):
     """N images in random order, as many of each class as N allows.
 
     Shapes:  -> uint8 (N, 28, 28), uint8 (N,)
@@ -55,11 +57,11 @@ def _draw(N, fields, fonts, seed, stream):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, chunk)))
         part = slice(start, min(start + CHUNK, N))
         which = rng.choice(fonts, size=part.stop - start) * 10 + labels[part]
-        images[part] = _handwrite(fields, which, rng)
+        images[part] = _handwrite(fields, which, rng, bent)
     return images, labels
 
 
-def _handwrite(fields, which, rng):
+def _handwrite(fields, which, rng, bent):
     """The digits numbered `which` in the fields, each with a distortion of its own.
 
     Shapes:  fields (G, P, P), which (N,) -> uint8 (N, 28, 28)
@@ -70,8 +72,8 @@ def _handwrite(fields, which, rng):
         return rng.standard_normal((N, *shape), dtype=np.float32) * np.float32(spread)
 
     # Where each pixel reads the field: turned, slanted, scaled and shifted ...
-    turn, slant = normal(0.13), normal(0.15)
-    wide, high = np.exp(normal(0.12)), np.exp(normal(0.1))
+    turn, slant = normal(0.13 * bent), normal(0.15 * bent)
+    wide, high = np.exp(normal(0.12 * bent)), np.exp(normal(0.1 * bent))
     cos, sin = np.cos(turn), np.sin(turn)
     bend = np.array([[cos / wide, (sin + slant * cos) / wide], [-sin / high, cos / high]])
     pixel = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2
@@ -79,7 +81,7 @@ def _handwrite(fields, which, rng):
     y = (pixel - normal(0.7, 1))[:, :, None]  # (N, 28, 1)
     # ... and bent smoothly. A third smooth field makes the stroke thick here and thin there.
     smooth = _bumps()  # (28, KNOTS)
-    dx, dy, dt = (smooth @ normal(s, KNOTS, KNOTS) @ smooth.T for s in (1.0, 1.0, 0.3))
+    dx, dy, dt = (smooth @ normal(s, KNOTS, KNOTS) @ smooth.T for s in (bent, bent, 0.3))
     (a, b), (c, d) = bend[..., None, None].astype(np.float32)
     middle = (P - 1) / 2
     u = np.clip((a * x + b * y + dx) * FINE + middle, 0, P - 1.01)  # (N, 28, 28)

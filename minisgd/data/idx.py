@@ -54,7 +54,8 @@ def write_idx(path, array):
     else:
         packed.write(_header(array))
         packed.write(array.data)
-    write_aside(path, packed.getvalue())
+    packed.seek(0)
+    write_aside(path, packed)
 
 
 def read_digested(path):

@@ -1,49 +1,62 @@
-"""The built-in digits on the disk: drawn once, kept with their digests, verified when read."""
+"""The built-in digits on the disk: drawn once, kept with their digests, verified when read.
 
+Those called "glyphs" are packed and read into memory. All others are mapped: 960,000 images are
+753 MB, which the processes of a sweep share.
+"""
+
+import hashlib
 import json
 
 from ..disk.files import StorageError, write_aside
 from . import glyphs
 from .folder import CHOOSE_ANOTHER, DataError
-from .idx import digest_of, read_digested, write_idx
-from .known import FILES
+from .idx import digest_of, map_idx, read_digested, write_idx
+from .known import FILES, GLYPHS
 from .published import wrong_bytes
 from .splits import make_dataset
 
 
-def load_glyphs(folder, log):
-    """The digits kept in the folder; if there are none, they are drawn, and kept if possible."""
+def load_glyphs(folder, log, name="glyphs"):
+    """The digits kept in the folder; if there are none, they are drawn, and kept if possible.
+
+    Raises:  DataError if they are to be mapped and cannot be kept
+    """
     try:
-        dataset = read_glyphs(folder)
+        dataset = read_glyphs(folder, name)
     except DataError as why:
         log(f"{why}; drawing the digits again")
         dataset = None
     if dataset is not None:
         return dataset
-    arrays = glyphs.make(log=log)
-    place = folder / "glyphs"
+    arrays = glyphs.make(log=log, **GLYPHS[name])
+    place = folder / name
     try:
         place.mkdir(parents=True, exist_ok=True)
         digests = {}
-        for file, array in zip(FILES, arrays, strict=True):
-            write_idx(place / f"{file}.gz", array)
-            digests[file] = digest_of(array)
+        for file, array in zip(_files(name), arrays, strict=True):
+            write_idx(place / file, array)
+            digests[file.removesuffix(".gz")] = digest_of(array)
         # Written last, so that it exists only beside four whole files.
         note = json.dumps({"recipe": glyphs.RECIPE, "sha256": digests}, indent=1)
         write_aside(place / "digests.json", note.encode())
     except (StorageError, OSError, ValueError) as why:
         why = why.__cause__ or why
-        log(f"the digits are not kept: {place} cannot be written ({why}); {CHOOSE_ANOTHER}")
-        return make_dataset("glyphs", arrays, "drawn now from matplotlib's fonts, not kept")
-    return make_dataset("glyphs", arrays, _source(place))
+        problem = f"{place} cannot be written ({why}); {CHOOSE_ANOTHER}"
+        if _mapped(name):
+            raise DataError(problem) from why
+        log(f"the digits are not kept: {problem}")
+        return make_dataset(name, arrays, "drawn now from matplotlib's fonts, not kept")
+    if _mapped(name):
+        return read_glyphs(folder, name)
+    return make_dataset(name, arrays, _source(place))
 
 
-def read_glyphs(folder):
+def read_glyphs(folder, name="glyphs"):
     """The kept digits, or None if there are none that this version's recipe drew.
 
     Raises:  DataError if they are damaged
     """
-    place = folder / "glyphs"
+    place = folder / name
     try:
         note = json.loads((place / "digests.json").read_bytes())
         if note["recipe"] != glyphs.RECIPE:
@@ -52,13 +65,23 @@ def read_glyphs(folder):
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # never finished, or not written by this program
     arrays = []
-    for file, expected in zip(FILES, digests, strict=True):
-        path = place / f"{file}.gz"
-        array, found = read_digested(path)
+    for file, expected in zip(_files(name), digests, strict=True):
+        path = place / file
+        array, found = (map_idx if _mapped(name) else read_digested)(path)
         if found != expected:
-            raise DataError(wrong_bytes(path, "glyphs", found, str(expected), known={}))
+            raise DataError(wrong_bytes(path, name, found, str(expected), known={}))
         arrays.append(array)
-    return make_dataset("glyphs", arrays, _source(place))
+    # As of a user's own mapped files: nothing is read a second time.
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest() if _mapped(name) else None
+    return make_dataset(name, arrays, _source(place), digest)
+
+
+def _mapped(name):
+    return name != "glyphs"
+
+
+def _files(name):
+    return FILES if _mapped(name) else [f"{file}.gz" for file in FILES]
 
 
 def _source(place):

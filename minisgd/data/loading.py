@@ -10,18 +10,18 @@ from ..errors import SettingError
 from .folder import CHOOSE_ANOTHER, DataError, MissingError, data_folder, existing_path
 from .idx import GZIP, map_idx, read_digested
 from .kept_glyphs import load_glyphs, read_glyphs
-from .known import FILES, KNOWN, dataset_names
+from .known import FILES, GLYPHS, KNOWN, dataset_names
 from .own_files import find_files
-from .published import fetch_missing, read_published, wrong_bytes
+from .published import data_command, fetch_missing, offline, read_published, wrong_bytes
 from .splits import make_dataset, sizes
 
 
 def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN, patience=None):
     """Find a dataset, or else download or draw it, and verify it.
 
-    name       a known dataset, "glyphs" for the built-in digits, or "idx" for the four IDX files
-               in the folder itself, mapped into memory; "auto" is MNIST if it can be had, and
-               otherwise the built-in digits, in which case `log` says so
+    name       a known dataset, one of known.GLYPHS for the built-in digits, or "idx" for the four
+               IDX files in the folder itself, mapped into memory; "auto" is MNIST if it can be had,
+               and otherwise "glyphs", in which case `log` says so
     folder     where datasets are kept; see data_folder
     log        called with one line at a time; by default they go to stderr
     patience   a download.Patience
@@ -30,8 +30,8 @@ def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN,
     """
     log, folder = log or _print_to_stderr, data_folder(folder)
     _check_name(name, known)
-    if name == "glyphs":
-        return load_glyphs(folder, log)
+    if name in GLYPHS:
+        return load_glyphs(folder, log, name)
     if name == "idx":
         return _map_own_files(folder)
     try:
@@ -51,8 +51,8 @@ def status(name, folder=None, known=KNOWN):
     """
     _check_name(name, known)
     folder = data_folder(folder)
-    if name == "glyphs":
-        dataset = read_glyphs(folder)
+    if name in GLYPHS:
+        dataset = read_glyphs(folder, name)
     elif name == "idx":
         dataset = _map_own_files(folder)
     else:
@@ -100,8 +100,8 @@ def _load_published(name, folder, download, log, known, patience):
         dataset = read_published(name, folder, known)
     if dataset is None:
         raise MissingError(
-            f"{name} is not complete in {folder}; run `python cli.py data` to download it, "
-            "or `python cli.py data --from DIR` if you have the four files"
+            f"{name} is not complete in {folder}; run `{data_command(name)}` to download it; to "
+            f"work offline {offline(name, known)}"
         )
     return dataset
 

@@ -50,13 +50,23 @@ def fetch_missing(name, folder, log, known, patience):
             (folder / name).mkdir(parents=True, exist_ok=True)
             best = fetch(mirrors, file, folder / name / file, check, log, patience)
         except DownloadError as why:
-            raise MissingError(
-                f"{why}; to work offline run `python cli.py data --from DIR` on the four files"
-            ) from why
+            raise MissingError(f"{why}; to work offline {offline(name, known)}") from why
         except (OSError, ValueError) as why:
             place = folder / name
             raise MissingError(f"{place} cannot be written ({why}); {CHOOSE_ANOTHER}") from why
         mirrors.sort(key=lambda mirror, best=best: mirror != best)  # ask the one that answered
+
+
+def data_command(name):
+    """The command that is about a published dataset: MNIST needs no name."""
+    return "python cli.py data" + (f" --dataset {name}" if name != "mnist" else "")
+
+
+def offline(name, known):
+    """What helps where nothing can be downloaded, for the end of a sentence."""
+    command = f"run `{data_command(name)} --from DIR` on the four files"
+    package = known[name].package
+    return command + (f", or install the package {package} of Debian" if package else "")
 
 
 def wrong_bytes(path, name, found, expected, known):

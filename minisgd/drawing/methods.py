@@ -1,6 +1,6 @@
 """Methods compared by their final accuracies: lines over batch sizes or rates, rows of seeds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from textwrap import wrap
 
@@ -176,16 +176,22 @@ def _draw_bar(axes, bar, tolerances):
     axes.axhline(bar, color=BAR, linewidth=1)
 
 
-def _draw_lines(axes, lines):
-    """Draw the lines and return the x of the methods, sorted."""
+def _draw_lines(axes, lines, labels=None):
+    """Draw the lines and return the x of the methods, sorted.
+
+    labels   of the methods, in whose order they have their colours, if not in that of the lines;
+             then every line is for the legend
+    """
     clear = [line for line in lines if not line.faint]
     faint = [line for line in lines if line.faint]
     for k, line in enumerate(faint):
         xs = sorted(line.values)
         y = [median(line.values[x]) for x in xs]
         dash = DASHES[1 + k % (len(DASHES) - 1)]
-        axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2)
-    for k, line in enumerate(clear):
+        axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2,
+                  label=line.label if labels else None)  # fmt: skip
+    for place, line in enumerate(clear):
+        k = labels.index(line.label) if labels else place
         xs, color = sorted(line.values), METHOD_PALETTE[k % len(METHOD_PALETTE)]
         ends = [[end(line.values[x]) for x in xs] for end in (min, max)]
         axes.fill_between(xs, *ends, color=color, **BAND)
@@ -193,6 +199,57 @@ def _draw_lines(axes, lines):
         axes.plot(xs, y, color=color, marker=MARKERS[k % len(MARKERS)], markersize=4.5,
                   linewidth=1.5, label=line.label)  # fmt: skip
     return sorted({x for line in clear for x in line.values})
+
+
+@dataclass(frozen=True)
+class Losses:
+    """A panel of losses_figure.
+
+    marks    {label of a line: the noise scale that belongs to it}
+    """
+
+    title: str
+    lines: list
+    marks: dict = field(default_factory=dict)
+
+
+def losses_figure(panels, title, y_label, ends, tolerances, note=None):
+    """What each way loses with the batch size, in panels side by side on one scale: medians over
+    the seeds, bands from minimum to maximum, and a band for each tolerance around nothing lost.
+
+    panels   [Losses], whose lines hold differences of accuracies
+    ends     (from, to): the differences shown
+    """
+    title_lines, head = _heading(title, note)
+    labels = list(dict.fromkeys(
+        line.label for panel in panels for line in panel.lines if not line.faint
+    ))  # fmt: skip
+    below = 1.35
+    height = head + 0.45 + 3.2 + below
+    figure = blank_figure(height)
+    draw_heading(figure, title_lines, note, head - 0.2)
+    wide, key = 0.91 / len(panels), {}
+    for k, panel in enumerate(panels):
+        box = (0.075 + wide * k, below / height, wide - 0.025, 3.2 / height)
+        axes = figure.add_axes(box, ylim=ends, xscale="log")
+        _draw_bar(axes, 0.0, tolerances)
+        xs = _draw_lines(axes, panel.lines, labels)
+        for label, x in panel.marks.items():
+            color = PALETTE[labels.index(label) % len(PALETTE)]
+            axes.axvline(x, color=color, linestyle=":", linewidth=1.2,
+                         label=f"noise scale of {label}")  # fmt: skip
+        axes.set_title(panel.title, size=10, pad=5)
+        _ticks(axes, xs, "batch size")
+        if k:
+            axes.tick_params(labelleft=False)
+        key |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    figure.axes[0].set_ylabel(y_label, size=9.5)
+    names = [*labels, *(name for name in key if name not in labels)]
+    figure.legend(
+        [key[name] for name in names], names, loc="lower center", ncols=4, fontsize=9,
+        frameon=False, bbox_to_anchor=(0.5, 0.02 / height), borderaxespad=0, columnspacing=1.4,
+    )  # fmt: skip
+    return figure
 
 
 def rows_figure(rows, title, ends, note=None):

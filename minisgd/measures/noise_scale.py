@@ -28,6 +28,7 @@ COLUMNS = (
     "exact_squared exact_noise"
 ).split()
 SMALL, LARGE = 64, 4096
+MOST = 60_000  # images of a larger training set that are looked at
 
 
 def noise_scale(
@@ -41,9 +42,9 @@ def noise_scale(
     large=LARGE,
     kept=None,
 ):
-    x, y = data.train.images, data.train.labels
-    N, settings = len(y), Settings(seed=seed)
-    Settings(large).check(N)
+    x, y = data.train.images[:MOST], data.train.labels[:MOST]
+    N, settings = len(data.train.labels), Settings(seed=seed)
+    Settings(large).check(len(y))
     model, rows = LeNet5(threads=threads, pixels=data.pixels), []
     for t, w in weights_at(settings, data, updates, threads, log).items():
         log(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
@@ -51,16 +52,16 @@ def noise_scale(
         model.w[...] = w
         for _ in range(draws):
             for b, found in squares.items():
-                # With replacement, so that the N images are the whole distribution: its tr Σ and
+                # With replacement, so that these images are the whole distribution: its tr Σ and
                 # |G|² are then known exactly.
-                model.gradient_at(x, y, rng.integers(0, N, b))
+                model.gradient_at(x, y, rng.integers(0, len(y), b))
                 found.append(float(model.g @ model.g))
         trace, squared, noise = noise_from_two_sizes(squares[small], squares[large], small, large)
         total, square_sum = passes_over(w, x, y, threads, data.pixels)(_sums)
-        mean = total / N
+        mean = total / len(y)
         loss, _ = model.gradient(x, y)
         exact_squared = float(mean @ mean)
-        exact_trace = square_sum / N - exact_squared
+        exact_trace = square_sum / len(y) - exact_squared
         estimates = [v for e in (trace, squared, noise) for v in (e.value, e.error)]
         exact = exact_trace, exact_squared, exact_trace / exact_squared
         epoch = t * settings.batch_size / N

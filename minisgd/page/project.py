@@ -15,8 +15,10 @@ OTHER_COLUMNS = (
 )
 
 
-def page(kept):
+def page(kept, *elsewhere):
     """The page of experiments.Kept, as bytes.
+
+    elsewhere    those of other datasets, which the claims are about as well
 
     Raises:  UserError if the library that draws is not installed
     """
@@ -31,7 +33,7 @@ def page(kept):
         "answer": ("How far each method carries the batch", answer),
         "explorer": ("Every run that is kept", explorer.controls(runs)),
         "steps": ("What kills 8,192, step by step", one_by_one),
-        "claims": ("What became of the claims", claims.section(verdicts(kept))),
+        "claims": ("What became of the claims", claims.section(verdicts(kept, *elsewhere))),
         "formulas": ("The formulas", formulas.section()),
     }
     data = {"explorer": explorer.data(runs, FIRST)}

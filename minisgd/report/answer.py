@@ -27,6 +27,11 @@ WIDE = 30  # the upper end of the range of a rate over its lower one
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the rate, to see how forgiving a method is
 RAMP = 24  # updates of a warmup: a tenth of those at LARGE
 WARM = 5  # epochs of the warmup of LARS
+# The report's own ways to choose the rate, whose runs are kept already.
+REPORTED = {
+    "η = .01": "figure1", "sqrt rule": "figure2", "linear rule, warmup": "figure4",
+    "momentum, η = .01": "figure5",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,38 @@ def between(one, other, b, names):
     return replace(one, batch_size=b, **values)
 
 
+def winners(trials, searches, command="answer"):
+    """{(method, batch size): the settings that its search chose}, of {(method, size): Search}.
+
+    Raises:  UserError if a search is missing from trials.Trials; the command makes it
+    """
+    kept = {key: trials.of(search) for key, search in searches.items()}
+    if missing := [f"{name} at {b}" for (name, b), found in kept.items() if not found]:
+        raise UserError(
+            f"{trials.folder} lacks the searches of {', '.join(missing)}: run `python cli.py "
+            f"{command}` first"
+        )
+    return {
+        (name, b): replace(winner(found).settings, batch_size=b)
+        for (name, b), found in kept.items()
+    }
+
+
+def at_sizes(tuned, methods, sizes):
+    """{(method, batch size): settings} at any sizes from the smallest to the largest in SEARCHED:
+    those tuned there, or `between` those tuned at the two nearest.
+    """
+    found = {}
+    for name in methods:
+        for b in sizes:
+            below = max(size for size in SEARCHED if size <= b)
+            above = min(size for size in SEARCHED if size >= b)
+            one, other = tuned[name, below], tuned[name, above]
+            exact = below == above
+            found[name, b] = one if exact else between(one, other, b, METHODS[name].names)
+    return found
+
+
 @dataclass(frozen=True)
 class Plan:
     """Which runs the answer needs, once the searches are done: {what tells a run apart: settings}.
@@ -157,27 +194,13 @@ def plan(trials):
 
     Raises:  UserError if a search is missing
     """
-    kept = {key: trials.of(search) for key, search in SEARCHES.items()}
-    if missing := [f"{name} at {b}" for (name, b), found in kept.items() if not found]:
-        raise UserError(
-            f"{trials.folder} lacks the searches of {', '.join(missing)}: run `python cli.py "
-            "answer` first"
-        )
-    tuned = {
-        (name, b): replace(winner(found).settings, batch_size=b)
-        for (name, b), found in kept.items()
-    }
-    sizes = {}
-    for name, method in METHODS.items():
-        for b in SIZES:
-            below = max(size for size in SEARCHED if size <= b)
-            above = min(size for size in SEARCHED if size >= b)
-            one, other = tuned[name, below], tuned[name, above]
-            sizes[name, b] = one if below == above else between(one, other, b, method.names)
+    tuned = winners(trials, SEARCHES)
+    sizes = at_sizes(tuned, METHODS, SIZES)
     short = {}
     for name in METHODS:
-        shortest = min(trial.settings.epochs for trial in kept[name, LARGE])
-        these = [trial for trial in kept[name, LARGE] if trial.settings.epochs == shortest]
+        found = trials.of(SEARCHES[name, LARGE])
+        shortest = min(trial.settings.epochs for trial in found)
+        these = [trial for trial in found if trial.settings.epochs == shortest]
         short[name] = winner(these).settings
     at_large = {name: sizes[name, LARGE] for name in METHODS}
     rates = {

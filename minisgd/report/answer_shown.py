@@ -4,7 +4,7 @@ from dataclasses import replace
 from statistics import median
 
 from ..drawing import Carried, Curve, Line, Plot, batch_color, batch_marker
-from .answer import LARGE, METHODS, SEARCHES, SIZES
+from .answer import LARGE, METHODS, REPORTED, SEARCHES, SIZES
 from .experiments import EXPERIMENTS
 from .search import edges_told, value_of, winner
 from .summary import first_epoch_reaching
@@ -12,11 +12,6 @@ from .summary import first_epoch_reaching
 TOLERANCES = (0.002, 0.005)
 TARGET = 0.985  # test accuracy
 FLOOR = 0.8  # trials below are not drawn
-# The report's own ways to choose the rate, whose runs are kept already.
-REPORTED = {
-    "η = .01": "figure1", "sqrt rule": "figure2", "linear rule, warmup": "figure4",
-    "momentum, η = .01": "figure5",
-}  # fmt: skip
 
 
 def results(kept, name, cells):
@@ -51,10 +46,10 @@ def spread(values):
 # ---- the searches
 
 
-def trials_table(trials):
-    """(a line for each search: its winner's numbers; what to advise)."""
+def trials_table(trials, searches):
+    """(a line for each of {(method, batch size): Search}: its winner's numbers; what to advise)."""
     lines, advice = [f"{'method':<10}{'batch':>7}  {'validation':<12}chosen"], []
-    for (name, b), search in SEARCHES.items():
+    for (name, b), search in searches.items():
         found = trials.of(search)
         if not found:
             continue

@@ -84,6 +84,71 @@ def compared(statistic, point_pairs, better, in_order=False, tells=None, closer=
     return criterion
 
 
+def against_best(statistic, groups, best_of, passes, also=()):
+    """At each size the highest value of a group of points passes against the best of others.
+
+    groups   {batch size: points}, whose values are compared seed by seed
+    best_of  points: the highest median of those that have runs is what the values are held against
+    passes   a function of a value and of that best one
+    also     (words, another such function), whose counts are told as well
+    """
+
+    def criterion(results):
+        bar = _highest(results, statistic, best_of)
+        if bar is None:
+            raise NoRuns(best_of[0][0])
+        values = {b: _highest_by_seed(results, statistic, some) for b, some in groups.items()}
+        answers = {b: [passes(x, bar) for x in some] for b, some in values.items()}
+        observed = "; ".join(
+            f"{b}: {_spread(values[b])} against {_number(bar)}, {_count(some)}"
+            for b, some in answers.items()
+        )
+        for words, is_so in [also] if also else []:
+            counts = (f"{_count([is_so(x, bar) for x in some])} at {b}"
+                      for b, some in values.items())  # fmt: skip
+            observed += f"; {words} {', '.join(counts)}"
+        by_size = {b: agreement(some) for b, some in answers.items()}
+        return observed, *worst(by_size), tuple(map(counted, answers.values()))
+
+    return criterion
+
+
+def lost_alike(statistic, one, other, smallest, sizes, n, alike):
+    """At each size a batch loses as much against the smallest one in both experiments, by seed.
+
+    n        which of the settings of a batch size is meant
+    alike    a function of both losses
+    """
+
+    def losses(results, name, b):
+        pairs = results.pairs(statistic, (name, smallest, n), (name, b, n))
+        return [round(x - y, 9) for x, y in pairs]
+
+    def criterion(results):
+        found = {b: [losses(results, name, b) for name in (one, other)] for b in sizes}
+        if any(len(x) != len(y) for x, y in found.values()):
+            raise NoRuns(one)  # other seeds in one than in the other
+        answers = {b: [alike(x, y) for x, y in zip(*both, strict=True)]
+                   for b, both in found.items()}  # fmt: skip
+        observed = "; ".join(
+            f"{b}: {_median(x)} lost against {_median(y)}, {_count(answers[b])}"
+            for b, (x, y) in found.items()
+        )
+        by_size = {b: agreement(some) for b, some in answers.items()}
+        return observed, *worst(by_size), tuple(map(counted, answers.values()))
+
+    return criterion
+
+
+def _highest_by_seed(results, statistic, points):
+    """The highest value of any of these points, for each seed that all of them have."""
+    found = [results.values(statistic, *point) for point in points]
+    seeds = sorted(set.intersection(*(set(values) for values in found)))
+    if not seeds:
+        raise NoRuns(points[0][0])
+    return [max(values[seed] for values in found) for seed in seeds]
+
+
 def _highest(results, statistic, points):
     """The highest median of a value at any of these points; None if none of them has runs."""
     medians = []

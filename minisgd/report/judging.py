@@ -22,26 +22,28 @@ class NoRuns(Exception):
 
 
 class Results:
-    """The complete runs of the experiments, from experiments.Kept.
+    """The complete runs of the experiments, from experiments.Kept: of the report's dataset first,
+    and of others.
 
     A point is one setting of one experiment: (experiment's name, batch size), or (name, batch
     size, n) for the nth setting, from 0, of an experiment that has several of that batch size, as
     Fig. 6 has.
     """
 
-    def __init__(self, kept):
-        self.kept = kept
+    def __init__(self, kept, *elsewhere):
+        self.kept, self.everywhere = kept, (kept, *elsewhere)
 
     def values(self, statistic, name, batch_size, n=0):
         """{seed: statistic(records)} of the runs at a point. Raises: NoRuns."""
-        experiment = self.kept.experiments.get(name)
-        if experiment is None:
+        kept = next((kept for kept in self.everywhere if name in kept.experiments), None)
+        if kept is None:
             raise NoRuns(name)
+        experiment = kept.experiments[name]
         wanted = [s for s in experiment.settings if s.batch_size == batch_size][n : n + 1]
-        cells = [cell for cell in self.kept.cells(experiment) if replace(cell, seed=0) in wanted]
+        cells = [cell for cell in kept.cells(experiment) if replace(cell, seed=0) in wanted]
         if not cells:
             raise NoRuns(name)
-        return {cell.seed: statistic(self.kept.records(cell)) for cell in cells}
+        return {cell.seed: statistic(kept.records(cell)) for cell in cells}
 
     def pairs(self, statistic, one, other):
         """[(value at one point, at the other)] of the seeds that both points have. Raises: NoRuns.

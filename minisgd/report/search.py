@@ -124,6 +124,16 @@ class Search:
         budget = {"trials": self.trials, "halvings": self.halvings, "seeds": list(self.seeds)}
         return {"ranges": ranges} | budget
 
+    @property
+    def cost(self):
+        """(runs, epochs) in all."""
+        count, runs, epochs = self.trials, 0, 0
+        for length in lengths(self.base.epochs, self.halvings):
+            runs += count * len(self.seeds)
+            epochs += count * len(self.seeds) * length
+            count = ceil(count / 2)
+        return runs, epochs
+
     def candidates(self):
         """The settings of the first round, with all epochs.
 

@@ -42,6 +42,11 @@ def final_accuracy(records):
     return min(late, end) if end <= LOST * max(curve) else late
 
 
+def last_accuracy(records):
+    """The test accuracy after the last epoch; 0 for a run that diverged. For runs of few epochs."""
+    return accuracies(records)[-1] or 0.0
+
+
 def loss_at(epoch, column):
     """The statistic: the loss at an epoch; infinite for a run that had diverged by then.
 

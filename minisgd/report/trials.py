@@ -1,4 +1,4 @@
-"""The trials of the searches that a folder such as figures/ holds, in one table.
+"""The trials of the searches that a folder such as figures/ holds, in a table such as the answer's.
 
     answer-trials.csv    the last epoch of every trial, its accuracy on held-out images
     answer-trials.json   what each search asked, and how it was made
@@ -29,17 +29,17 @@ def _asked(search):
 
 
 class Trials:
-    """The searches that are kept in a folder."""
+    """The searches that are kept in a folder under one name."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, name=NAME, title="The trials of the searches"):
+        self.folder, self.name, self.title = Path(folder), name, title
         self._read()
 
     def _read(self):
-        self.made = read_json(self.folder / f"{NAME}.json") or {"searches": {}, "makings": []}
+        self.made = read_json(self.folder / f"{self.name}.json") or {"searches": {}, "makings": []}
         self.rows = {name: [] for name in self.made["searches"]}
         if self.rows:
-            for row in read_metrics(self.folder / f"{NAME}.csv", held_out=True):
+            for row in read_metrics(self.folder / f"{self.name}.csv", held_out=True):
                 # What the JSON lacks was being added when the program was stopped.
                 self.rows.get(name_of(row["optimizer"], row["batch_size"]), []).append(row)
 
@@ -64,12 +64,12 @@ class Trials:
                 name = name_of(search.base.optimizer, search.base.batch_size)
                 self.made["searches"][name] = _asked(search)
                 self.rows[name] = [tidy(settings, record) for settings, record in ends]
-            about = {"title": "The trials of the searches", "dataset": dataset.name}
+            about = {"title": self.title, "dataset": dataset.name}
             makings = [*self.made["makings"], making]
             self.made = about | self.made | {"digest": dataset.identity, "makings": makings}
             rows = [row for name in self.made["searches"] for row in self.rows[name]]
-            write_metrics(self.folder / f"{NAME}.csv", rows, held_out=True)
-            write_json(self.folder / f"{NAME}.json", self.made)
+            write_metrics(self.folder / f"{self.name}.csv", rows, held_out=True)
+            write_json(self.folder / f"{self.name}.json", self.made)
 
     def check(self, dataset):
         """Raise SettingError if the trials here belong to another dataset than this one."""

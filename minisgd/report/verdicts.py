@@ -4,18 +4,19 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from textwrap import wrap
 
-from .claims import CLAIMS
+from . import claims, claims_elsewhere
 from .judging import CHANCE, FAILS, HOLDS, MISSING, NoRuns, Results, by_chance
 from .sentences import PLAIN
 from .statistics import FINAL_EPOCHS, LOST
 
+CLAIMS = (*claims.CLAIMS, *claims_elsewhere.CLAIMS)
 HOW_TO_READ = (
     "`python cli.py verdicts --markdown` writes this page from the results in this folder. The "
-    "criterion for each claim is in `minisgd/report/claims.py`, which says what had been seen when "
-    "the criteria were written. A claim holds where a fair coin would give as many a yes with a "
-    f"probability below {CHANCE:g}: five seeds of five do, and nine of ten; it does not hold where "
-    "as many say no. Where they are fewer it depends on the seed, or, if all of those few agree or "
-    "if most do not answer, it cannot be told."
+    "criterion for each claim is in `minisgd/report/claims.py`, or in `claims_elsewhere.py` beside "
+    "it, which say what had been seen when the criteria were written. A claim holds where a fair "
+    f"coin would give as many a yes with a probability below {CHANCE:g}: five seeds of five do, "
+    "and nine of ten; it does not hold where as many say no. Where they are fewer it depends on "
+    "the seed, or, if all of those few agree or if most do not answer, it cannot be told."
 )
 HOW_TO_COUNT = (
     f'"At the end" means the median of the last {FINAL_EPOCHS} epochs (no more than the last, '
@@ -59,9 +60,11 @@ class Verdict:
         return "; ".join(f"{word} at {', '.join(map(str, sizes))}" for word, sizes in self.by_size)
 
 
-def verdicts(kept):
-    """A Verdict on every claim, in the order of the text, from the results of experiments.Kept."""
-    results, found = Results(kept), []
+def verdicts(kept, *elsewhere):
+    """A Verdict on every claim, in the order of the text, from the results of experiments.Kept: of
+    the report's dataset, and of others.
+    """
+    results, found = Results(kept, *elsewhere), []
     for claim, section, method, criterion in CLAIMS:
         try:
             judged = criterion(results)

@@ -45,3 +45,9 @@ def run_on(data_dir, dataset="glyphs", out="out"):
 def epochs_of(out):
     """What the runs of a folder hold of their epochs, by run."""
     return {path.parent.name: path.read_bytes() for path in out.glob("*/epochs.jsonl")}
+
+
+def bytes_of(folder="figures"):
+    """The files of a folder and of those in it, by path."""
+    paths = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

@@ -1,7 +1,9 @@
 """What the tests of the commands share: a place of their own, and a small dataset."""
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from calling import program, sweep_of
 from click.testing import CliRunner
@@ -9,6 +11,13 @@ from click.testing import CliRunner
 from minisgd.commands.group import cli
 from minisgd.data import known as data
 from minisgd.data.idx import digest_of
+from minisgd.disk.files import make_folder
+from minisgd.lab import sweep
+from minisgd.lab.run_folder import RunFolder
+from minisgd.networks import NETWORKS, size_of
+from minisgd.optim import OPTIMIZERS
+from minisgd.report import answer, answer_shown
+from minisgd.train import State
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +62,6 @@ def copy(swept, tmp_path):
 @pytest.fixture
 def short(monkeypatch):
     """The experiments with an epoch a run, few runs, and the seeds of luck."""
-    from dataclasses import replace
-
     from minisgd.report import experiments
 
     for name, experiment in experiments.EXPERIMENTS.items():
@@ -80,3 +87,49 @@ def as_mnist(small_mnist, small_data, monkeypatch):
 def mnist_copy(as_mnist, tmp_path):
     """A copy of the folder of as_mnist, to damage."""
     return shutil.copytree(as_mnist, tmp_path / "data" / "mnist")
+
+
+@pytest.fixture
+def small_answer(monkeypatch):
+    """`answer` with three batch sizes, two trials and two epochs, and made-up records instead of
+    training.
+    """
+    names = ("nesterov", "adam", "lars", "lamb", "muon")
+    monkeypatch.setattr(answer, "BUDGET", {64: (2, 1), 128: (2, 1), 320: (2, 0)})
+    monkeypatch.setattr(answer, "LEFT", 540)
+    methods = {}
+    for name in names:
+        method = answer.METHODS[name]
+        guesses = {64: method.guesses[64], 128: method.guesses[64], 320: method.guesses[8192]}
+        base = replace(method.base, epochs=2)
+        methods[name] = replace(method, base=base, guesses=guesses)
+    searches = {(name, b): methods[name].search(b) for b in (64, 320) for name in names}
+    searches |= {
+        ("adam", 128): methods["adam"].search(128, answer.REMEMBERING),
+        ("lars", 128): methods["lars"].search(128),
+    }
+    for module in (answer, answer_shown):
+        monkeypatch.setattr(module, "METHODS", methods)
+        monkeypatch.setattr(module, "SEARCHES", searches)
+        monkeypatch.setattr(module, "SIZES", (64, 128, 320))
+        monkeypatch.setattr(module, "LARGE", 320)
+    for name, value in dict(SEARCHED=(64, 320), RULED=128, HELD_OUT=100, RAMP=2, WARM=1).items():
+        monkeypatch.setattr(answer, name, value)
+    monkeypatch.setattr(answer, "FACTORS", (0.5, 1.0))
+
+    w = np.zeros(size_of(NETWORKS["lenet5"]), np.float32)
+
+    def made_up(out, cells, data, *_):
+        for cell in cells:
+            folder = RunFolder(out, cell, data.identity)
+            make_folder(folder.path)
+            folder.resume(print)
+            accuracy = 0.9 + 0.05 * cell.momentum + 0.001 * cell.seed
+            measured = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": cell.lr}
+            ends = {"test_accuracy": accuracy, "seconds": 1.0, "status": "ok", "lr": cell.lr}
+            records = [{"epoch": k, **measured, **ends} for k in range(1, cell.epochs + 1)]
+            memory = {name: w for name in OPTIMIZERS[cell.optimizer].memory}
+            folder.save(records, State(cell.epochs, w, memory), new=cell.epochs)
+        return {}
+
+    monkeypatch.setattr(sweep, "run_cells", made_up)

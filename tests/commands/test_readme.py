@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from minisgd.report.answer import known
-from minisgd.report.experiments import EXPERIMENTS, Kept
-from minisgd.report.trials import Trials
+from minisgd.report.carry import everything
+from minisgd.report.experiments import EXPERIMENTS
 from minisgd.report.verdicts import markdown_page, verdicts
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +23,7 @@ PAGES = [
 
 
 def test_the_page_of_verdicts_is_that_of_the_results_that_are_kept():
-    page = markdown_page(verdicts(Kept(ROOT / "figures", known(Trials(ROOT / "figures")))))
+    page = markdown_page(verdicts(*everything(ROOT / "figures").values()))
     assert (ROOT / "figures/verdicts.md").read_text(encoding="utf-8") == "\n".join(page) + "\n"
     assert not any("No sentence is written" in line for line in page)
 

@@ -27,8 +27,8 @@ def test_shapes_types_and_balance(drawn):
 
 def test_the_classes_stay_balanced_beyond_a_byte(monkeypatch):
     """uint8 labels must not be counted in uint8."""
-    monkeypatch.setattr(glyphs, "_handwrite", lambda fields, which, rng: 0)
-    labels = glyphs._draw(60_000, np.zeros((10, 4, 4)), [0], seed=0, stream=0)[1]
+    monkeypatch.setattr(glyphs, "_handwrite", lambda *_: 0)
+    labels = glyphs._draw(60_000, np.zeros((10, 4, 4)), [0], seed=0, stream=0, bent=1.0)[1]
     np.testing.assert_array_equal(np.bincount(labels), [6000] * 10)
 
 
@@ -70,7 +70,7 @@ def test_the_digits_can_be_told_apart_but_not_by_one_template_each(drawn):
 def test_some_fonts_are_in_the_test_set_alone(monkeypatch):
     seen = {}
 
-    def draw(N, fields, fonts, seed, stream):
+    def draw(N, fields, fonts, seed, stream, bent):
         seen[stream] = set(fonts)
         return (None, None)
 
@@ -118,3 +118,16 @@ def test_it_says_what_it_does(monkeypatch):
 def test_importing_the_room_does_not_import_matplotlib():
     code = "import sys, minisgd.data.glyphs; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_bent_digits_are_harder_and_the_others_as_they_were():
+    """Bent by half as much again they are further from the mean image of their class."""
+
+    def spread(bent):
+        images, labels, *_ = glyphs.make(train=500, test=10, bent=bent)
+        x = images.reshape(len(images), -1) / 255
+        means = np.stack([x[labels == k].mean(axis=0) for k in range(10)])
+        return ((x - means[labels]) ** 2).sum(axis=1).mean()
+
+    plain, bent = spread(1.0), spread(1.5)
+    assert bent > 1.1 * plain

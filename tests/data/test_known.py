@@ -20,6 +20,7 @@ from minisgd.data import (
     load_dataset,
     status,
 )
+from minisgd.data.known import GLYPHS
 from minisgd.data.splits import pixel_statistics
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ REAL = os.environ.get("MINISGD_DATA")  # read while tests are collected: `alone`
 
 
 def test_names_and_titles_follow_from_the_table():
-    assert NAMES == ("auto", *KNOWN, "glyphs", "idx")
+    assert NAMES == ("auto", *KNOWN, *GLYPHS, "idx")
     titles = [dataset_title(name) for name in ("mnist", "fashion-mnist", "glyphs", "idx")]
     assert titles == ["MNIST", "Fashion-MNIST", "glyphs", "idx"]
     assert (KNOWN["mnist"].pixels, KNOWN["fashion-mnist"].pixels) == (

@@ -162,6 +162,17 @@ def test_mnist_never_falls_back(tmp_path):
         load_dataset("mnist", tmp_path, download=False, known=KNOWN)
 
 
+def test_what_is_missing_says_how_to_get_it(tmp_path):
+    known = {"clothes": Known(digests(CLOTHES), package="dataset-clothes")}
+    with pytest.raises(MissingError) as refused:
+        load_dataset("clothes", tmp_path, download=False, known=known)
+    assert str(refused.value).endswith(
+        "run `python cli.py data --dataset clothes` to download it; to work offline run `python "
+        "cli.py data --dataset clothes --from DIR` on the four files, or install the package "
+        "dataset-clothes of Debian"
+    )
+
+
 def test_glyphs_are_kept_and_verified(tmp_path, monkeypatch):
     said = []
     first = load_dataset("glyphs", tmp_path, log=said.append)
@@ -188,6 +199,26 @@ def test_glyphs_of_another_recipe_or_unfinished_are_drawn_again(tmp_path, note):
     assert status("glyphs", tmp_path) is None
     load_dataset("glyphs", tmp_path)
     assert status("glyphs", tmp_path)
+
+
+def test_bent_glyphs_are_mapped_and_verified(tmp_path):
+    drawn = load_dataset("bent-glyphs", tmp_path)
+    assert isinstance(drawn.train.images, np.memmap) and not parts(tmp_path)
+    assert (tmp_path / "bent-glyphs" / FILES[0]).exists()  # not packed
+    again = load_dataset("bent-glyphs", tmp_path)
+    assert again.name == "bent-glyphs" and again.digest == drawn.digest
+    assert again.digest != load_dataset("glyphs", tmp_path).digest
+    write_idx(tmp_path / "bent-glyphs" / FILES[1], DIGITS[1][::-1])
+    with pytest.raises(DataError, match="damaged"):
+        status("bent-glyphs", tmp_path)
+    assert load_dataset("bent-glyphs", tmp_path, log=print).digest == drawn.digest
+
+
+def test_bent_glyphs_that_cannot_be_kept_are_refused(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot be written .* MINISGD_DATA"):
+        load_dataset("bent-glyphs", blocked, log=print)
 
 
 def test_glyphs_that_cannot_be_kept_are_used_all_the_same(tmp_path):

@@ -1,6 +1,14 @@
 """Records made by hand, figures of every layout, and how a figure is read."""
 
-from minisgd.drawing import accuracy_figure, comparison_figure, rate_figure, report_figure
+from minisgd.drawing import (
+    Line,
+    Losses,
+    accuracy_figure,
+    comparison_figure,
+    losses_figure,
+    rate_figure,
+    report_figure,
+)
 
 SIZES = [64 * 2**k for k in range(8)]
 
@@ -54,7 +62,20 @@ def titles(figure):
 
 # ---- a figure of every layout
 
+LOST = [
+    Line("Muon", {64: [0.0, -0.001], 8192: [-0.01, -0.02], 60000: [-0.5]}),
+    Line("a rule", {64: [-0.01], 8192: [-0.9]}, faint=True),
+]
+
 LAYOUTS = {
+    "losses": lambda: losses_figure(
+        [Losses("there\n64 at its best: 0.9900", LOST, {"Muon": b}) for b in (500, 2000, 7000)],
+        "t",
+        "test accuracy, against 64 at its best",
+        (-0.1, 0.02),
+        (0.002, 0.005),
+        "NOT MNIST",
+    ),
     "one epoch": lambda: accuracy_figure(records([0.5]), "t"),
     "eight sizes": lambda: accuracy_figure(
         [row for b in SIZES for row in records([0.2, 0.95], batch_size=b, lr=0.01414 * b / 64)],

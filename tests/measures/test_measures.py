@@ -212,6 +212,16 @@ def test_the_noise_scale_of_the_network_agrees_with_its_images(data):
     assert rows[0]["exact_trace"] == pytest.approx(G.var(axis=0).sum(), rel=1e-4)
 
 
+def test_of_many_images_the_first_ones_are_looked_at(data, monkeypatch):
+    few = replace(data, train=replace(data.train, images=data.train.images[:80],
+                                      labels=data.train.labels[:80]))  # fmt: skip
+    how = {"updates": (0,), "draws": 2, "small": 8, "large": 64}
+    (expected,) = MEASURES["noise-scale"](few, 0, 1, quiet, **how).rows
+    monkeypatch.setattr("minisgd.measures.noise_scale.MOST", 80)
+    (row,) = MEASURES["noise-scale"](data, 0, 1, quiet, **how).rows
+    assert row == expected  # at update 0, where both have the same weights
+
+
 def test_the_law_of_critical_batches_is_found_again():
     """S = 500 (1 + 300 / b), and the error is 0 where nothing is left over."""
     steps = {b: (500 * (1 + 300 / b), "made up") for b in (64, 256, 1024, 4096)}

@@ -323,8 +323,44 @@ def _budget(trials, halvings):
     return sum(n * epochs for n, epochs in rounds)
 
 
-def your_own(files):
+def the_work(files):
     """Ch. 11."""
+    cells = answer.plan(files.trials).changes
+    order = list(dict.fromkeys(cells.values()))
+
+    def ends(words):
+        return files.values(last, "answer-changes", answer.LARGE, order.index(cells[words]))
+
+    def middle(words):
+        return median(ends(words))
+
+    report = cells["the report's momentum, η = .01"]
+    whole = cells["the whole: rate, clipping, Nesterov, decay, tuned"]
+    clipped = middle("... and clipping")
+    best = middle("the whole: rate, clipping, Nesterov, decay, tuned")
+    return listed(
+        given("four", "changes"), here(report.batch_size, "answer"),
+        here(report.momentum, "answer"), here(report.lr, "answer"),
+        here(middle("the report's momentum, η = .01"), "answer-changes"),
+        here(len(ends("it, and clipping")), "answer-changes"),
+        here(middle("it, and clipping"), "answer-changes"),
+        here(middle("it, and the decay"), "answer-changes"),
+        here(whole.lr / report.lr, "answer"),
+        here(clipped, "answer-changes"), here(best, "answer-changes"),
+        here(best - middle("the whole without Nesterov's form"), "answer-changes"),
+        here(best - middle("the whole without the decay"), "answer-changes"),
+        here(max(ends("the whole without clipping")), "answer-changes"),
+        here(answer.RAMP, "minisgd/report/answer.py"), given("tenth", "of 240 updates"),
+        here(middle("LARS without the decay"), "answer-changes"),
+        here(middle("Muon without the decay"), "answer-changes"),
+        here(middle("orthogonal updates: Muon, tuned"), "answer-changes"),
+        here(len(ends("Muon without the decay")), "answer-changes"),
+        here(middle("Muon, Adam for the first and last layer"), "answer-changes"),
+    )  # fmt: skip
+
+
+def your_own(files):
+    """Ch. 12."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -342,7 +378,8 @@ CHAPTERS = {
     "5. Does it help to begin gently? (Sec. II)": gentle_start,
     "8. How large a batch is worth it? (Sec. V)": noise_scale,
     "10. How large can the batch be, if everything may be adjusted?": the_answer,
-    "11. An idea of your own": your_own,
+    "11. What did the work?": the_work,
+    "12. An idea of your own": your_own,
 }
 NOT_YET = (
     "6. What does momentum add? (Sec. III)",

@@ -41,10 +41,18 @@ def the_answer(files):
 
 
 def what_to_do(files):
+    changes = list(answer.plan(files.trials).changes)
     learnt = [best >= claims.LEARNT for best in files.values(best_accuracy, "figure3", 8192)]
     return listed(
         given("none" if any(learnt) else "8,192", "a batch size at which no run learns"),
-        given("8,192 three", "a batch size, and numbers to tune"),
+        given("two 8,192", "changes, and a batch size"),
+        *(
+            here(median(files.values(last, "answer-changes", answer.LARGE, n)), "answer-changes")
+            for n in (
+                changes.index("the report's momentum, η = .01"),
+                changes.index("... and clipping"),
+            )
+        ),
     )
 
 

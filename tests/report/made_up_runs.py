@@ -60,12 +60,15 @@ class MadeUp:
 
 
 class MadeUpTrials:
-    """The first candidate of every search wins."""
+    """In every search the candidate at this place of all its ranges wins."""
 
     folder = "figures"
 
+    def __init__(self, place=0.5):
+        self.place = place
+
     def of(self, search):
-        points = [each.at(0.5) for each in search.ranges]
+        points = [each.at(self.place) for each in search.ranges]
         values = dict(zip([each.name for each in search.ranges], points, strict=True))
         if "effective_lr" in values:
             values["lr"] = round(values.pop("effective_lr") * (1 - values["momentum"]), 6)

@@ -1,0 +1,139 @@
+"""What the runs of `carry` come to: what each way loses, in tables and as lines."""
+
+from statistics import median
+
+from ..drawing import Line, Losses
+from . import answer, carry
+from .answer import at_sizes, winners
+from .answer_shown import bar_of, reported_lines, results, spread
+from .trials import Trials
+
+ENDS = (-0.1, 0.02)  # of the differences that are drawn
+
+
+def lines_of(found):
+    """{(way, batch size): accuracies} as lines over the batch size; the report's rules are faint.
+
+    At 64 the report's rules share a run, which is in the line of each.
+    """
+    lines = {}
+    for (way, b), values in found.items():
+        lines.setdefault(way, {})[b] = values
+    return [
+        Line(
+            answer.METHODS[way].title if way in answer.METHODS else way,
+            values,
+            faint=way not in answer.METHODS,
+        )
+        for way, values in lines.items()
+    ]
+
+
+def part_lines(part, kept):
+    """The lines of a carry.Part; none if it has no runs."""
+    name = part.experiment.name
+    return lines_of(results(kept, name, part.cells)) if name in kept.made else []
+
+
+def panels(name, parts, kept):
+    """[(title, lines, bar)] of a place: LeNet-5 on MNIST, then there with MNIST's settings, then
+    tuned there. The bar is the best median of 64 there, by whatever way that was tried.
+
+    kept    {dataset: Kept}, as carry.everything gives it
+    """
+    place, home = carry.PLACES[name], kept[None]
+    tuned = at_sizes(winners(Trials(home.folder), answer.SEARCHES), carry.BEST, place.sizes)
+    rules = [
+        Line(line.label, {b: v for b, v in line.values.items() if b in place.sizes}, faint=True)
+        for line in (reported_lines(home) if place.rules else ())
+    ]
+    there = [
+        (words, part_lines(parts[key], kept[place.dataset]))
+        for key, words in ((name, "there, with MNIST's settings"),
+                           (f"{name}-tuned", "tuned there"))
+        if key in parts
+    ]  # fmt: skip
+    here = [("LeNet-5 on MNIST", lines_of(results(home, "answer", tuned)) + rules)]
+    found = []
+    for some in (here, there):
+        every = [line for _, lines in some for line in lines]
+        found += [(title, lines, bar_of(every)) for title, lines in some if lines]
+    return found
+
+
+def lost(lines, bar):
+    """The lines with what is below the bar, or above it, in place of the accuracies."""
+    return [
+        Line(line.label, {b: [round(v - bar, 9) for v in values]
+                          for b, values in line.values.items()}, line.faint)
+        for line in lines
+    ]  # fmt: skip
+
+
+def as_losses(found):
+    """The panels as drawing.Losses."""
+    return [Losses(f"{title}\n64 at its best: {bar:.4f}", lost(lines, bar))
+            for title, lines, bar in found]  # fmt: skip
+
+
+def table(found):
+    """A block for each panel: the accuracies of every way at every batch size."""
+    width = 2 + max(len(line.label) for _, lines, _ in found for line in lines)
+    rows = []
+    for title, lines, bar in found:
+        sizes = sorted({b for line in lines for b in line.values})
+        rows += [f"{title}; 64 at its best: {bar:.4f}"]
+        rows += [" " * width + "".join(f"{b:,}".ljust(27) for b in sizes).rstrip()]
+        for line in lines:
+            cells = (spread(line.values[b]) if b in line.values else "-" for b in sizes)
+            rows.append(line.label.ljust(width) + "".join(c.ljust(27) for c in cells).rstrip())
+        rows.append("")
+    return rows[:-1]
+
+
+# ---- more data
+
+
+def data_panels(parts, kept):
+    """{method: [Line]}, a line for each number of drawn digits; {} if there are no runs."""
+    found = {}
+    for method in carry.GROWING:
+        lines = []
+        for dataset, N in carry.DRAWN.items():
+            name = f"carry-{dataset}"
+            if dataset in parts and name in kept[dataset].made:
+                cells = {b: parts[dataset].cells[method, b] for b in carry.DIVISORS}
+                lines.append(Line(f"{N:,} images", results(kept[dataset], name, cells)))
+        if lines:
+            found[method] = lines
+    return found
+
+
+def data_losses(found, noises):
+    """The same as drawing.Losses: what a batch loses against the smallest one, of as many images.
+    The noise scales, {dataset: images}, are marked.
+    """
+    marks = {f"{carry.DRAWN[name]:,} images": b for name, b in noises.items()}
+    return [
+        Losses(
+            answer.METHODS[method].title,
+            [lost([line], median(line.values[carry.DIVISORS[0]]))[0] for line in lines],
+            marks,
+        )
+        for method, lines in found.items()
+    ]
+
+
+def data_table(found, noises):
+    """Accuracies by method, number of images and batch size, then the noise scales."""
+    rows = []
+    for method, lines in found.items():
+        rows += [answer.METHODS[method].title]
+        rows += [" " * 18 + "".join(f"{b:,}".ljust(27) for b in carry.DIVISORS).rstrip()]
+        for line in lines:
+            cells = (spread(line.values[b]) for b in carry.DIVISORS if b in line.values)
+            rows.append(line.label.ljust(18) + "".join(c.ljust(27) for c in cells).rstrip())
+        rows.append("")
+    for dataset, b in noises.items():
+        rows.append(f"noise scale with {carry.DRAWN[dataset]:,} images, at equal updates: {b:,.0f}")
+    return rows

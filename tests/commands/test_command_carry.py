@@ -1,0 +1,135 @@
+"""carry, from the outside, on small data: searches, runs, tables and figures."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from calling import bytes_of, sentence
+
+from minisgd.data import FILES, glyphs, write_idx
+from minisgd.data import known as data
+from minisgd.data.idx import digest_of
+from minisgd.disk.formats import read_json, write_json, write_table
+from minisgd.measures.noise_scale import COLUMNS
+from minisgd.report import carry, carry_shown
+
+pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
+
+
+@pytest.fixture
+def small_carry(small_answer, small_mnist, small_data, monkeypatch, tmp_path):
+    """The arguments that train on 640 images, and on their negatives as Fashion-MNIST; in the place
+    of drawn digits the same images 1, 4 and 16 times. Runs are made up, as by small_answer.
+    """
+    folder = shutil.copytree(small_mnist, tmp_path / "data")
+    train, test = small_data.train, small_data.test
+    clothes = [255 - train.images, train.labels, 255 - test.images, test.labels]
+    (folder / "fashion-mnist").mkdir()
+    for file, array in zip(FILES, clothes, strict=True):
+        write_idx(folder / "fashion-mnist" / file, array)
+    entry = data.Known(tuple(map(digest_of, clothes)), title="Fashion-MNIST", pixels=(0.3, 0.4))
+    monkeypatch.setitem(data.KNOWN, "fashion-mnist", entry)
+
+    def make(log=None, train=60_000, bent=1.0):
+        times = train // 60_000 if train > 60_000 else 1
+        images = np.concatenate([small_data.train.images] * times)
+        return [images, np.concatenate([small_data.train.labels] * times), *clothes[2:]]
+
+    monkeypatch.setattr(glyphs, "make", make)
+    drawn = {"bent-glyphs": 640, "bent-glyphs-240000": 4 * 640, "bent-glyphs-960000": 16 * 640}
+    place = carry.Place
+    places = {
+        "fashion": place("Fashion", dataset="fashion-mnist", sizes=(64, 128, 320), tuned=True),
+        "mlp": place("an MLP", changes={"network": "mlp"}, sizes=(64, 128, 320), tuned=True),
+        "he": place("He", changes={"init": "he"}, sizes=(64, 128, 320)),
+        "wide": place("wide", None, {"network": "lenet5-wide"}, (64,), rules=False, seeds=1),
+    }  # fmt: skip
+    small = {"PLACES": places, "DRAWN": drawn, "DIVISORS": (64, 128, 320), "SEEN": 16 * 640}
+    for name, value in small.items():
+        monkeypatch.setattr(carry, name, value)
+    return ("--dataset", "glyphs", "--data-dir", folder, "--device", "cpu", "--jobs", "2")
+
+
+def test_it_is_searched_run_kept_and_drawn_again(call, small_carry, tmp_path):
+    call("answer", "trials", *small_carry)
+    call("answer", "sizes", "--seeds", "2", *small_carry)
+    done = call("carry", "--seeds", "2", *small_carry)
+    costs = {line[:22].strip(): line[22:].split() for line in done.stderr.splitlines()
+             if line.startswith(("fashion", "mlp", "he ", "wide", "bent"))}  # fmt: skip
+    # 3 methods and 4 rules at two sizes, and at 64 the methods, η = .01 and momentum: 19, by 2.
+    assert costs["fashion"][::2] == costs["he"][::2] == ["38", "38"]
+    assert costs["wide"][::2] == ["3", "3"]
+    assert costs["fashion: searches"][::2] == ["15", "15"]  # 3 x (2 + 1) and 3 x 2
+    assert costs["mlp-tuned"][::2] == ["18", "18"]
+    assert costs["bent-glyphs"][::2] == costs["bent-glyphs-960000"][::2] == ["12", "12"]
+    names = ["carry-fashion", "carry-fashion-tuned", "carry-fashion-trials", "carry-mlp",
+             "carry-mlp-tuned", "carry-mlp-trials", "carry-he", "carry-wide"]  # fmt: skip
+    made = {name for name in bytes_of() if "carry" in name and name.endswith(".json")}
+    folders = {name: "fashion-mnist/" if "fashion" in name else "" for name in names}
+    drawn = {f"{name}/carry-{name}.json" for name in carry.DRAWN}
+    assert made == {f"{folders[name]}{name}.json" for name in names} | drawn
+    assert {name for name in bytes_of() if "carry" in name and name.endswith(".png")} == {
+        "fashion-mnist/carry-fashion.png", "carry-mlp.png", "carry-he.png", "carry-wide.png",
+        "bent-glyphs/carry-bent-glyphs.png",
+    }  # fmt: skip
+    assert read_json(Path("figures/fashion-mnist/carry-fashion.json"))["dataset"] == "fashion-mnist"
+    # Elsewhere, with neither runs nor data: nothing to do, the same bytes.
+    kept = bytes_of()
+    shutil.rmtree("runs")
+    again = call("carry", "--seeds", "2", "--data-dir", tmp_path / "none")
+    assert "nothing to do: all runs are kept" in again.stderr
+    assert bytes_of() == kept
+    judged = call("verdicts", "--numbers")
+    assert "not tested" in judged.stdout
+
+
+def test_one_part_does_not_wait_for_the_others(call, small_carry):
+    call("answer", "trials", *small_carry)
+    done = call("carry", "fashion", "--seeds", "1", *small_carry)
+    assert "Does the answer carry over? Fashion" in done.stdout and "tuned there" not in done.stdout
+    assert Path("figures/fashion-mnist/carry-fashion.png").exists()
+    assert not list(Path("figures").rglob("*mlp*"))
+    more = call("carry", "fashion-tuned", "--seeds", "1", *small_carry)
+    assert "with MNIST's settings" in more.stdout and "tuned there" in more.stdout
+
+
+def test_results_of_two_datasets_are_never_mixed(call, small_carry):
+    call("answer", "trials", *small_carry)
+    call("carry", "fashion", "fashion-tuned", "--seeds", "1", *small_carry)
+    for name in ("carry-fashion", "carry-fashion-trials", "carry-fashion-tuned"):
+        path = Path(f"figures/fashion-mnist/{name}.json")
+        made = read_json(path)
+        write_json(path, made | {"digest": "another"})
+        refused = call("carry", "fashion", "--seeds", "2", *small_carry, code=2)
+        assert "different datasets: give another --out" in sentence(refused.stderr)
+        write_json(path, made)
+    # Settings found on glyphs must not be used for runs of an MLP on other images.
+    path = Path("figures/answer-trials.json")
+    write_json(path, read_json(path) | {"digest": "another"})
+    for part in ("mlp", "mlp-tuned"):
+        refused = call("carry", part, "--seeds", "1", *small_carry, code=2)
+        assert "holds trials on another dataset than glyphs" in refused.stderr
+
+
+def test_what_makes_no_sense_is_refused(call, small_carry):
+    wrong = call("carry", "everything", code=2)
+    assert "'everything' is not one of" in sentence(wrong.stderr)
+    early = call("carry", "mlp", code=1)
+    assert "lacks the searches of nesterov at 64" in sentence(early.stderr)
+
+
+def test_the_drawn_digits_are_held_against_the_smallest_batch(call, small_carry):
+    call("answer", "trials", *small_carry)
+    done = call("carry", "data", "--seeds", "2", *small_carry)
+    assert "640 images" in done.stdout and "10,240 images" in done.stdout
+    assert "noise scale" not in done.stdout
+    measured = dict.fromkeys(COLUMNS, 0.5) | {"exact_noise": 321.4}
+    write_table(Path("figures/bent-glyphs/measure-noise-scale.csv"), COLUMNS, [measured])
+    again = call("carry", "data", "--seeds", "2", *small_carry)
+    assert "noise scale with 640 images, at equal updates: 321\n" in again.stdout
+    found = carry_shown.data_panels(carry.parts("figures"), carry.everything("figures"))
+    for losses in carry_shown.data_losses(found, {"bent-glyphs": 500.0}):
+        assert losses.marks == {"640 images": 500.0}
+        for line in losses.lines:
+            assert sorted(line.values[64])[0] == -sorted(line.values[64])[1]  # around its median
