@@ -19,7 +19,7 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **ru
     """Train one network and print every epoch.
 
     One run may be spread over several processes, on several machines if you like: mpiexec -n 4
-    python -m mpi4py cli.py train
+    python -m mpi4py -m minisgd train
     """
     from minisgd.lab.facts import cores
     from minisgd.lab.ranks import world
@@ -61,7 +61,7 @@ def sweep(
     """Train every batch size and seed, and draw the figure.
 
     The runs go to processes on this machine, to the workers of a scheduler, or to those of MPI:
-    mpiexec -n 5 python -m mpi4py.futures cli.py sweep
+    mpiexec -n 5 python -m mpi4py.futures -m minisgd sweep
     """
     from minisgd.backend import resolve_device
     from minisgd.lab.cluster import cluster, is_elsewhere

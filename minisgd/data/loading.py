@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..disk.files import StorageError, write_aside
-from ..errors import SettingError
+from ..errors import SettingError, program
 from .folder import CHOOSE_ANOTHER, DataError, MissingError, data_folder, existing_path
 from .idx import GZIP, map_idx, read_digested
 from .kept_glyphs import load_glyphs, read_glyphs
@@ -100,8 +100,8 @@ def _load_published(name, folder, download, log, known, patience):
         dataset = read_published(name, folder, known)
     if dataset is None:
         raise MissingError(
-            f"{name} is not complete in {folder}; run `python cli.py data` to download it, "
-            "or `python cli.py data --from DIR` if you have the four files"
+            f"{name} is not complete in {folder}; run `{program()} data` to download it, "
+            f"or `{program()} data --from DIR` if you have the four files"
         )
     return dataset
 

@@ -6,6 +6,7 @@ SHA-256 of its unpacked bytes. Bytes with another digest are never used.
 
 from pathlib import Path
 
+from ..errors import program
 from .folder import CHOOSE_ANOTHER, FETCH_AGAIN, DataError, MissingError, existing_path
 from .idx import read_digested
 from .known import FILES
@@ -51,7 +52,7 @@ def fetch_missing(name, folder, log, known, patience):
             best = fetch(mirrors, file, folder / name / file, check, log, patience)
         except DownloadError as why:
             raise MissingError(
-                f"{why}; to work offline run `python cli.py data --from DIR` on the four files"
+                f"{why}; to work offline run `{program()} data --from DIR` on the four files"
             ) from why
         except (OSError, ValueError) as why:
             place = folder / name

@@ -8,6 +8,7 @@ from math import ceil
 from statistics import median
 
 from ..drawing import Curve, Plot, batch_color
+from ..errors import program
 from .speedup import WEAK
 
 COLUMNS = "kind ranks batch_size seconds all_reduce projected".split()
@@ -126,7 +127,7 @@ def plots(rows, N, cores, epochs_to):
 def describe(model, N, epochs_to):
     """In words: which batch and how many ranks reach 97 % soonest, and what that gains."""
     if not epochs_to:
-        return "The figures hold no runs that reach 97 %: `python cli.py figures` makes them."
+        return f"The figures hold no runs that reach 97 %: `{program()} figures` makes them."
     best = {
         ranks: min(
             (model.epoch(N, b, ranks) * epochs, b) for b, epochs in epochs_to.items() if b >= ranks
