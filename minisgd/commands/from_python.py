@@ -7,6 +7,7 @@ of `minisgd.plots`.
 
 from contextlib import nullcontext
 from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 
 from .console import say
@@ -50,9 +51,8 @@ def train(
     from minisgd.lab.sweep import Question
 
     given = {"batch_size": batch_size} | ({"seed": seed} if seed else {}) | settings
-    question = Question(
-        _settings(settings), _wholes("batch_size", [batch_size]), _wholes("seed", [seed])
-    )
+    found = _settings({"batch_size": batch_size, "seed": seed} | settings)
+    question = Question(found, (found.batch_size,), (found.seed,))
     threads = _count("threads", threads) or cores()
     where = {"device": device, "dataset": dataset, "data_dir": data_dir, "out": out}
     return _answer(_call("train", given), question, None, threads, fresh, progress, **where)
@@ -73,9 +73,12 @@ def sweep(
     The rest is as in `train`. If some runs fail, the error says why and where the others are.
     """
     from minisgd.backend import resolve_device
+    from minisgd.errors import SettingError
     from minisgd.lab.sweep import Question
 
     given = {"batch_sizes": batch_sizes, "seeds": seeds} | settings
+    if one := {"batch_size", "seed"} & set(settings):
+        raise SettingError(f"sweep takes several: give {min(one)}s, not {min(one)}")
     if isinstance(seeds, Integral):
         seeds = range(_count("seeds", seeds, 1000))
     question = Question(
@@ -127,17 +130,20 @@ def _answer(
     from tempfile import mkdtemp
 
     from minisgd.backend import resolve_device
-    from minisgd.data import load_dataset
-    from minisgd.errors import UserError
+    from minisgd.data import Dataset, load_dataset
+    from minisgd.errors import SettingError, UserError
     from minisgd.lab import sweep
     from minisgd.lab.names import run_name
 
     cells, device = question.cells(), resolve_device(device)
+    data_dir, out = _path("data_dir", data_dir), _path("out", out)
     data = load_dataset(dataset, data_dir) if isinstance(dataset, str) else dataset
+    if not isinstance(data, Dataset):
+        raise SettingError(f"dataset must be a name, or what load_dataset returned, got {data!r}")
     for cell in cells:
         cell.check(len(data.train.labels))
     log = say if progress else lambda line: None
-    folder, digest, failures = Path(out or mkdtemp(prefix="minisgd-")), data.identity, {}
+    folder, digest, failures = out or Path(mkdtemp(prefix="minisgd-")), data.identity, {}
     try:
         with sweep.opened(folder, question, data, call, log, device, fresh) as everything:
             begun = {cell: len(found) for cell, found, _ in sweep.collect(folder, question, digest)}
@@ -184,11 +190,11 @@ def _settings(given):
     from minisgd.settings import KINDS as KIND_OF
 
     found = {}
-    path = given.get("own")
-    digest = own.read(path).digest if path is not None else own.add(None)
+    path, names = _path("own", given.get("own")), ("batch_size", "seed", *RUN)
+    digest = own.read(path).digest if path else own.add(None)
     for name, value in given.items():
-        if name not in RUN:
-            raise SettingError(f"there is no setting {name!r}, only {', '.join(RUN)}")
+        if name not in names:
+            raise SettingError(f"there is no setting {name!r}, only {', '.join(names)}")
         accepted, kind, words = KINDS[KIND_OF[name]]
         if name == "own" or (value is None and DEFAULTS[name] is None):
             continue
@@ -207,8 +213,17 @@ def _wholes(name, values):
     except TypeError:
         numbers = [values]
     if not numbers or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers):
-        raise SettingError(f"{name} must be whole numbers, got {values!r}")
+        raise SettingError(f"{name} must be whole numbers such as (64, 128), got {values!r}")
     return tuple(dict.fromkeys(map(int, numbers)))
+
+
+def _path(name, value):
+    """A path, or None if none is given.  Raises: SettingError"""
+    from minisgd.errors import SettingError
+
+    if not isinstance(value, str | PathLike | None):
+        raise SettingError(f"{name} must be a path, got {value!r}")
+    return Path(value) if value else None
 
 
 def _count(name, value, most=None):
