@@ -11,6 +11,7 @@ from .console import Sentence
 from .figures import figures, verdicts
 from .measure import measure
 from .minute import minute
+from .page import page
 from .plot import plot
 from .tools import bench, data, doctor, gradcheck, scaling
 from .train import rates, sweep, train
@@ -18,7 +19,7 @@ from .tune import grow, tune
 
 SECTIONS = {
     "Train": (minute, train, sweep, rates, plot),
-    "The report": (figures, tune, grow, answer, verdicts),
+    "The report": (figures, tune, grow, answer, verdicts, page),
     "Measure": (measure,),
     "This machine": (doctor, data, gradcheck, bench, scaling),
 }

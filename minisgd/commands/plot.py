@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .live import show_page
 from .options import PATH, options
 
 
@@ -38,8 +39,8 @@ def plot(results, out, own):
 
 
 def show_sweep(out, question, failures, into=None, tell=click.echo):
-    """Write the metrics.csv, table and figure of a sweep's folder into it or into another folder;
-    print the table and where everything is.
+    """Write the metrics.csv, table, figure and page of a sweep's folder into it or into another
+    folder; print the table and where everything is.
 
     failures    {settings: reason} of the runs that failed just now
     tell        prints a line
@@ -63,6 +64,8 @@ def show_sweep(out, question, failures, into=None, tell=click.echo):
         png, svg = drawing.save(drawing.accuracy_figure(rows, title, note), into, "accuracy")
         tell(f"figure: {png} and {svg.name}")
     tell(f"table:  {into / 'table.txt'}; every epoch: {into / 'metrics.csv'}")
+    if rows:
+        show_page(out, into, collected, tell)
 
 
 def title_of(out):

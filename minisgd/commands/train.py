@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from .console import Sentence, command_line, say
+from .live import LivePage
 from .options import MACHINE, RUN, check_workers, options, settings_of
 from .plot import show_sweep
 from .progress import EpochLines, Progress
@@ -114,7 +115,9 @@ def answer(
             f"({data.source}); {where}; results in {out}"
         )
         try:
-            failures = run_missing(out, question, data, device, jobs, threads, ranks, elsewhere)
+            failures = run_missing(
+                out, question, everything, data, device, jobs, threads, ranks, elsewhere
+            )
         except KeyboardInterrupt:
             say(f"\n{kept_in(out, question, data.identity)}; the same command goes on from there.")
             sys.exit(130)
@@ -141,8 +144,10 @@ def folder_name(question, dataset_name, alone):
     return name
 
 
-def run_missing(out, question, data, device, jobs, threads, ranks, elsewhere):
+def run_missing(out, question, everything, data, device, jobs, threads, ranks, elsewhere):
     """Do the runs of a question that are not finished yet.
+
+    everything    the question that the folder answers, of which the page shows all runs
 
     Returns: {settings: reason} of the runs that failed
     """
@@ -159,8 +164,21 @@ def run_missing(out, question, data, device, jobs, threads, ranks, elsewhere):
         if ranks:
             ranks.tell(None)
         return {}
-    with Progress({cell: cell.epochs - begun[cell] for cell in missing}) as progress:
-        return sweep.run_cells(out, missing, data, device, jobs, threads, progress, say, elsewhere)
+    to_come = {cell: cell.epochs - begun[cell] for cell in missing}
+    page = LivePage(out, everything, data.identity, to_come)
+    with Progress(to_come) as progress:
+
+        def on_epoch(settings, record):
+            progress(settings, record)
+            page(settings, record)
+
+        try:
+            return sweep.run_cells(
+                out, missing, data, device, jobs, threads, on_epoch, say, elsewhere
+            )
+        except KeyboardInterrupt:
+            page.stopped()
+            raise
 
 
 @click.command()

@@ -20,20 +20,28 @@ class MissingError(DataError):
 
 
 def data_folder(folder=None):
-    """Where datasets are kept: the argument, else MINISGD_DATA, else the platform's cache."""
+    """Where datasets are kept: the argument, else MINISGD_DATA, else the cache."""
     try:
         if folder or os.environ.get("MINISGD_DATA"):
             return Path(folder or os.environ["MINISGD_DATA"]).expanduser()
-        if sys.platform == "win32":
-            base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        elif sys.platform == "darwin":
-            base = Path.home() / "Library" / "Caches"
-        else:
-            base = os.environ.get("XDG_CACHE_HOME", "")
-            base = base if os.path.isabs(base) else Path.home() / ".cache"
-        return Path(base) / "minisgd"
+        return cache_folder()
     except RuntimeError:
         raise DataError("there is no home folder here; set MINISGD_DATA to a folder") from None
+
+
+def cache_folder():
+    """Where this platform keeps what can be fetched or made again.
+
+    Raises:  RuntimeError if there is no home folder
+    """
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", "")
+        base = base if os.path.isabs(base) else Path.home() / ".cache"
+    return Path(base) / "minisgd"
 
 
 def existing_path(folder, file):

@@ -31,6 +31,7 @@ _MODULES = {
     "Curve": "panels",
     "save": "style",
     "batch_color": "style",
+    "batch_marker": "style",
     "PALETTE": "style",
 }
 __all__ = list(_MODULES)

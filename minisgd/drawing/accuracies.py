@@ -19,6 +19,7 @@ from .style import (
     GREY,
     GRID,
     NOTE_BOX,
+    TALLEST,
     TITLE_LINE,
     WHOLE_RANGE,
     WIDTH,
@@ -125,13 +126,13 @@ def _draw(panels, title, note, per_row=4):
     rows = ceil(len(panels) / per_row)
     columns = ceil(len(panels) / rows)
     panel_titles = [wrap(panel.title, 90 // columns) for panel in panels]
-    accuracy_parts, loss_parts = _parts(panels)
 
     head = 0.12 + TITLE_LINE * len(title_lines) + (NOTE_BOX if note else 0.0)
     over = 0.12 + 0.2 * max(len(lines) for lines in panel_titles)
+    foot = sum(_legend_height(*legend) for legend in legends) + 0.04 + 0.18 * len(small) + 0.06
+    accuracy_parts, loss_parts = _parts(panels, (TALLEST - head - foot) / rows - over - UNDER)
     row_height = over + _height(accuracy_parts) + UNDER
-    legend_height = sum(_legend_height(*legend) for legend in legends)
-    height = head + rows * row_height + legend_height + 0.04 + 0.18 * len(small) + 0.06
+    height = head + rows * row_height + foot
     figure = blank_figure(height)
     draw_heading(figure, title_lines, note, 0.12 + TITLE_LINE * len(title_lines) + 0.17)
 
@@ -167,8 +168,9 @@ def _draw(panels, title, note, per_row=4):
     return figure
 
 
-def _parts(panels):
-    """The parts of a panel of accuracies and those of a panel of losses, equal in height.
+def _parts(panels, tallest):
+    """The parts of a panel of accuracies and those of a panel of losses, equal in height and no
+    higher than `tallest`.
 
     All losses share one scale, because only the left panel of a row has numbers.
     """
@@ -182,6 +184,9 @@ def _parts(panels):
     parts = [Part("whole range", WHOLE_RANGE, 1.6), Part(f"{ZOOM} to 1", (ZOOM, 1.0), 1.9)]
     if not any(value > ZOOM for value in accuracies):
         parts = [Part("whole range", WHOLE_RANGE, 2.6)]
+    gaps = GAP * (len(parts) - 1)
+    flatter = min(1.0, (tallest - gaps) / (_height(parts) - gaps))
+    parts = [part._replace(height=flatter * part.height) for part in parts]
     loss_ends = 0.8 * min(losses), 1.25 * max(losses)
     return parts, [Part("cross-entropy", loss_ends, _height(parts))]
 

@@ -14,6 +14,7 @@ from .style import (
     GRID,
     NOTE_BOX,
     PALETTE,
+    TALLEST,
     TITLE_LINE,
     WIDTH,
     blank_figure,
@@ -62,7 +63,7 @@ def chart(plots, title, note=None, per_row=2, height=2.9):
     Values that are not finite are left out, and so are those that a logarithmic axis cannot show.
 
     note:    a line under the title that nobody can miss
-    height:  of a panel, in inches
+    height:  of a panel, in inches; less where the figure would be too tall
     """
     rows, title_lines = ceil(len(plots) / per_row), wrap(title, 90)
     labels = dict.fromkeys(c.label for plot in plots for c in plot.curves if c.label)
@@ -70,7 +71,9 @@ def chart(plots, title, note=None, per_row=2, height=2.9):
     in_a_row = max(1, min(5, 118 // (longest + 8)))
     head = 0.14 + TITLE_LINE * len(title_lines) + (NOTE_BOX if note else 0)
     over, under, between, left, right = 0.36, 0.55, 0.75, 0.75, 0.15
-    whole = head + rows * (over + height + under) + 0.2 * ceil(len(labels) / in_a_row) + 0.15
+    beside = head + rows * (over + under) + 0.2 * ceil(len(labels) / in_a_row) + 0.15
+    height = min(height, (TALLEST - beside) / rows)
+    whole = beside + rows * height
     figure = blank_figure(whole)
     draw_heading(figure, title_lines, note, head - 0.15)
     width = (WIDTH - left - right - between * (per_row - 1)) / per_row

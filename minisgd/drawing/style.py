@@ -19,6 +19,8 @@ from ..disk.files import make_folder, write_aside
 
 SHOWN = 80  # dots per inch in a notebook
 WIDTH = 9.0  # a README shows it about 900 pixels wide, so a point is 1.4 pixels there
+DPI = 150
+TALLEST = 1400 / DPI  # what is taller cannot be seen as a whole; panels become flatter instead
 # Accuracies are drawn twice: over the whole range, and from ZOOM to 1, where good runs differ.
 WHOLE_RANGE = (-0.03, 1.03)
 ZOOM = 0.9
@@ -27,7 +29,12 @@ ZOOM = 0.9
 BATCH_PALETTE = (
     "#f0b81c", "#e8913f", "#e5646c", "#c93a9c", "#7f4ad0", "#1f4f98", "#10432c", "#000000",
 )  # fmt: skip
+# The same hues for dark paper, from dark to light.
+DARK_PALETTE = (
+    "#8f7012", "#b0672c", "#d65b64", "#dc6cb9", "#ab8df0", "#72abf6", "#66d49e", "#ffffff",
+)  # fmt: skip
 _BATCH_COLORS = LinearSegmentedColormap.from_list("batch sizes", BATCH_PALETTE)
+_ON_DARK = LinearSegmentedColormap.from_list("batch sizes on dark paper", DARK_PALETTE)
 # The same colours for curves that have no batch size, neighbours as different as can be.
 PALETTE = ("#1f4f98", "#e5646c", "#10432c", "#e8913f", "#7f4ad0", "#c93a9c", "#000000", "#f0b81c")
 MARKERS = "os^DvPp*"
@@ -39,13 +46,15 @@ TITLE_LINE = 0.26  # the height of one line of the title
 NOTE_BOX = 0.32  # the height of the note under the title
 
 
-def batch_color(batch_size):
-    """The colour of a batch size, the same in every figure: the larger, the darker.
+def batch_color(batch_size, dark=False):
+    """The colour of a batch size, the same in every figure: the larger, the darker; on dark paper,
+    the lighter.
 
     The sizes 64, 128, ..., 8192 have the colours of the palette. Sizes in between have colours in
     between, by log2, and sizes beyond have the colour of the nearer end.
     """
-    return _BATCH_COLORS(float(np.clip(log2(batch_size / 64) / 7, 0.0, 1.0)))
+    colors = _ON_DARK if dark else _BATCH_COLORS
+    return colors(float(np.clip(log2(batch_size / 64) / 7, 0.0, 1.0)))
 
 
 def batch_marker(batch_size):
@@ -101,7 +110,7 @@ def save(figure, folder, name):
     """
     make_folder(folder)
     paths = []
-    for kind, options in (("png", {"dpi": 150}), ("svg", {"metadata": {"Date": None}})):
+    for kind, options in (("png", {"dpi": DPI}), ("svg", {"metadata": {"Date": None}})):
         picture = BytesIO()
         with rc_context({"svg.hashsalt": "minisgd"}):
             figure.savefig(picture, format=kind, **options)

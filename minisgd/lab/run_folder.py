@@ -6,7 +6,7 @@
     OUT/<run>/checkpoint.npz     w, the optimizer's memory, and the records so far; the previous
                                  one is kept beside it
     OUT/<run>/error.txt          the whole traceback of an error that ended the run
-    OUT/metrics.csv              all epochs of all runs, tidy; beside it table.txt and the figure
+    OUT/metrics.csv              all epochs of all runs, tidy; beside it table, figure and page
 
 Everything but the appended lines is written to another file, flushed to disk and renamed: a crash
 leaves either the old file or the new one. Nothing is pickled.

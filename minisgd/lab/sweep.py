@@ -135,7 +135,8 @@ def fresh(out, log):
     log(f"--fresh deletes {len(folders)} runs ({epochs} epochs) and their figure in {out}.")
     for folder in folders:
         delete_run(folder)
-    for name in ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "sweep.json"):
+    shown = ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "index.html")
+    for name in (*shown, "sweep.json"):
         (out / name).unlink(missing_ok=True)
 
 

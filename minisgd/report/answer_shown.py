@@ -3,7 +3,7 @@
 from dataclasses import replace
 from statistics import median
 
-from ..drawing import PALETTE, Carried, Curve, Line, Plot
+from ..drawing import Carried, Curve, Line, Plot, batch_color, batch_marker
 from .answer import LARGE, METHODS, SEARCHES, SIZES
 from .experiments import EXPERIMENTS
 from .search import edges_told, value_of, winner
@@ -70,17 +70,21 @@ def trials_plots(trials):
     panels = []
     for name, method in METHODS.items():
         curves = []
-        for color, b in zip(PALETTE, sorted({b for _, b in SEARCHES}), strict=False):
+        for b in sorted({b for _, b in SEARCHES}):
             found = trials.of(SEARCHES[name, b]) if (name, b) in SEARCHES else []
             longest = max((trial.settings.epochs for trial in found), default=0)
-            for full, marker in ((False, "."), (True, "o")):
+            for full, marker in ((False, "."), (True, batch_marker(b))):
                 these = [t for t in found if (t.settings.epochs == longest) == full]
                 x = tuple(value_of(method.rate, trial.settings) for trial in these)
-                label = f"{b:,}" + (", all epochs" if full else ", fewer")
+                label = f"{b:,}" + (", all epochs" if full else ", fewer epochs")
                 y = tuple(trial.median for trial in these)
-                curves.append(Curve(label, x, y, color=color, dash="", marker=marker))
+                if these:
+                    look = {"color": batch_color(b), "dash": "", "marker": marker}
+                    curves.append(Curve(label, x, y, **look))
         rate = {"lr": "η", "effective_lr": "η/(1-m)"}[method.rate]
-        panel = Plot(method.title, rate, "validation", tuple(curves), logx=True, ylim=(FLOOR, 1.0))
+        panel = Plot(
+            method.title, rate, "validation accuracy", tuple(curves), logx=True, ylim=(FLOOR, 1.0)
+        )
         panels.append(panel)
     return panels
 

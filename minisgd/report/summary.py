@@ -41,10 +41,16 @@ def _stretches(epochs):
 
 
 def table(runs):
-    """The lines of the table: runs whose settings differ only in the seed share a line.
+    """The lines of the table of `rows`, aligned."""
+    return _aligned(rows(runs))
 
-    runs:  (settings, records, failure) of every run: its records so far, and why it failed, or
-           None
+
+def rows(runs, going_on=False):
+    """The head and the rows of the table: runs whose settings differ only in the seed share one.
+
+    runs:      (settings, records, failure) of every run: its records so far, and why it failed, or
+               None
+    going_on:  whether runs that are not over are still being made
     """
     groups = {}
     for settings, records, failure in runs:
@@ -53,7 +59,7 @@ def table(runs):
     with_momentum = len({momentum for _, _, momentum in groups}) > 1
     with_seeds = any(len(group) > 1 for group in groups.values())
     with_updates = any(settings.batch_schedule for settings, _, _ in runs)
-    rows = [
+    found = [
         ["batch size", "rate"]
         + ["momentum"] * with_momentum
         + ["seeds"] * with_seeds
@@ -62,15 +68,15 @@ def table(runs):
         + ["status"]
     ]
     for (batch_size, lr, momentum), group in sorted(groups.items(), key=lambda item: item[0]):
-        rows.append(
+        found.append(
             [f"{batch_size}", f"{lr:.4g}"]
             + [f"{momentum:.4g}"] * with_momentum
             + [f"{len(group)}"] * with_seeds
             + [*_accuracies(group, with_seeds)]
             + [*_updates(group)] * with_updates
-            + [_statuses(group)]
+            + [_statuses(group, going_on)]
         )
-    return _aligned(rows)
+    return found
 
 
 def _accuracies(group, with_seeds):
@@ -105,7 +111,7 @@ def _spread(values, form):
     return f"{middle} ({form.format(min(values))} to {form.format(max(values))})"
 
 
-def _statuses(group):
+def _statuses(group, going_on):
     """The status of a single run in words, or how many of several runs have each kind of status."""
     words = []
     for settings, records, failure in group:
@@ -114,7 +120,8 @@ def _statuses(group):
         elif not records:
             words.append("not started")
         elif records[-1]["status"] != "diverged" and records[-1]["epoch"] < settings.epochs:
-            words.append(f"cut after epoch {records[-1]['epoch']}")
+            how = "going on" if going_on else "cut"
+            words.append(f"{how} after epoch {records[-1]['epoch']}")
         else:
             words.append(status_of(records))
     if len(words) == 1:

@@ -6,18 +6,21 @@ from pathlib import Path
 
 from calling import epochs_of, sentence, small, sweep_of
 
+from minisgd.page.library import available
+
 COLUMNS = (
     "rule,warmup,optimizer,batch_size,base_lr,lr,momentum,seed,epoch,train_loss,train_accuracy,"
     "test_loss,test_accuracy,seconds,status,"
     "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init,batch_schedule"
 )
+PAGE = {"index.html"} if available() else set()
 
 
 def test_a_sweep_leaves_figure_table_and_metrics(swept):
     out, done = swept
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    names = {"sweep.json", "metrics.csv", "table.txt", "accuracy.png", "accuracy.svg"}
+    names = {"sweep.json", "metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", *PAGE}
     found = {path.name for path in out.iterdir()} - {".lock"}
     runs = {f"b{b}-lr0.01-linear-epochs2-seed{s}" for b in (64, 128) for s in (0, 1)}
     assert found == names | runs
@@ -162,7 +165,7 @@ def test_plot_draws_a_sweep_into_another_folder(call, copy, tmp_path):
     done = call("plot", copy, "--out", tmp_path / "elsewhere" / "new")
     assert str(tmp_path / "elsewhere" / "new" / "accuracy.png") in done.stdout
     drawn = {path.name for path in (tmp_path / "elsewhere" / "new").iterdir()}
-    assert drawn == {"accuracy.png", "accuracy.svg", "metrics.csv", "table.txt"}
+    assert drawn == {"accuracy.png", "accuracy.svg", "metrics.csv", "table.txt", *PAGE}
     assert {path: path.read_bytes() for path in before} == before
 
 

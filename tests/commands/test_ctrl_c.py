@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from calling import PROGRAM, epochs_of, program, small, sweep_of
 
+from minisgd.page.library import available
+
 
 def test_ctrl_c_in_a_single_run_says_what_is_kept(call, small_mnist, monkeypatch):
     from minisgd.lab import workers
@@ -79,6 +81,9 @@ def test_ctrl_c_says_what_is_kept_leaves_no_process_and_the_same_command_goes_on
     before = epochs_of(out)
     assert kept == sum(text.count(b"\n") for text in before.values()) and 1 <= kept < 32
     assert "the same command goes on from there" in said
+    if available():
+        page = (out / "index.html").read_text("utf-8")
+        assert "It was stopped: the same command goes on from there" in page
 
     again = program(*sweep_of(small_mnist, out, *args))
     assert again.returncode == 0, again.stderr

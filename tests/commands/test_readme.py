@@ -17,6 +17,7 @@ PAGES = [
     "figures/README.md",
     "figures/report.md",
     "minisgd/README.md",
+    "minisgd/commands/README.md",
     "minisgd/lab/README.md",
     "minisgd/machine/README.md",
 ]

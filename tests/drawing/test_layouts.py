@@ -5,7 +5,8 @@ from hand_made import LAYOUTS, lines, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minisgd.drawing import accuracy_figure
+from minisgd.drawing import Curve, Plot, accuracy_figure, chart, report_figure
+from minisgd.drawing.style import DPI
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -45,3 +46,14 @@ def test_any_records_can_be_drawn(runs):
     figure = accuracy_figure(rows, "t")
     figure.canvas.draw()
     assert len(lines(figure.axes[0])) == len({run[0] for run in runs})
+
+
+@pytest.mark.parametrize("apart", [(), (64,), (64, 8192)])
+def test_no_figure_is_too_tall_to_be_seen_as_a_whole(apart):
+    rows = [row for b in (64, 128, 8192) for row in records((0.3, 0.95), batch_size=b)]
+    figure = report_figure(rows, "t", losses=True, apart=apart, note="note")
+    panels = chart([Plot("title", "x", "y", (Curve("a", (1, 2), (3, 4)),))] * 8, "t", "note")
+    for each in (figure, panels):
+        assert each.get_figheight() * DPI <= 1400 + 1e-6
+        heights = [axes.get_position().height * each.get_figheight() for axes in each.axes]
+        assert min(heights) > 0.6  # inches

@@ -51,6 +51,12 @@ def test_larger_batches_are_darker_in_greyscale_by_steps_that_can_be_seen():
     assert values[0] < 82  # still seen on white
 
 
+def test_on_dark_paper_larger_batches_are_lighter_and_all_can_be_seen():
+    values = [lightness(batch_color(b, dark=True)) for b in SIZES]
+    assert all(b - a > 1.5 for a, b in pairwise(values))
+    assert values[0] > 48 and values[-1] == pytest.approx(100)
+
+
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_every_batch_size_has_a_colour_no_lighter_than_that_of_a_smaller_one(a, b):
     small, large = sorted((a, b))

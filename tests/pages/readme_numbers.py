@@ -6,8 +6,6 @@ from statistics import median
 from page_numbers import given, here, listed, measured
 from run_numbers import last
 
-from minisgd.commands import minute
-from minisgd.machine import speedup_results
 from minisgd.report import answer, claims
 from minisgd.report.statistics import best_accuracy
 from minisgd.settings import Settings
@@ -48,11 +46,16 @@ def what_to_do(files):
     )
 
 
-def two_commands(files):
+def a_first_minute(files):
     setup = (files.folder.parent / "setup.cfg").read_text(encoding="utf-8")
     return listed(
         given(re.findall(r"python_requires = >=([\d.]+)", setup)[0], "setup.cfg"),
-        given("none", "environments"),
+        given("three two 8,192", "networks, and a batch size"),
+    )
+
+
+def two_commands(files):
+    return listed(
         here(Settings().epochs, "minisgd/settings.py"),
         measured("2 12", SWEEP),
         given("third", "what stuck means"),
@@ -60,18 +63,6 @@ def two_commands(files):
         given("2048 4096", "batch sizes"),
         measured("seven", "python -m pytest"),
         given("none", "folders"),
-    )
-
-
-def commands(files):
-    return listed(
-        here(minute.EPOCHS, "minisgd/commands/minute.py"),
-        given("three", "steps"),
-        here(len(answer.METHODS), "minisgd/report/answer.py"),
-        here(len(answer.SIZES), "minisgd/report/answer.py"),
-        given("1 2", "ranks"),
-        here(speedup_results.PROJECTED_RANKS[-1], "minisgd/machine/speedup_results.py"),
-        given("twice", "how often nothing is trained"),
     )
 
 
@@ -87,8 +78,8 @@ CHAPTERS = {
     "": beginning,
     ": The answer": the_answer,
     ": If you must train with a large batch": what_to_do,
+    "A first minute": a_first_minute,
     "Two commands": two_commands,
-    "The commands": commands,
     "Speed": speed,
 }
 NOT_YET = ()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import code_numbers
+import commands_numbers
 import lab_numbers
 import lesson_numbers
 import machine_numbers
@@ -18,6 +19,7 @@ PAGES = {
     "figures/README.md": lesson_numbers,
     "figures/report.md": report_numbers,
     "minisgd/README.md": code_numbers,
+    "minisgd/commands/README.md": commands_numbers,
     "minisgd/lab/README.md": lab_numbers,
     "minisgd/machine/README.md": machine_numbers,
 }

@@ -1,0 +1,90 @@
+"""The page of a sweep: renewed after every epoch, and as it is when the sweep is over."""
+
+import time
+
+from .console import say
+
+SHARE = 20  # the page is renewed when this many times as long has passed as the last renewal took
+
+
+def write_page(out, into, collected, going_on=None):
+    """Write into/index.html, the page of the sweep in OUT; each time the whole file is replaced.
+
+    collected, going_on    as page.sweep.page takes them
+
+    Raises:  UserError if the library that draws is not installed; StorageError
+    """
+    from minisgd.disk.files import write_aside
+    from minisgd.lab import sweep
+    from minisgd.page.sweep import page
+
+    from .plot import title_of
+
+    title, note, _ = title_of(out)
+    _, known = sweep.load_folder(out)
+    path = into / "index.html"
+    write_aside(path, page(title, note, collected, known["command"], going_on))
+    return path
+
+
+def show_page(out, into, collected, tell):
+    """Write the page of a sweep that is over, and tell where it is or why it is not there."""
+    from minisgd.errors import UserError
+    from minisgd.page.library import MISSING, available
+
+    try:
+        said = write_page(out, into, collected) if available() else f"none, {MISSING}"
+    except UserError as error:
+        said = f"none, {error}"
+    tell(f"page:   {said}")
+
+
+class LivePage:
+    """Called with every epoch of a sweep, it renews the page, however many there are, in at most a
+    twentieth of the time. A page that cannot be written does not stop the sweep.
+
+    epochs_left    {settings: epochs still to come}
+    """
+
+    def __init__(self, out, question, digest, epochs_left):
+        from minisgd.page.library import available
+
+        self.out, self.question, self.digest = out, question, digest
+        self.to_come = self.total = sum(epochs_left.values())
+        self.began, self.wait_until = time.monotonic(), 0.0
+        self.can = available() and self.total > 0
+        if self.can:
+            self._renew()
+        if self.can:
+            say(f"{out / 'index.html'} shows how it goes; open it in a browser.")
+
+    def __call__(self, settings, record):
+        from minisgd.lab.run_folder import is_last
+
+        ends = is_last(record, settings)
+        self.to_come -= 1 + (settings.epochs - record["epoch"] if ends else 0)
+        if self.can and time.monotonic() >= self.wait_until:
+            self._renew()
+
+    def stopped(self):
+        """Say on the page that nothing goes on."""
+        if self.can:
+            self._write(None)
+
+    def _renew(self):
+        start = time.monotonic()
+        done = self.total - self.to_come
+        self._write((start - self.began) / done * max(0, self.to_come) if done > 0 else 0)
+        end = time.monotonic()
+        self.wait_until = end + SHARE * (end - start)
+
+    def _write(self, going_on):
+        from minisgd.errors import UserError
+        from minisgd.lab import sweep
+
+        try:
+            collected = sweep.collect(self.out, self.question, self.digest)
+            write_page(self.out, self.out, collected, going_on)
+        except UserError as error:
+            self.can = False
+            say(f"The page is not renewed any more: {error}")

@@ -1,0 +1,30 @@
+"""page: everything that is kept, in one file to play with."""
+
+import click
+
+from .console import Sentence
+from .options import options
+
+
+@click.command()
+@options("figures")
+def page(out):
+    """Make the page to play with: OUT/index.html.
+
+    One file, which needs no server and no network: the answer, every run that is kept, a run step
+    by step, the claims with their numbers, and the formulas.
+    """
+    from minisgd.disk.files import write_aside
+    from minisgd.errors import program
+    from minisgd.page import project
+    from minisgd.report.answer import known
+    from minisgd.report.experiments import Kept
+    from minisgd.report.trials import Trials
+
+    kept = Kept(out, known(Trials(out)))
+    if not kept.made:
+        raise Sentence(f"{out} holds no results: run `{program()} figures` first", 1)
+    text = project.page(kept)
+    path = out / "index.html"
+    write_aside(path, text)
+    click.echo(f"page: {path} ({len(text) / 1e6:.1f} MB); open it in any browser")

@@ -1,0 +1,19 @@
+"""The palette of the figures. A colour is a pair: on light paper and on dark."""
+
+from matplotlib.colors import to_hex
+
+from ..drawing.style import BATCH_PALETTE, DARK_PALETTE, PALETTE, batch_color
+
+GREY = ("#595959", "#a6a6a6")
+_ON_DARK = dict(zip(BATCH_PALETTE, DARK_PALETTE, strict=True))
+
+
+def of_batch(batch_size):
+    """The colour of a batch size."""
+    return tuple(to_hex(batch_color(batch_size, dark)) for dark in (False, True))
+
+
+def of_place(place):
+    """The colour of what has no batch size, by its place among its like."""
+    colour = PALETTE[place % len(PALETTE)]
+    return colour, _ON_DARK[colour]

@@ -1,0 +1,243 @@
+// The explorer: which lines, how they are drawn, and their values where the cursor stands.
+"use strict";
+
+const explorer = (() => {
+  const form = byId("choices");
+  const host = byId("curves");
+  const slider = byId("at");
+  const ANY = form.dataset.any;
+  const controls = [...form.querySelectorAll("[data-choice]")];
+  const boxes = controls.filter((control) => control.dataset.choice === "size");
+  const others = controls.filter((control) => control.dataset.choice !== "size");
+  const FILTERS = ["figure", "rule", "warmup", "optimizer", "momentum"];
+  const LEGEND_UP_TO = 24; // lines
+  const TIPS_UP_TO = 4000; // points: each has a cell of its own, in which the pointer means it
+  let view = null;
+  let stops = [0];
+  let shown = [];
+
+  const usual = (name) => DATA.explorer.first[name] ?? "";
+  const valueOf = (name) => {
+    const control = others.find((each) => each.dataset.choice === name);
+    if (!control) return name === "metric" ? "test_accuracy" : name === "by" ? "epoch" : "";
+    return control.type === "checkbox" ? (control.checked ? "1" : "") : control.value;
+  };
+
+  // Set the controls as the address says, or as the page wants them at first.
+  function restore() {
+    for (const control of others) {
+      const name = control.dataset.choice;
+      const value = chosen.get(name) ?? usual(name);
+      if (control.type === "checkbox") control.checked = value === "1";
+      else if ([...control.options].some((option) => option.value === value)) control.value = value;
+    }
+    const sizes = chosen.get("sizes")?.split(",");
+    for (const box of boxes) box.checked = !sizes || sizes.includes(box.value);
+  }
+
+  function store() {
+    for (const control of others) {
+      const first = control.type === "checkbox" ? "" : control.options[0].value;
+      remember(control.dataset.choice, valueOf(control.dataset.choice), usual(control.dataset.choice) || first);
+    }
+    const ticked = boxes.filter((box) => box.checked).map((box) => box.value);
+    remember("sizes", ticked.join(","), boxes.map((box) => box.value).join(","));
+  }
+
+  function matching() {
+    const sizes = new Set(boxes.filter((box) => box.checked).map((box) => Number(box.value)));
+    return DATA.explorer.lines.filter((line) => sizes.has(line.size) && FILTERS.every((name) => {
+      const value = valueOf(name);
+      return value === "" || value === ANY || (line.values[name] ?? "").split("\n").includes(value);
+    }));
+  }
+
+  // The batch size, the rate, and whatever else tells lines of one batch size apart.
+  function label(lines) {
+    const names = [...new Set(lines.flatMap((line) => Object.keys(line.words)))];
+    const differs = names.filter((name) => name !== "lr" && name !== "epochs" &&
+      new Set(lines.map((line) => line.words[name] ?? "")).size > 1);
+    const variants = new Map();
+    for (const line of lines) {
+      const more = differs.map((name) => line.words[name]).filter(Boolean);
+      line.label = [`b = ${line.size}`, `η = ${line.rate}`, ...more].join(", ");
+      const variant = more.join(", ");
+      if (!variants.has(variant)) variants.set(variant, variants.size);
+      line.dash = around(DASHES, variants.get(variant));
+    }
+    const taken = new Map();
+    for (const line of lines) {
+      const times = taken.get(line.label) ?? 0;
+      taken.set(line.label, times + 1);
+      if (times) line.label += ` (${times + 1})`;
+    }
+  }
+
+  const number = (value, metric) =>
+    value === null || value === undefined ? "–" : metric.endsWith("loss") ? value.toPrecision(4) : value.toFixed(4);
+
+  // The lowest and the highest are the quartiles from five seeds on.
+  const between = (line) => (line.seeds.length >= 5 ? "quartiles" : "lowest and highest");
+
+  function points(lines) {
+    const metric = valueOf("metric");
+    const updates = valueOf("by") === "update";
+    const single = valueOf("show") === "seeds";
+    const found = [];
+    const logarithmic = valueOf("log") && metric.endsWith("loss");
+    const good = (value) => value !== null && value !== undefined && !(logarithmic && value <= 0);
+    for (const [order, line] of lines.entries()) {
+      const x = (epoch) => (updates ? epoch * line.updates : epoch);
+      const median = line.median[metric];
+      const every = Math.ceil(median.length / 8);
+      const when = (epoch) => ({ epoch, ...(line.updates ? { update: epoch * line.updates } : {}) });
+      const what = DATA.explorer.metrics[metric];
+      const stuckIn = new Set(line.seeds.flatMap((seed) => seed.stuck));
+      const curves = single
+        ? line.seeds.map((seed) => ({ name: `seed ${seed.seed}`, values: seed[metric], seed }))
+        : [{ name: "", values: median }];
+      for (const { name, values, seed } of curves) {
+        values.forEach((value, k) => {
+          if (!good(value)) return;
+          const epoch = k + 1;
+          const count = line.seeds.filter((each) => good(each[metric][k])).length;
+          const tip = { run: line.label, ...when(epoch) };
+          if (single) Object.assign(tip, { seed: seed.seed, [what]: number(value, metric) });
+          else Object.assign(tip, { [`${what}, median`]: number(value, metric),
+            [between(line)]: `${number(line.low[metric][k], metric)} to ${number(line.high[metric][k], metric)}`,
+            seeds: count });
+          const stuck = (seed ? seed.stuck : [...stuckIn]).includes(epoch);
+          if (stuck) tip.stuck = single ? "every test image is given one class"
+            : `${line.seeds.filter((each) => each.stuck.includes(epoch)).length} of ${line.seeds.length} runs`;
+          const ended = (seed ? [seed] : line.seeds).filter((each) => each.diverged &&
+            each[metric].findLastIndex((each) => each !== null) === k).length;
+          if (ended) tip.diverged = single ? "in the next epoch" : `${ended} of ${line.seeds.length} in the next epoch`;
+          found.push({ label: line.label, line: line.label + name, x: x(epoch), y: value,
+            low: single ? null : line.low[metric][k], high: single ? null : line.high[metric][k],
+            mark: !single && (k - order) % every === 0, stuck, diverged: ended > 0, tip });
+        });
+      }
+    }
+    return found;
+  }
+
+  function spec(lines, drawn) {
+    const metric = valueOf("metric");
+    const loss = metric.endsWith("loss");
+    const updates = valueOf("by") === "update";
+    const it = structuredClone(DATA.explorer.spec);
+    const labels = lines.map((line) => line.label);
+    const longest = Math.max(1, ...lines.map((line) => line.median[metric].length));
+    const all = drawn.flatMap((point) => [point.low ?? point.y, point.high ?? point.y]).filter((y) => !valueOf("log") || y > 0);
+    const ends = [valueOf("log") ? Math.min(...all) : 0, Math.max(...all)];
+    it.encoding.x.title = updates ? "update" : "epoch";
+    it.encoding.x.scale = updates ? { type: "log", nice: false, domain: [stops[0], stops[stops.length - 1]] } : { zero: false, nice: false, domain: [1, Math.max(2, longest)] };
+    it.encoding.x.axis = updates ? { format: "~s" } : { tickMinStep: 1, format: "d" };
+    it.encoding.y.title = DATA.explorer.metrics[metric];
+    it.encoding.y.scale = loss
+      ? { type: valueOf("log") ? "log" : "linear", domain: ends, nice: false }
+      : { domain: valueOf("zoom") ? [0.9, 1] : [0, 1] };
+    it.encoding.color.scale = { domain: labels, range: lines.map((line) => ofScheme(line.colour)) };
+    it.params.find((param) => param.name === "thick").value = valueOf("show") === "seeds" ? 1.1 : 1.8;
+    for (const layer of it.layer) {
+      const { strokeDash, shape } = layer.encoding ?? {};
+      if (strokeDash) strokeDash.scale = { domain: labels, range: lines.map((line) => line.dash) };
+      if (shape) shape.scale = { domain: labels, range: lines.map((line) => around(SHAPES, line.mark)) };
+    }
+    const legend = lines.length > LEGEND_UP_TO ? null : { ...it.encoding.color.legend, columns: columnsFor(labels, host) };
+    for (const channel of [it.encoding.color, ...it.layer.flatMap((layer) =>
+      [layer.encoding?.strokeDash, layer.encoding?.shape]).filter(Boolean)]) channel.legend = legend;
+    if (drawn.length > TIPS_UP_TO) it.layer.pop();
+    it.description = `${it.encoding.y.title} by ${it.encoding.x.title} of ${lines.length} settings; ` +
+      "the table below gives the values at the cursor";
+    return fitted(it, host, Math.round(Math.min(0.62 * innerHeight, 0.55 * widthOf(host) + 90)));
+  }
+
+  // ---- the cursor and the table of the values there
+
+  const unit = () => valueOf("by");
+
+  function moveTo(place) {
+    const at = stops[place] ?? stops[stops.length - 1];
+    byId("at-unit").textContent = unit();
+    byId("at-shown").textContent = at.toLocaleString("en");
+    slider.setAttribute("aria-valuetext", `${unit()} ${at}`);
+    view?.signal("cursor", at).runAsync();
+    const metric = valueOf("metric");
+    const rows = shown.map((line) => {
+      const k = (unit() === "update" ? Math.floor(at / line.updates) : at) - 1;
+      const count = line.seeds.filter((seed) => seed[metric][k] !== null && seed[metric][k] !== undefined).length;
+      const gone = line.seeds.filter((seed) => seed.diverged && seed[metric].length <= k + 1).length;
+      const stuck = line.seeds.filter((seed) => seed.stuck.includes(k + 1)).length;
+      const state = [stuck && `${stuck} stuck`, gone && `${gone} diverged`].filter(Boolean).join(", ");
+      const range = line.median[metric][k] === undefined || line.median[metric][k] === null ? "–"
+        : `${number(line.low[metric][k], metric)} to ${number(line.high[metric][k], metric)}`;
+      const first = make("td");
+      const dot = make("span", "● ", { class: "dot", "aria-hidden": "true", style: `--light:${line.colour[0]};--dark:${line.colour[1]}` });
+      first.append(dot, line.label);
+      return [first, number(line.median[metric][k], metric), range, String(count), state || "–"];
+    });
+    const head = ["run", "median", shown.some((line) => line.seeds.length >= 5) ? "quartiles" : "range", "seeds", "stuck or diverged"];
+    byId("values").replaceChildren(tableOf(head, rows, `${DATA.explorer.metrics[metric]} at ${unit()} ${at}`));
+  }
+
+  function show() {
+    const kept = stops[Number(slider.value)];
+    const atEnd = Number(slider.value) >= stops.length - 1;
+    shown = matching();
+    label(shown);
+    const by = unit() === "update";
+    const all = new Set(shown.flatMap((line) => line.median.test_accuracy.map((_, k) => (k + 1) * (by ? line.updates : 1))));
+    stops = [...all].sort((a, b) => a - b);
+    if (!stops.length) stops = [1];
+    slider.max = stops.length - 1;
+    const asked = chosen.get("at");
+    const place = asked !== null ? stops.findLastIndex((stop) => stop <= Number(asked)) : stops.indexOf(kept);
+    slider.value = atEnd && asked === null ? stops.length - 1 : Math.max(0, place);
+    const runs = shown.reduce((sum, line) => sum + line.seeds.length, 0);
+    byId("matching").textContent = shown.length
+      ? `${runs} run${runs === 1 ? "" : "s"} of ${shown.length} setting${shown.length === 1 ? "" : "s"}` +
+        (shown.length > LEGEND_UP_TO ? "; the table names them, the legend would be too long" : "")
+      : "No run is like that: choose otherwise.";
+    for (const name of ["zoom", "log"]) {
+      const control = others.find((each) => each.dataset.choice === name);
+      control.disabled = valueOf("metric").endsWith("loss") === (name === "zoom");
+    }
+    moveTo(Number(slider.value));
+    if (!shown.length) {
+      host.replaceChildren();
+      view = null;
+      return undefined;
+    }
+    const found = points(shown);
+    return draw(host, spec(shown, found), found, (drawn) => {
+      view = drawn;
+      view.signal("cursor", stops[Number(slider.value)]).runAsync();
+      view.addEventListener("click", (_, item) => {
+        const place = stops.indexOf((item?.datum?.datum ?? item?.datum)?.x); // of the nearest point
+        if (place >= 0) goTo(place);
+      });
+    });
+  }
+
+  function goTo(place) {
+    slider.value = place;
+    remember("at", String(stops[place]), place === stops.length - 1 ? String(stops[place]) : "");
+    moveTo(place);
+  }
+
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("change", () => { store(); show(); });
+  form.addEventListener("click", (event) => {
+    const which = event.target.dataset.sizes;
+    if (!which) return;
+    for (const box of boxes) box.checked = which === "all";
+    store();
+    show();
+  });
+  slider.addEventListener("input", () => goTo(Number(slider.value)));
+  restore();
+  show();
+  redraws.set(host, show);
+  return { show };
+})();

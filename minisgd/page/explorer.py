@@ -1,0 +1,91 @@
+"""The curves of any runs, and all that may be chosen of them: controls, chart, and a table of the
+values where the cursor stands.
+"""
+
+from . import specs
+from .curves import METRICS
+from .html import Html, element, join
+
+TITLES = {"figure": "figure", "rule": "rule", "warmup": "warmup", "optimizer": "method",
+          "momentum": "momentum"}  # fmt: skip
+ANY = "any"
+KEY = (
+    "A line is the median of its seeds, its band from the lowest to the highest, or the quartiles "
+    "from five seeds on. ○ stuck: every test image given one class; ✕ the next epoch diverges. "
+    "Point at a curve for its numbers; a click moves the cursor there."
+)
+
+
+def data(lines, first=None):
+    """What the script needs.
+
+    first    {choice: value} before the reader has chosen
+    """
+    return {"lines": lines, "spec": specs.curves(), "metrics": METRICS, "first": first or {}}
+
+
+def controls(lines):
+    """Html of the controls and of the places of the chart and the table.
+
+    What all lines agree on cannot be chosen.
+    """
+    sizes = list(dict.fromkeys((line["size"], *line["colour"]) for line in lines))
+    choices = [_select(name, title, _options(lines, name)) for name, title in TITLES.items()]
+    by_update = any(line["updates"] for line in lines)
+    how = [
+        _select("metric", "what", [(name, text) for name, text in METRICS.items()]),
+        _select("by", "by", [("epoch", "epoch")] + [("update", "update")] * by_update),
+        _select("show", "show", [("median", "medians"), ("seeds", "every seed")]),
+        _toggle("zoom", "zoom above .9"),
+        _toggle("log", "logarithmic loss"),
+    ]
+    boxes = [
+        _toggle("size", element("span", "●", class_="dot", style=f"--light:{light};--dark:{dark}",
+                                aria_hidden="true"), f"{size:,}", value=size)
+        for size, light, dark in sizes
+    ]  # fmt: skip
+    every = [element("button", word, type="button", data_sizes=word) for word in ("all", "none")]
+    return join([
+        element("form", element("div", *choices, class_="row"),
+                element("fieldset", element("legend", "batch sizes"), *boxes, *every),
+                element("div", *how, class_="row"), id="choices", data_any=ANY),
+        element("p", id="matching", role="status"),
+        element("div", id="curves", class_="chart"),
+        element("p", KEY, class_="small"),
+        element("p",
+                element("label", element("span", "epoch", id="at-unit"), " ",
+                        element("output", id="at-shown", for_="at"), for_="at"),
+                element("input", type="range", id="at", min=0, max=0, value=0), class_="cursor"),
+        element("div", id="values"),
+    ])  # fmt: skip
+
+
+def _options(lines, name):
+    """[(value, text)] of what the lines have of a setting; empty unless they differ."""
+    found = {}
+    for line in lines:
+        for value in line["values"].get(name, "").split("\n"):
+            found[value] = value or "none"
+    if len(found) < 2:
+        return []
+    values = sorted(found, key=_order)
+    return [(ANY, ANY), *((value, found[value]) for value in values)]
+
+
+def _order(value):
+    try:
+        return 0, float(value), ""
+    except ValueError:
+        return 1, 0.0, ""  # words in the order in which they come
+
+
+def _select(name, title, options):
+    if len(options) < 2:
+        return Html("")
+    inner = (element("option", text, value=value) for value, text in options)
+    return element("label", title, " ", element("select", *inner, data_choice=name))
+
+
+def _toggle(name, *children, value="1"):
+    box = element("input", type="checkbox", value=value, data_choice=name)
+    return element("label", box, " ", *children, class_="toggle")

@@ -1,0 +1,86 @@
+"""Folders of made-up results, as the commands leave them."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+from made_up_runs import MadeUpTrials
+
+from minisgd.disk.formats import write_table
+from minisgd.measures.curvature import COLUMNS, curvature
+from minisgd.report.answer import METHODS, SEARCHES, SIZES, plan
+from minisgd.report.experiments import EXPERIMENTS, Kept
+from minisgd.report.trials import Trials
+
+MNIST = SimpleNamespace(name="mnist", identity="made up")
+NAMES = list(METHODS)
+
+
+def records(settings, accuracy, stuck=(), diverges=None):
+    """The records of a run whose accuracy rises to `accuracy`; it may be stuck in some epochs, or
+    end in the epoch in which it diverges.
+    """
+    found = []
+    for epoch in range(1, settings.epochs + 1):
+        a = round(accuracy - 0.4 / epoch + 0.4 / settings.epochs, 4)
+        record = {"epoch": epoch, "lr": settings.scaled_lr, "seconds": 1.0, "status": "ok",
+                  "train_loss": 2 / epoch, "train_accuracy": a - 0.01, "test_loss": 1 / epoch,
+                  "test_accuracy": a}  # fmt: skip
+        if epoch in stuck:
+            record |= {"status": "stuck", "test_accuracy": 0.1135, "test_loss": 2.3}
+        if epoch == diverges:
+            none = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+            return [*found, record | dict.fromkeys(none) | {"status": "diverged"}]
+        found.append(record)
+    return found
+
+
+def keep_report(folder, names=("figure1", "figure3"), seeds=2):
+    """Runs of the report: the larger the batch, the less accurate, by .001 and a seed's .0002. At
+    8192 with linear scaling every run is stuck from epoch 20, and seed 0 of 4096 diverges in 5.
+    """
+    kept = Kept(folder)
+    for name in names:
+        done = {}
+        for cell in EXPERIMENTS[name].cells(seeds):
+            accuracy = 0.99 - 0.001 * (cell.batch_size.bit_length() - 7) - 0.0002 * cell.seed
+            linear, b = cell.rule == "linear", cell.batch_size
+            stuck = range(20, 31) if linear and b == 8192 else ()
+            diverges = 5 if linear and b == 4096 and cell.seed == 0 else None
+            done[cell] = records(cell, accuracy, stuck, diverges)
+        kept.add(EXPERIMENTS[name], done, MNIST, {"command": "made up"})
+
+
+def keep_answer(folder, seeds=3):
+    """The searches and the runs of the answer: the kth method loses .001 k with every doubling."""
+    trials, made_up = Trials(folder), MadeUpTrials()
+    done = {
+        search: [
+            (trial.settings, records(trial.settings, trial.median)[-1])
+            for trial in made_up.of(search)
+        ]
+        for search in SEARCHES.values()
+    }
+    trials.add(done, MNIST, {"command": "made up"})
+    the_plan = plan(Trials(folder))
+    experiment = the_plan.experiments["answer"]
+    done = {}
+    for (name, b), settings in the_plan.sizes.items():
+        lost = 0.001 * NAMES.index(name) * SIZES.index(b)
+        for cell in experiment.cells(seeds):
+            if cell == replace(settings, seed=cell.seed):
+                done[cell] = records(cell, 0.991 - lost - 0.0002 * cell.seed)
+    Kept(folder, EXPERIMENTS | the_plan.experiments).add(
+        experiment, done, MNIST, {"command": "made up"}
+    )
+
+
+def keep_curvature(folder, data):
+    """The table of the curvature, measured along a short run on few images; and once more, as if
+    it had been made with gradual warmup.
+    """
+    found = curvature(
+        data, 0, 1, lambda line: None, sizes=(512,), warmups=("none",), seeds=1, window=(0, 0.2),
+        subset=50, probe=50,
+    )  # fmt: skip
+    rows = found.rows + [row | {"warmup": "gradual"} for row in found.rows]
+    write_table(folder / "measure-curvature.csv", COLUMNS, rows)

@@ -1,0 +1,252 @@
+"""The page of the figures in a browser: what it shows, and what one can do with it."""
+
+from statistics import median
+
+import pytest
+from looking import ActionChains, Keys, Select
+
+from minisgd.page import steps
+from minisgd.report import answer_shown
+from minisgd.report.answer import METHODS, SIZES, known, plan
+from minisgd.report.experiments import EXPERIMENTS, Kept
+from minisgd.report.trials import Trials
+from minisgd.report.verdicts import verdicts
+
+
+@pytest.fixture(scope="module")
+def kept(figures):
+    return Kept(figures, known(Trials(figures)))
+
+
+def finals(kept, name, b):
+    cells = [c for c in kept.cells(EXPERIMENTS[name]) if c.batch_size == b]
+    return [kept.records(cell)[-1]["test_accuracy"] for cell in cells]
+
+
+@pytest.mark.parametrize("width", [360, 1024, 1920])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_every_width_in_both_schemes(look, project, width, scheme):
+    page = look(project, width=width, scheme=scheme)
+    assert page.js("return document.documentElement.scrollWidth") <= width
+    light = (
+        page.js("return getComputedStyle(document.body).backgroundColor") == "rgb(246, 247, 249)"
+    )
+    assert light == (scheme == "light")
+    assert all(chart.size["height"] > 150 for chart in page.all(".chart"))
+
+
+def test_it_is_one_small_file(project):
+    text = project.read_text("utf-8")
+    assert len(text.encode()) < 5e6
+    for what in ("<link", "src=", "@import", "url("):
+        assert what not in text.partition("<script")[0]
+
+
+# ---- the answer
+
+
+def test_the_answer_stands_first_with_the_numbers_of_the_tables(look, project, kept):
+    page = look(project)
+    assert page.one("main section").get_attribute("id") == "answer"
+    cells = plan(Trials(kept.folder)).sizes
+    found = answer_shown.results(kept, "answer", cells)
+    rows = page.table("#answer table")
+    for row, b in zip(rows, SIZES, strict=False):
+        assert row == [f"{b:,}", *(answer_shown.spread(found[name, b]) for name in METHODS)]
+    # The kth method loses .001 k with every step: 0, 6 steps, 5, ... by hand from .9910 - .0002 s.
+    assert rows[SIZES.index(8192)][2] == "0.9876 (0.9874 to 0.9878)"
+    assert "SGD, clipped, Nesterov 60,000; Adam 16,384; LARS 2,048" in page.text("#answer")
+
+
+def test_hovering_tells_the_settings_seeds_and_epochs(look, project, kept):
+    page = look(project)
+    said = page.hover("#answer-chart", "datum.method === 'Adam' && datum.size === 8192")
+    settings = plan(Trials(kept.folder)).sizes["adam", 8192]
+    for part in ("Adam", "8,192", "0.9876 (0.9874 to 0.9878)", f"m = {settings.momentum:.4g}",
+                 f"η0 = {settings.lr:.4g}", "cosine decay"):  # fmt: skip
+        assert part in said
+    assert "seeds 3" in said.replace(":", "") and "epochs 30" in said.replace(":", "")
+
+
+def test_the_answer_can_be_seen_in_its_whole_range_and_without_the_reports_rules(look, project):
+    page = look(project)
+    assert page.axis("#answer-chart", "y")[1][0] == "0.950"
+    assert page.lines("#answer-chart") == 5 + 1
+    page.tick("#answer-reported", "#answer-chart")
+    assert page.lines("#answer-chart") == 5
+    page.tick("#answer-whole", "#answer-chart")
+    assert page.axis("#answer-chart", "y")[1][0] == "0.0"
+
+
+# ---- the explorer
+
+
+def test_lines_are_chosen_by_rule_and_batch_size(look, project):
+    page = look(project)
+    assert page.lines() == 8 and "22 runs of 8 settings" in page.text("#matching")
+    page.choose("rule", "none")
+    assert "16 runs of 8 settings" in page.text("#matching")
+    page.tick("#choices input[value='64']")
+    assert page.lines() == 7
+    page.one("[data-sizes=none]").click()
+    assert "No run is like that" in page.text("#matching")
+    page.changed("#curves", page.one("[data-sizes=all]").click)
+    Select(page.one("#choices select[data-choice=optimizer]")).select_by_value("adam")
+    page.wait("document.querySelector('#matching').textContent.startsWith('No run')")
+    page.choose("momentum", "any")
+    assert page.lines() == 7
+
+
+def test_the_values_are_those_of_the_tables(look, project, kept):
+    page = look(project)
+    rows = {row[0].removeprefix("● "): row[1:] for row in page.table("#values table")}
+    for b, label in ((64, "b = 64, η = 0.01"), (2048, "b = 2048, η = 0.32")):
+        values = finals(kept, "figure3", b)
+        expected = [f"{median(values):.4f}", f"{min(values):.4f} to {max(values):.4f}"]
+        assert rows[label] == [*expected, str(len(values)), "–"]
+    assert rows["b = 8192, η = 1.28"][0] == "0.1135"
+    assert rows["b = 8192, η = 1.28"][3] == "4 stuck"
+    assert rows["b = 4096, η = 0.64"][2:] == ["3", "1 diverged"]
+
+
+def test_the_cursor_follows_the_keys(look, project, kept):
+    page = look(project)
+    page.one("#at").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    assert page.text(".cursor") == "epoch 2"
+    records = [kept.records(c)[1] for c in kept.cells(EXPERIMENTS["figure3"]) if c.batch_size == 64]
+    shown = page.table("#values table")[0]
+    assert shown[1] == f"{median(r['test_accuracy'] for r in records):.4f}"
+
+
+def test_hovering_over_a_curve_tells_its_value(look, project, kept):
+    page = look(project)
+    said = page.hover("#curves", "datum.tip.run.startsWith('b = 64,') && datum.tip.epoch === 30")
+    assert f"{median(finals(kept, 'figure3', 64)):.4f}" in said and "28140" in said
+
+
+def test_zoom_update_loss_and_single_seeds_do_what_they_say(look, project):
+    page = look(project)
+    assert page.axis("#curves", "y")[1][0] == "0.0"
+    page.tick("[data-choice=zoom]")
+    assert page.axis("#curves", "y")[1][0] in ("0.90", "0.9", "0.900")
+    page.choose("by", "update")
+    assert page.axis("#curves", "x")[0] == "update"
+    page.choose("show", "seeds")
+    assert page.lines() == 22
+    assert not page.one("[data-choice=log]").is_enabled()
+    page.choose("metric", "test_loss")
+    assert not page.one("[data-choice=zoom]").is_enabled()
+    linear = page.axis("#curves", "y")[1]
+    page.tick("[data-choice=log]")
+    logarithmic = [float(label) for label in page.axis("#curves", "y")[1] if label]
+    assert linear[0] == "0.0" and min(logarithmic) > 0
+
+
+def test_what_was_chosen_survives_a_reload(look, project):
+    page = look(project)
+    page.tick("[data-choice=zoom]")
+    page.choose("rule", "none")
+    page.tick("#choices input[value='64']")
+    chosen = page.js("return location.hash")
+    again = look(project, chosen)
+    assert again.lines() == 7 and again.axis("#curves", "y")[1][0] != "0.0"
+    assert "14 runs of 7 settings" in again.text("#matching")
+
+
+# ---- step by step
+
+
+def test_one_cursor_leads_through_all_panels(look, project, figures):
+    page = look(project)
+    (run, *others) = steps.runs(figures).values()
+    assert others
+    slider = page.one("#steps-at")
+    slider.send_keys(Keys.HOME)
+    slider.send_keys(*[Keys.ARROW_RIGHT] * 2)
+    row = run[2]
+    assert page.text("#steps-shown") == str(row["update"])
+    shown = dict(page.table("#steps-values table"))
+    assert float(shown["train loss"]) == pytest.approx(row["loss"], rel=1e-3)
+    assert float(shown["2(1+m)/η"]) == pytest.approx(row["bound"], rel=1e-3)
+    assert float(shown["dead units of fc"]) == pytest.approx(row["dead_fc"], rel=1e-3)
+    cursors = "[...document.querySelectorAll('#steps-chart .mark-rule line')].filter("
+    cursors += "line => line.__data__.datum.cursor !== undefined)"
+    at = f"{cursors}.map(line => line.getBoundingClientRect().x)"
+    page.wait(f"new Set({at}.map(Math.round)).size === 1")
+    assert len(page.js(f"return {at}")) == len(steps.PANELS)
+
+
+def test_the_pointer_moves_the_cursor_and_another_run_can_be_chosen(look, project):
+    page = look(project)
+    target = page.js(
+        "return [...document.querySelectorAll('#steps-chart .mark-rule line')].filter(line => "
+        "line.__data__.datum.update === 1)[1]"
+    )
+    page.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", target)
+    ActionChains(page.browser).move_to_element(target).perform()
+    page.wait("document.querySelector('#steps-shown').textContent === '1'")
+    place = Select(page.one("#steps-run"))
+    assert [option.text for option in place.options] == [
+        "no warmup, b = 512, seed 0", "gradual warmup, b = 512, seed 0",
+    ]  # fmt: skip
+    page.changed("#steps-chart", lambda: place.select_by_index(1))
+
+
+# ---- the claims and the formulas
+
+
+def test_a_claim_unfolds_its_numbers(look, project, kept):
+    page = look(project)
+    found = verdicts(kept)
+    place = next(k for k, v in enumerate(found) if v.claim.startswith("larger batches at a fixed"))
+    details = page.all("#claims details")[place]
+    assert details.get_attribute("open") is None
+    details.find_element("css selector", "summary").send_keys(Keys.ENTER)
+    assert details.get_attribute("open") is not None
+    for part in found[place].observed.split("; "):
+        assert part in details.text
+    page.one("[data-unfold]").click()
+    assert all(each.get_attribute("open") is not None for each in page.all("#claims details"))
+
+
+def test_the_claims_are_sorted_by_any_column_both_ways(look, project, kept):
+    page = look(project)
+    in_order = [row[0] for row in page.table("#claims table")]
+    assert in_order == [str(k + 1) for k in range(len(verdicts(kept)))]
+    button = page.all("#claims thead button")[3]
+    button.send_keys(Keys.ENTER)
+    words = [row[3] for row in page.table("#claims table")]
+    assert words == page.js("return [...arguments[0]].sort((a, b) => a.localeCompare(b, 'en', "
+                            "{numeric: true}))", words)  # fmt: skip
+    assert button.find_element("xpath", "..").get_attribute("aria-sort") == "ascending"
+    button.click()
+    assert [row[3] for row in page.table("#claims table")] == words[::-1] or len(set(words)) > 1
+    page.all("#claims thead button")[0].click()
+    assert [row[0] for row in page.table("#claims table")] == in_order
+
+
+def test_the_formulas_are_formulas(look, project):
+    page = look(project)
+    formulas = page.all("#formulas math")
+    assert len(formulas) >= 10
+    assert all(each.size["height"] > 12 for each in formulas)
+    fractions = page.all("#formulas mfrac")
+    assert fractions and all(each.size["height"] > 25 for each in fractions[:3])
+
+
+# ---- what is not there
+
+
+def test_parts_without_runs_are_left_out_with_a_sentence(look, tmp_path):
+    from made_up_folder import keep_report
+
+    from minisgd.page.project import page as page_of
+
+    keep_report(tmp_path, ["figure1"], seeds=1)
+    (tmp_path / "measure-curvature.csv").write_text("warmup,clip\nnone,\n")  # an older form
+    path = tmp_path / "index.html"
+    path.write_bytes(page_of(Kept(tmp_path)))
+    page = look(path)
+    assert "its runs are not here" in page.text("#answer")
+    assert "of an older form" in page.text("#steps")
+    assert len(page.all(".chart")) == 1 and page.lines() == 8
