@@ -66,8 +66,8 @@ class Progress:
         if self.bar:
             self.bar.__exit__(*error)
         elif self.line and not any(error):
-            runs = f", {len(self.epochs_left)} runs" if len(self.epochs_left) > 1 else ""
-            self.line(f"{self.total} epochs{runs} in {clock(time.monotonic() - self.began)}")
+            runs = f" of {len(self.epochs_left)} runs" if len(self.epochs_left) > 1 else ""
+            self.line(f"{self.total} epochs{runs}: done")  # the same whenever it is made again
 
     def __call__(self, settings, record):
         over = self.is_last(record, settings)

@@ -146,7 +146,7 @@ def test_in_a_notebook_one_line_says_how_it_goes(notebook, capsys):
             seen += notebook
     assert seen[0].startswith("█████░") and "1 of 4 epochs, 0:00 left; b 512, seed 0" in seen[0]
     assert seen[-1] == "█" * 20 + " 4 of 4 epochs, 0:00 left; b 512, seed 0: test accuracy 0.4000"
-    assert notebook == ["4 epochs in 0:00"]
+    assert notebook == ["4 epochs: done"]
     assert capsys.readouterr() == ("", "")
 
 
