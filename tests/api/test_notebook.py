@@ -13,7 +13,7 @@ LARGEST = 300_000  # bytes
 
 
 def outputs(notebook):
-    """[(the kind of an output, its text)] of all cells, in order; a figure has the text "figure"."""
+    """[(the kind of an output, its text)] of all cells; a figure has the text "figure"."""
     found = []
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
@@ -52,6 +52,7 @@ def now(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINISGD_DATA", str(folder / "data"))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
         minisgd.load_dataset("glyphs", log=lambda line: None)  # or the notebook would draw them
         return executed(folder)
 
