@@ -20,7 +20,8 @@ def outputs(notebook):
             data = output.get("data", {})
             text = output.get("text") or data.get("text/plain", "")
             text = "figure" if "image/png" in data else "".join(text)
-            found.append((output["output_type"], *sorted(data), text))
+            if text.strip():  # a kernel may send a stream of nothing
+                found.append((output["output_type"], *sorted(data), text))
     return found
 
 
