@@ -28,7 +28,7 @@ FACE = {
 __all__ = list(FACE)
 
 
-class Callable(ModuleType):
+class CallableModule(ModuleType):
     """A module that can be called as well: minisgd.train is train.py, and minisgd.train(...) trains
     one network.
     """

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from . import Callable
+from . import CallableModule
 from .backend import out_of_memory, to_host
 from .data import epoch_order
 from .errors import UserError
@@ -211,4 +211,4 @@ def evaluate(model, x, y):
     return float(loss), int(correct), first if first == last else None
 
 
-sys.modules[__name__].__class__ = Callable  # minisgd.train(...) is commands/from_python.py's
+sys.modules[__name__].__class__ = CallableModule  # minisgd.train(...) is commands/from_python.py's

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import Callable
+from .. import CallableModule
 from ..disk.files import LOCK, locked, make_folder
 from ..disk.formats import FORMAT, DamagedError, read_json, read_records, write_json
 from ..errors import SettingError, UserError
@@ -197,4 +197,4 @@ def rows_of(collected):
     return [tidy(settings, record) for settings, records, _ in collected for record in records]
 
 
-sys.modules[__name__].__class__ = Callable  # minisgd.sweep(...) is commands/from_python.py's
+sys.modules[__name__].__class__ = CallableModule  # minisgd.sweep(...) is commands/from_python.py's

@@ -3,9 +3,12 @@
 import csv
 import inspect
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -221,6 +224,46 @@ def test_an_interrupted_call_says_what_is_kept_and_the_same_call_goes_on(train, 
     monkeypatch.setattr(workers, "train", real)
     assert without_times(train(epochs=4, out="kept")) == without_times(whole)
     assert not any(Path("temporary").iterdir())
+
+
+LONG = """
+import minisgd
+records = minisgd.sweep(
+    (64, 128), epochs=16, jobs=2, device="cpu", dataset="glyphs", data_dir={folder!r}, out="kept"
+)
+print(len(records), "records")
+"""
+
+
+def lines_of_epochs():
+    return {path.parent.name: path.read_bytes() for path in Path("kept").glob("*/epochs.jsonl")}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_an_interrupted_sweep_leaves_whole_epochs_and_the_same_call_goes_on(small_mnist):
+    Path("script.py").write_text(LONG.format(folder=str(small_mnist)))
+    start = {"text": True, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "stdout": -1}
+    process = subprocess.Popen(
+        [sys.executable, "script.py"], stderr=-1, start_new_session=True,
+        # As from a terminal: a suite in the background ignores it, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **start,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while (
+        not any(lines_of_epochs().values()) and process.poll() is None and time.monotonic() < until
+    ):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode, said
+    stopped = re.search(r"KeyboardInterrupt: Stopped\. (\d+) whole epochs are kept in kept", said)
+    kept = int(stopped[1])
+    before = lines_of_epochs()
+    assert kept == sum(text.count(b"\n") for text in before.values()) and 1 <= kept < 32
+    again = subprocess.run([sys.executable, "script.py"], stderr=-1, timeout=240, **start)
+    assert (again.returncode, again.stdout) == (0, "32 records\n"), again.stderr
+    after = lines_of_epochs()
+    assert all(after[name].startswith(text) for name, text in before.items())
 
 
 # ---- where it is called from
