@@ -211,4 +211,4 @@ def evaluate(model, x, y):
     return float(loss), int(correct), first if first == last else None
 
 
-sys.modules[__name__].__class__ = CallableModule  # minisgd.train(...) is commands/from_python.py's
+sys.modules[__name__].__class__ = CallableModule  # for the call see commands/from_python.py

@@ -5,7 +5,7 @@ with the columns of metrics.csv. `table` and `frame` show them in other ways, an
 of `minisgd.plots`.
 """
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
@@ -118,62 +118,76 @@ def frame(records):
     return DataFrame(records)
 
 
-def _answer(
-    call, question, jobs, threads, fresh, progress, *, device, dataset, data_dir, out
-):  # fmt: skip
+def _answer(call, question, jobs, threads, fresh, progress, *, device, dataset, data_dir, out):
     """Do the runs that are missing, and return the records of all that were asked for.
 
     call    as the folder records it, in place of a command line
     jobs    how many runs go side by side; None for a single run in this process
     """
-    from shutil import rmtree
-    from tempfile import mkdtemp
-
     from minisgd.backend import resolve_device
-    from minisgd.data import Dataset, load_dataset
-    from minisgd.errors import SettingError, UserError
+    from minisgd.errors import UserError
     from minisgd.lab import sweep
     from minisgd.lab.names import run_name
 
     cells, device = question.cells(), resolve_device(device)
-    data_dir, out = _path("data_dir", data_dir), _path("out", out)
-    data = load_dataset(dataset, data_dir) if isinstance(dataset, str) else dataset
-    if not isinstance(data, Dataset):
-        raise SettingError(f"dataset must be a name, or what load_dataset returned, got {data!r}")
+    out, data = _path("out", out), _data(dataset, data_dir)
     for cell in cells:
         cell.check(len(data.train.labels))
-    log = say if progress else lambda line: None
-    folder, digest, failures = out or Path(mkdtemp(prefix="minisgd-")), data.identity, {}
-    try:
-        with sweep.opened(folder, question, data, call, log, device, fresh) as everything:
-            begun = {cell: len(found) for cell, found, _ in sweep.collect(folder, question, digest)}
-            missing = sweep.missing(folder, question, digest)
-            to_come = {cell: cell.epochs - begun[cell] for cell in missing}
-            with Progress(to_come) if progress else nullcontext() as line:
-                if jobs:
-                    failures = sweep.run_cells(
-                        folder, missing, data, device, jobs, threads, line, log
-                    )
-                else:
-                    for cell in missing:
-                        sweep.run_cell(folder, cell, data, device, threads, line, log)
+    log, digest = say if progress else lambda line: None, data.identity
+    with _folder(out) as folder:
+        try:
+            with sweep.opened(folder, question, data, call, log, device, fresh) as everything:
+                failures = _do_missing(folder, question, data, device, jobs, threads, progress, log)
+                if out:
+                    show_sweep(folder, everything, failures, tell=lambda line: None)
+                collected = sweep.collect(folder, question, digest)
+        except KeyboardInterrupt:
+            said = "Stopped. Nothing is kept; a call with out=FOLDER could go on from here"
             if out:
-                show_sweep(folder, everything, failures, tell=lambda line: None)
-            collected = sweep.collect(folder, question, digest)
-    except KeyboardInterrupt:
-        said = "Stopped. Nothing is kept; a call with out=FOLDER could go on from here"
-        if out:
-            said = f"{kept_in(folder, question, digest)}; the same call goes on from there"
-        raise KeyboardInterrupt(said) from None
-    finally:  # an error names the folder in which something is left
-        if not (out or failures or any(folder.glob("*/error.txt"))):
-            rmtree(folder)
-    if failures:
-        reasons = "; ".join(f"{run_name(cell)}: {why}" for cell, why in failures.items())
-        raise UserError(
-            f"{len(failures)} of {len(cells)} runs failed ({reasons}); the others are in {folder}"
-        )
+                said = f"{kept_in(folder, question, digest)}; the same call goes on from there"
+            raise KeyboardInterrupt(said) from None
+        if failures:
+            reasons = "; ".join(f"{run_name(cell)}: {why}" for cell, why in failures.items())
+            raise UserError(
+                f"{len(failures)} of {len(cells)} runs failed ({reasons}); the others are in "
+                f"{folder}"
+            )
     return sweep.rows_of(collected)
+
+
+def _do_missing(folder, question, data, device, jobs, threads, progress, log):
+    """Do the runs that the folder lacks.  Returns: {settings: reason} of those that failed"""
+    from minisgd.lab import sweep
+
+    begun = {c: len(found) for c, found, _ in sweep.collect(folder, question, data.identity)}
+    missing = sweep.missing(folder, question, data.identity)
+    to_come = {cell: cell.epochs - begun[cell] for cell in missing}
+    with Progress(to_come) if progress else nullcontext() as line:
+        if jobs:
+            return sweep.run_cells(folder, missing, data, device, jobs, threads, line, log)
+        for cell in missing:
+            sweep.run_cell(folder, cell, data, device, threads, line, log)
+    return {}
+
+
+@contextmanager
+def _folder(out):
+    """The folder of the results; if none is given, one that stays only if an error names it."""
+    from shutil import rmtree
+    from tempfile import mkdtemp
+
+    from minisgd.errors import UserError
+
+    folder = out or Path(mkdtemp(prefix="minisgd-"))
+    named = False
+    try:
+        yield folder
+    except UserError as error:
+        named = str(folder) in str(error)
+        raise
+    finally:
+        if not (out or named):
+            rmtree(folder)
 
 
 # ---- what is given, checked as the options of the commands are
@@ -202,6 +216,20 @@ def _settings(given):
             raise SettingError(f"{name} must be {words}, got {value!r}")
         found[name] = kind(value)
     return settings_of(**found, own=digest or "")
+
+
+def _data(dataset, data_dir):
+    """The Dataset of a name, or the one that is given.  Raises: SettingError, DataError"""
+    from minisgd.data import Dataset, load_dataset
+    from minisgd.errors import SettingError
+
+    if isinstance(dataset, str):
+        return load_dataset(dataset, _path("data_dir", data_dir))
+    if not isinstance(dataset, Dataset):
+        raise SettingError(
+            f"dataset must be a name, or what load_dataset returned, got {dataset!r}"
+        )
+    return dataset
 
 
 def _wholes(name, values):

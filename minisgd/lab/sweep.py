@@ -197,4 +197,4 @@ def rows_of(collected):
     return [tidy(settings, record) for settings, records, _ in collected for record in records]
 
 
-sys.modules[__name__].__class__ = CallableModule  # minisgd.sweep(...) is commands/from_python.py's
+sys.modules[__name__].__class__ = CallableModule  # for the call see commands/from_python.py
