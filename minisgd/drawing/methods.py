@@ -9,10 +9,12 @@ from matplotlib.ticker import NullLocator
 
 from .style import (
     BAND,
+    BAR,
     DASHES,
     GREY,
     GRID,
     MARKERS,
+    METHOD_PALETTE,
     NOTE_BOX,
     PALETTE,
     TITLE_LINE,
@@ -22,7 +24,10 @@ from .style import (
     draw_heading,
 )
 
-AT_BEST = PALETTE[3]  # of the bar that methods are compared with
+TONES = (
+    "#8f4a0a",
+    BAR,
+)  # of the tolerances, the smaller first; the words at the bar are in the first
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,13 @@ def carried_figure(lines, title, ends, bar, carried, note=None):
     _label_faint(axes, [line for line in lines if line.faint], ends[0])
     axes.annotate(
         f"64 at its best: {bar:.4f}", (sizes[0], ends[1]), (2, -3), textcoords="offset points",
-        va="top", size=8, color="#a85a10",
+        va="top", size=8, color=TONES[0],
     )  # fmt: skip
     axes.set_title("test accuracy after 30 epochs", size=11, pad=5)
     axes.legend(loc="lower left", fontsize=8.5, frameon=False)
     rows = figure.add_axes((0.72, place[0], 0.26, place[1]), xscale="log")
     labels = [line.label for line in lines]
-    tones = dict(zip(sorted(carried), (PALETTE[0], AT_BEST), strict=False))
+    tones = dict(zip(sorted(carried), TONES, strict=False))
     for k, (tolerance, found) in enumerate(sorted(carried.items())):
         for row, label in enumerate(labels):
             y = row + 0.19 * (1 if k == 0 else -1)
@@ -118,7 +123,8 @@ def _label_faint(axes, lines, lowest):
             leaving += 1
         axes.annotate(
             line.label, at, (5 if side == "left" else -5, 3), textcoords="offset points", ha=side,
-            va="bottom", size=7.5, color="0.45",
+            va="bottom", size=7.5, color="0.35",
+            bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5},
         )  # fmt: skip
 
 
@@ -166,8 +172,8 @@ def _heading(title, note):
 
 def _draw_bar(axes, bar, tolerances):
     for tolerance in sorted(tolerances, reverse=True):
-        axes.axhspan(bar - tolerance, bar + tolerance, color=AT_BEST, alpha=0.16, linewidth=0)
-    axes.axhline(bar, color=AT_BEST, linewidth=1)
+        axes.axhspan(bar - tolerance, bar + tolerance, color=BAR, alpha=0.16, linewidth=0)
+    axes.axhline(bar, color=BAR, linewidth=1)
 
 
 def _draw_lines(axes, lines):
@@ -180,7 +186,7 @@ def _draw_lines(axes, lines):
         dash = DASHES[1 + k % (len(DASHES) - 1)]
         axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2)
     for k, line in enumerate(clear):
-        xs, color = sorted(line.values), PALETTE[k % len(PALETTE)]
+        xs, color = sorted(line.values), METHOD_PALETTE[k % len(METHOD_PALETTE)]
         ends = [[end(line.values[x]) for x in xs] for end in (min, max)]
         axes.fill_between(xs, *ends, color=color, **BAND)
         y = [median(line.values[x]) for x in xs]

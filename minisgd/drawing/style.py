@@ -37,6 +37,8 @@ _BATCH_COLORS = LinearSegmentedColormap.from_list("batch sizes", BATCH_PALETTE)
 _ON_DARK = LinearSegmentedColormap.from_list("batch sizes on dark paper", DARK_PALETTE)
 # The same colours for curves that have no batch size, neighbours as different as can be.
 PALETTE = ("#1f4f98", "#e5646c", "#10432c", "#e8913f", "#7f4ad0", "#c93a9c", "#000000", "#f0b81c")
+BAR = PALETTE[3]  # what methods are compared with
+METHOD_PALETTE = tuple(color for color in PALETTE if color != BAR)
 MARKERS = "os^DvPp*"
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)))
 GREY = "0.35"

@@ -40,7 +40,7 @@ def section(kept):
         "spec": specs.carried(SIZES, ENDS, bar, shown.TOLERANCES),
         "ends": ENDS,
         "methods": [
-            [line.label, *(colours.GREY if line.faint else colours.of_place(place))]
+            [line.label, *(colours.GREY if line.faint else colours.of_method(place))]
             for place, line in enumerate(lines)
         ],
         "points": [point for line in lines for point in _points(line, cells)],

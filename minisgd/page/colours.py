@@ -2,7 +2,7 @@
 
 from matplotlib.colors import to_hex
 
-from ..drawing.style import BATCH_PALETTE, DARK_PALETTE, PALETTE, batch_color
+from ..drawing.style import BATCH_PALETTE, DARK_PALETTE, METHOD_PALETTE, PALETTE, batch_color
 
 GREY = ("#595959", "#a6a6a6")
 _ON_DARK = dict(zip(BATCH_PALETTE, DARK_PALETTE, strict=True))
@@ -13,7 +13,12 @@ def of_batch(batch_size):
     return tuple(to_hex(batch_color(batch_size, dark)) for dark in (False, True))
 
 
-def of_place(place):
+def of_place(place, palette=PALETTE):
     """The colour of what has no batch size, by its place among its like."""
-    colour = PALETTE[place % len(PALETTE)]
+    colour = palette[place % len(palette)]
     return colour, _ON_DARK[colour]
+
+
+def of_method(place):
+    """The colour of a method, by its place among the methods."""
+    return of_place(place, METHOD_PALETTE)

@@ -6,11 +6,11 @@ from statistics import median
 from page_numbers import given, here, listed
 from run_numbers import above, accuracy_at, agreed, last
 
+from minisgd import LeNet5
 from minisgd.measures.noise_scale import fitted, steps_to_target
-from minisgd.measures.survival import kinds
 from minisgd.report import answer, claims
 from minisgd.report.experiments import SIZES
-from minisgd.report.statistics import best_accuracy, final_accuracy, loss_at
+from minisgd.report.statistics import best_accuracy, loss_at
 from minisgd.settings import Settings
 
 N = 60_000  # training images
@@ -18,13 +18,10 @@ N = 60_000  # training images
 
 def beginning(files):
     base = Settings()
-    measures = [path.stem for path in files.folder.glob("measure-*.csv")]
     return listed(
-        given("0", "the seed"),
-        here(len(measures), "figures/"),
-        here(sum(files.minutes(name) for name in measures), "figures/measure-*.json"),
-        given("two", "cores"),
-        here(sum(n for _, _, n in kinds(5, 10).values()), "minisgd/measures/survival.py"),
+        here(LeNet5(seed=0).w.size, "minisgd/networks.py"),
+        given("ten 10,000 0", "classes, test images, and the seed"),
+        given("60,000", "images"),
         here(base.lr, "minisgd/settings.py"),
         here(base.base_batch_size, "minisgd/settings.py"),
     )
@@ -34,24 +31,26 @@ def larger_batch(files):
     """Ch. 1."""
     per_epoch = {b: Settings(b).updates_per_epoch(N) for b in (64, 8192)}
     updates = 30 * per_epoch[64]
-    end = {b: median(files.values(final_accuracy, "figure1", b)) for b in (64, 1024, 4096)}
+    end = {b: median(files.values(last, "figure1", b)) for b in (64, 1024, 4096)}
     losses = loss_at(30, "test_loss"), loss_at(15, "test_loss")
-    larger = []
+    larger = {}
     for b in SIZES[1:]:
         pairs = files.results.pairs(losses, ("figure1", b), ("figure1", b // 2))
         told = [(x, y) for x, y in pairs if claims.has_left_the_plateau(x, y)]
-        larger.append(sum(x > y for x, y in told))
+        larger[b] = sum(x > y for x, y in told) if told else None
     return listed(
         given("60,000", "images"),
         here(per_epoch[64], "60,000 images"), given("64", "a batch size"),
-        here(per_epoch[8192], "60,000 images"), given("8192 30", "a batch size, and epochs"),
+        here(per_epoch[8192], "60,000 images"), given("8192 30", "a batch size, and an epoch"),
         here(end[64], "figure1"), given("64", "a batch size"),
         here(end[1024], "figure1"), given("1024", "a batch size"),
-        here(end[4096], "figure1"), given("4096", "a batch size"),
-        given("30 15", "epochs"),
-        here(max(larger), "figure1"), here(len(pairs), "figure1"),
-        given("8192 64 30 64", "batch sizes, and epochs"),
-        here(updates, "60,000 images"), given("30", "epochs"),
+        here(end[4096], "figure1"), given("4096 30 15", "a batch size, and epochs"),
+        here(max(b for b, n in larger.items() if n is not None), "figure1"),
+        here(max(n for n in larger.values() if n is not None), "figure1"),
+        here(len(pairs), "figure1"),
+        given("8192 8192 64 30 64", "batch sizes, and epochs"),
+        here(per_epoch[64], "60,000 images"), given("30", "epochs"),
+        here(updates, "60,000 images"),
         here(per_epoch[8192], "60,000 images"), given("8192", "a batch size"),
         here(updates / per_epoch[8192], "60,000 images"),
         here(updates / per_epoch[8192] / 30, "60,000 images"),
@@ -64,36 +63,55 @@ def two_rules(files):
     rate = {rule: Settings(8192, rule=rule).scaled_lr for rule in ("sqrt", "linear")}
     risen, there = (above(files, 0.9, of, "figure3", 2048) for of in (best_accuracy, last))
     learnt = [above(files, 0.9, best_accuracy, "figure3", b) for b in (2048, 8192)]
+    of_1024 = files.values(last, "figure3", 1024)
     return listed(
         given("Two 8192", "rules, and a batch size"),
         here(rate["sqrt"], "minisgd/rules.py"),
         here(rate["linear"], "minisgd/rules.py"),
-        given("1024 2048", "batch sizes"),
-        here(risen - there, "figure3"),
+        given("1024", "a batch size"),
+        here(sum(end < 0.9 for end in of_1024), "figure3"),
+        here(len(of_1024), "figure3"),
+        given("2048", "a batch size"),
         here(learnt[0], "figure3"),
         here(len(files.values(last, "figure3", 2048)), "figure3"),
-        given("30 8192", "epochs, and a batch size"),
+        here(risen - there, "figure3"),
+        given("30 half 8192", "epochs, of the figure, and a batch size"),
         here(learnt[1], "figure3"),
-        given("1", "in 1/b"),
     )
 
 
 def gentle_start(files):
     """Ch. 5."""
-    name, high = "figure4", 0.98
+    name, high, low = "figure4", 0.98, 0.75
     there = {b: above(files, 0.9, last, name, b) for b in (2048, 4096, 8192)}
     without = {b: above(files, 0.9, last, "figure3", b) for b in (4096, 8192)}
     runs = len(files.values(last, name, 2048))
+    after = [
+        min(accuracies[next(k for k, a in enumerate(accuracies) if a > high) :])
+        for accuracies in files.values(all_accuracies, name, 2048)
+    ]
+    ends = files.values(last, name, 2048)
+    fallen = sorted(end for end, least in zip(ends, after, strict=True) if least < low)
+    recovered = [end for end in fallen if end > 0.9]
+    worst = max(files.rows("measure-equivalence", k=128), key=lambda row: row.distance).epoch
     return listed(
-        given("10", "epochs of warmup"), given("2048", "a batch size"),
+        here(worst, "measure-equivalence"),
+        given("ten 10", "epochs of warmup"), given("2048", "a batch size"),
         here(above(files, high, best_accuracy, name, 2048), name),
-        given(".98", "an accuracy"), here(there[2048], name), given("4096 8192", "batch sizes"),
-        given("30", "epochs"), here(there[4096], name), here(runs, name),
-        given("4096 .9", "a batch size, and an accuracy"),
+        given(".98 half", "an accuracy, and of the figure"), here(len(fallen), name),
+        given(".75", "an accuracy"), here(len(recovered), name),
+        here(min(recovered), name), here(max(recovered), name),
+        given("30 4096 8192 30", "epochs and batch sizes"), here(there[4096], name),
+        here(runs, name), given("4096 .9", "a batch size, and an accuracy"),
         here(without[4096], "figure3"), given("8192", "a batch size"),
         here(agreed(there[8192], without[8192]), "figure3 and figure4"),
         given("tenth 1 10 10 9 10", "epochs of a warmup of ten"),
     )  # fmt: skip
+
+
+def all_accuracies(records):
+    """The statistic: the test accuracies of a run, one an epoch."""
+    return [record["test_accuracy"] or 0 for record in records]
 
 
 def covariance(files):
@@ -119,7 +137,9 @@ def covariance(files):
     ]
     linear = [to("measured", "linear", "trace", epoch, "measured") for epoch in (0, 1)]
     return listed(
+        given("1 1 1", "of the formula"),
         given("160", "draws, in minisgd/measures/covariance.py"),
+        given("60,000", "images"),
         here(furthest("trace"), name),
         here(100 * min(errors), name),
         here(100 * max(errors), name),
@@ -127,14 +147,14 @@ def covariance(files):
         here(furthest("the rest"), name),
         given("64 8192", "batch sizes"),
         *rest,
-        given("8,192 60,000", "images"),
         here(to("exact", "sqrt", "trace", 0), name),
+        given("1", "of the formula"),
         here(linear[0], name),
         here(linear[1], name),
         here(to("exact", "linear", "trace", 0), name),
-        given("two 1 1", "forms, and the ratio to 1 + B_noise"),
+        given("1 1", "the ratio to 1 + B_noise"),
         here(files.cell("measure-noise-scale", update=0).exact_noise, "measure-noise-scale"),
-        given("hundred", "its share: less than 1/112"),
+        given("hundredth", "its share: less than 1/112"),
     )
 
 
@@ -151,27 +171,31 @@ def equivalence(files):
 
     later = files.rows(name, epoch=5)
     worse = [row.k for row in later if row.distance > at(1, row.k).distance]
+    steeper = [
+        row.k
+        for row in later
+        if row.loss_large / row.loss_before > at(1, row.k).loss_large / at(1, row.k).loss_before
+    ]
     return listed(
         here(at(0, 32).batch_size, name),
         here(at(0, 32).distance, name),
         given("32", "k"),
         here(at(0, unraised(0)).batch_size, name),
-        here(at(0, unraised(0)).lr, name),
+        here(at(0, unraised(0)).distance, name),
         given("2", "k"),
         here(at(1, 2).distance, name),
-        given("128", "k"),
+        here(max(row.k for row in later), name),
         here(at(1, 128).distance, name),
         here(at(1, 128).loss_before, name),
         here(at(1, 128).loss_large, name),
         given("five", "epochs"),
-        here(min(worse), name),
+        here(agreed(*worse), name),
         here(at(5, 128).distance, name),
+        here(min(steeper), name),
         given("20 2", "epochs, and k"),
         here(at(20, 2).distance, name),
         here(unraised(20), name),
         here(at(20, 4).distance, name),
-        here(min(worse), name),
-        given("five ten", "epochs, and those of the report's warmup"),
         given("128", "k"),
         here(at(1, 128).length, name),
     )
@@ -194,7 +218,9 @@ def noise_scale(files):
         return s_min.value * (1 + b_crit.value / b)
 
     reached = [noise(938), noise(2814)]  # before and after 97 %
+    first, after = files.cell(name, update=938), files.cell(name, update=18760)
     return listed(
+        given("twice half none", "the batch, and the steps that it saves"),
         given("64", "the batch size"),
         here(noise(0), name),
         here(least.exact_noise, name),
@@ -219,7 +245,12 @@ def noise_scale(files):
         given("eight 1,024 8,192", "batch sizes"),
         here(1 - steps[8192] / steps[1024], "the tables of the figures"),
         here(1 - law(8192) / law(1024), "the tables of the figures"),
-        given("two", "thousands, in words: the largest noise scale"),
+        given("1 20", "epochs"),
+        here(first.exact_squared / after.exact_squared, name),
+        here(first.exact_trace / after.exact_trace, name),
+        given("hundred", "in words: the noise scale at the start"),
+        here(least.exact_noise, name),
+        here(noise(18760), name, to=100),
     )
 
 
@@ -248,32 +279,42 @@ def the_answer(files):
     epochs = {b: _budget(*answer.BUDGET[b]) for b in (8192, 60000)}
     return listed(
         here(len(names), "minisgd/report/answer.py"),
-        given("half 1 2 1", "the cosine, and the formula of clipping"),
-        given("64 8,192 60,000 three", "batch sizes, and numbers"),
-        here(held_out, "minisgd/report/answer.py"),
-        here(epochs[8192], "minisgd/report/answer.py"),
-        here(epochs[60000], "minisgd/report/answer.py"), given("60,000 two", "images, and sizes"),
+        given("half 1 2", "the cosine"), given("1", "the formula of clipping"),
+        given("64 8,192 60,000", "batch sizes"), here(held_out, "minisgd/report/answer.py"),
+        here(answer.BUDGET[8192][0], "minisgd/report/answer.py"), given("three", "numbers"),
+        _rounds(*answer.BUDGET[8192]),
+        here(epochs[8192], "minisgd/report/answer.py"), given("60,000", "a batch size"),
+        here(answer.BUDGET[60000][0], "minisgd/report/answer.py"), given("30", "epochs"),
+        here(epochs[60000], "minisgd/report/answer.py"), given("1 two", "1 - m, and sizes"),
         here(len(answer.SIZES), "minisgd/report/answer.py"), here(len(ends["muon", 64]), "answer"),
         given("64", "a batch size"), here(len(names), "answer"), here(min(at_64), "answer"),
         here(max(at_64), "answer"),
         here(median(files.values(last, "figure1", 64)), "figure1"), given(".01", "η"),
-        here(bar, "answer"), given("64 .002", "b, and a tolerance"),
-        *(here(files.carried(n, 0.002), "answer") for n in ("muon", "lamb")),
-        here(agreed(*(files.carried(n, 0.002) for n in ("lars", "nesterov"))), "answer"),
-        given(".005", "a tolerance"),
-        *(here(files.carried(n, 0.005), "answer") for n in ("muon", "lamb", "lars", "nesterov")),
+        here(bar, "answer"), given("64 .002 .005", "b, and tolerances"),
+        *(
+            here(files.carried(n, tolerance), "answer")
+            for n in ("muon", "lamb", "lars", "nesterov")
+            for tolerance in (0.002, 0.005)
+        ),
         given("8,192", "a batch size"),
         *(here(middle[n, 8192], "answer") for n in ("muon", "lamb", "lars", "nesterov", "adam")),
         here(reports, "figure6"), given("30", "epochs"),
         here(middle["muon", 60000], "answer"), here(min(ends["muon", 60000]), "answer"),
         here(max(ends["muon", 60000]), "answer"),
         here(max(middle[n, 60000] for n in others), "answer"),
-        given("8", "epochs"), given("64 98.5", "updates, and the accuracy that is to be reached"),
+        given("8 8,192 64 98.5", "epochs of so many images, updates, and an accuracy to reach"),
         here(median(muon_97), "answer-short"), here(median(short["muon"]), "answer-short"),
         here(len(others), "answer"),
         here(max(median(short[n]) for n in others), "answer-short"),
         given("1", "singular values"),
     )  # fmt: skip
+
+
+def _rounds(trials, halvings):
+    """The entries of the epochs of each round of a search, and of the halves that go on."""
+    epochs = [ceil(30 / 2 ** (halvings - k)) for k in range(halvings + 1)]
+    first, *later = [here(n, "minisgd/report/answer.py") for n in epochs]
+    return listed(first, *(listed(given("half", "of the trials"), entry) for entry in later))
 
 
 def _budget(trials, halvings):
@@ -287,7 +328,8 @@ def your_own(files):
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
-        given("ten .9", "classes, and a momentum"),
+        given("ten", "classes"),
+        given(".9 1 1 10", "a momentum, and the sum of its powers"),
     )
 
 

@@ -25,9 +25,10 @@ from dataclasses import dataclass
 
 WORDS = {
     "none": 0, "half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "sixth": 1 / 6,
-    "seventh": 1 / 7, "eighth": 1 / 8, "tenth": 1 / 10, "one": 1, "two": 2, "twice": 2, "three": 3,
-    "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
-    "twelve": 12, "dozen": 12, "twenty": 20, "thirty": 30, "forty": 40, "hundred": 100,
+    "seventh": 1 / 7, "eighth": 1 / 8, "tenth": 1 / 10, "hundredth": 1 / 100, "one": 1, "two": 2,
+    "twice": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "dozen": 12, "twenty": 20, "thirty": 30, "forty": 40,
+    "hundred": 100,
 }  # fmt: skip
 CLOSE = 0.05  # no measured number is relatively further from the word that is used for it
 ANY_WORD = "|".join(WORDS)
@@ -42,7 +43,7 @@ UNREAD = (
     r"^\d\. ",  # of a numbered list
     r"`[^`]*`",
     r"(?<=\])\([^)]*\)",
-    r"\b(Figures?|figures|[Ss]ection) \d( (to|and) \d)?\b",
+    r"\b(Figures?|Fig\.|figures|[Cc]hapters?) \d+( (to|and) \d+)?\b",
     r"(\b1|η)/\(1-m\)|\b2\(1\+m\)/η|\b2/η|\bb/\d+|\b1 - M/N|S_min \(1 \+ B_crit/b\)|±1/√",
 )
 BOLD = re.compile(r"^(?=\*\*)", re.M)

@@ -6,6 +6,7 @@ from statistics import median
 from page_numbers import given, here, listed, measured
 from run_numbers import last
 
+from minisgd.commands import minute
 from minisgd.report import answer, claims
 from minisgd.report.statistics import best_accuracy
 from minisgd.settings import Settings
@@ -17,24 +18,25 @@ SWEEP = "python cli.py sweep --rule linear"
 def beginning(files):
     return listed(
         here(len(answer.METHODS), "minisgd/report/answer.py"),
-        here(len(files.values(last, "answer", 64)), "answer"),
         here(Settings().epochs, "minisgd/settings.py"),
+        here(len(files.values(last, "answer", 64)), "answer"),
+        given(".002 .005 64", "tolerances, and b"),
     )
 
 
 def the_answer(files):
     muon = files.values(last, "answer", 60000, list(answer.METHODS).index("muon"))
+    tolerances = 0.002, 0.005
     return listed(
-        here(files.carried("muon", 0.002), "answer"), given("64 .002", "b, and a tolerance"),
-        here(files.carried("muon", 0.005), "answer"), given(".005", "a tolerance"),
-        here(files.carried("lamb", 0.002), "answer"), here(files.carried("lamb", 0.005), "answer"),
-        here(files.carried("nesterov", 0.002), "answer"),
-        here(files.carried("nesterov", 0.005), "answer"),
+        given("64 .002 .005", "b, and tolerances"),
+        *(
+            here(files.carried(name, tolerance), "answer")
+            for name in ("muon", "lamb", "nesterov")
+            for tolerance in tolerances
+        ),
+        *(here(max(files.carried_by_rules(t)), "answer") for t in tolerances),
         given("60,000", "images"), here(Settings().epochs, "minisgd/settings.py"),
         here(median(muon), "answer"),
-        given("none", "of the rules"),
-        here(max(files.carried_by_rules(0.002)), "answer"), given(".002", "a tolerance"),
-        here(max(files.carried_by_rules(0.005)), "answer"), given(".005", "a tolerance"),
     )  # fmt: skip
 
 
@@ -50,7 +52,10 @@ def a_first_minute(files):
     setup = (files.folder.parent / "setup.cfg").read_text(encoding="utf-8")
     return listed(
         given(re.findall(r"python_requires = >=([\d.]+)", setup)[0], "setup.cfg"),
-        given("three two 8,192", "networks, and a batch size"),
+        given("three", "networks"),
+        here(minute.EPOCHS, "minisgd/commands/minute.py"),
+        here(minute.EPOCHS, "minisgd/commands/minute.py"),
+        given("60,000 two 8,192", "images, networks, and a batch size"),
     )
 
 
@@ -68,7 +73,7 @@ def two_commands(files):
 
 def speed(files):
     return listed(
-        given("60,000 two two", "images, threads and cores"),
+        given("60,000 1 two two", "images, as fast, threads and cores"),
         given("64 512 2048 8192", "batch sizes"),
         measured("0.56 0.54 0.49 0.39", BENCH),
     )
