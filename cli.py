@@ -1,4 +1,4 @@
-"""The program: python cli.py COMMAND. Its commands are in minisgd/commands."""
+"""The program from a checkout: python cli.py COMMAND. Its commands are in minisgd/commands."""
 
 from minisgd.commands.group import cli
 

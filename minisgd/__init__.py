@@ -5,6 +5,7 @@ for.
 """
 
 from importlib import import_module
+from types import ModuleType
 
 __version__ = "0.1.0"
 
@@ -13,6 +14,7 @@ FACE = {
     "LeNet5": ("minisgd.model", "LeNet5"),
     "Model": ("minisgd.model", "Model"),
     "Settings": ("minisgd.settings", "Settings"),
+    "frame": ("minisgd.commands.from_python", "frame"),
     "load_dataset": ("minisgd.data", "load_dataset"),
     "gradcheck": ("minisgd.gradcheck", ""),
     "optim": ("minisgd.optim", ""),
@@ -20,9 +22,32 @@ FACE = {
     "rules": ("minisgd.rules", ""),
     "schedules": ("minisgd.schedules", ""),
     "sweep": ("minisgd.lab.sweep", ""),
+    "table": ("minisgd.commands.from_python", "table"),
     "train": ("minisgd.train", ""),
 }
 __all__ = list(FACE)
+
+
+class CallableModule(ModuleType):
+    """A module that can be called as well: minisgd.train is train.py, and minisgd.train(...) trains
+    one network.
+    """
+
+    def __call__(self, *args, **settings):
+        """Do what the command of this name does: help(minisgd.commands.from_python)."""
+        return self._function(*args, **settings)
+
+    @property
+    def __signature__(self):
+        from inspect import signature
+
+        return signature(self._function)
+
+    @property
+    def _function(self):
+        from .commands import from_python
+
+        return getattr(from_python, self.__name__.rpartition(".")[2])
 
 
 def __getattr__(name):

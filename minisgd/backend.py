@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from .errors import SettingError
+from .errors import SettingError, program
 
 DEVICES = ("auto", "cpu", "cuda")
 MISSING = "CuPy is not installed"
@@ -60,7 +60,7 @@ def resolve_device(device="auto", place=None):
     if device == "cuda":
         raise SettingError(
             f"--device cuda cannot be used: {problem}; use --device cpu, "
-            "or see what `python cli.py doctor` says"
+            f"or see what `{program()} doctor` says"
         )
     if problem != MISSING:
         print(f"{problem}: the CPU is used.", file=sys.stderr)

@@ -1,5 +1,8 @@
 """What a person did wrong or a machine lacks, as one sentence for the command line to print."""
 
+import sys
+from pathlib import Path
+
 
 class UserError(Exception):
     """The request makes sense but failed (a folder, a mirror, a file): exit code 1."""
@@ -14,3 +17,14 @@ def one_of(what, table, name):
     if name not in table:
         raise SettingError(f"{what} must be one of {', '.join(table)}, got {name!r}")
     return table[name]
+
+
+def program():
+    """How this program was called, for a sentence that names one of its commands. From Python: as
+    it can be called, `python cli.py` in a checkout.
+    """
+    called = Path(sys.argv[0])
+    if called.parts[-2:] == ("minisgd", "__main__.py"):
+        return "python -m minisgd"
+    checkout = Path(__file__).parents[1] / "cli.py"
+    return "python cli.py" if called.stem != "minisgd" and checkout.exists() else "minisgd"

@@ -34,7 +34,8 @@ def clock(seconds):
 
 def command_line():
     """The command that started this process, as one would type it again."""
-    program, *arguments = sys.argv
-    # Under `python -m minisgd` the program is the path of the package's __main__.py.
-    start = ["-m", Path(program).parent.name] if Path(program).name == "__main__.py" else [program]
-    return shlex.join(["python", *start, *arguments])
+    from minisgd.errors import program
+
+    called, *arguments = sys.argv
+    start = ["python", called] if Path(called).name == "cli.py" else program().split()
+    return shlex.join([*start, *arguments])

@@ -73,6 +73,7 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
 @click.option("--markdown", is_flag=True, help="Print figures/verdicts.md.")
 def verdicts(out, numbers, markdown):
     """Test every claim of the report on the results of the figures."""
+    from minisgd.errors import program
     from minisgd.report.carry import everything
     from minisgd.report.publish import note_on
     from minisgd.report.verdicts import markdown_page, table
@@ -80,7 +81,7 @@ def verdicts(out, numbers, markdown):
 
     kept, *elsewhere = everything(out).values()
     if not kept.made:
-        raise Sentence(f"{out} holds no results: run `python cli.py figures` first", 1)
+        raise Sentence(f"{out} holds no results: run `{program()} figures` first", 1)
     note = note_on(next(iter(kept.made.values()))["dataset"])
     if markdown:
         click.echo("\n".join(markdown_page(judge(kept, *elsewhere), note)))

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from .. import __version__
 from .answer import answer
 from .carry import carry
 from .console import Sentence
@@ -81,10 +82,11 @@ def sentence_of(error):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="minisgd", message="%(prog)s %(version)s")
 def cli():
     """How far can the batch of SGD grow, and what must the rate and the momentum do then?
 
-    LeNet-5 on MNIST, its gradients written by hand. Start with: python cli.py minute
+    LeNet-5 on MNIST, its gradients written by hand. Start with the command minute.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal that has no η gets a question mark

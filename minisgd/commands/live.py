@@ -2,8 +2,6 @@
 
 import time
 
-import click
-
 from .console import say
 
 SHARE = 20  # the page is renewed when this many times as long has passed as the last renewal took
@@ -29,8 +27,8 @@ def write_page(out, into, collected, going_on=None):
     return path
 
 
-def show_page(out, into, collected):
-    """Write the page of a sweep that is over, and print where it is or why it is not there."""
+def show_page(out, into, collected, tell):
+    """Write the page of a sweep that is over, and tell where it is or why it is not there."""
     from minisgd.errors import UserError
     from minisgd.page.library import MISSING, available
 
@@ -38,7 +36,7 @@ def show_page(out, into, collected):
         said = write_page(out, into, collected) if available() else f"none, {MISSING}"
     except UserError as error:
         said = f"none, {error}"
-    click.echo(f"page:   {said}")
+    tell(f"page:   {said}")
 
 
 class LivePage:

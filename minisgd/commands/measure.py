@@ -24,6 +24,7 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
     made side by side, each in a process of one of the threads.
     """
     from minisgd.data import load_dataset
+    from minisgd.errors import program
     from minisgd.lab.facts import cores
     from minisgd.measures import MEASURES
     from minisgd.report.trials import Trials
@@ -31,7 +32,8 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
     every, data = not what or "all" in what, None
     for name in MEASURES if every else dict.fromkeys(what):
         if every and name == "methods" and not Trials(out).rows:
-            say(f"methods is left out: {out} holds no searches, see `python cli.py answer trials`")
+            trials = f"`{program()} answer trials`"
+            say(f"methods is left out: {out} holds no searches, see {trials}")
             continue
         data = data or load_dataset(dataset, data_dir, log=say)
         measure_one(name, data, seed, out, runs, threads or cores())

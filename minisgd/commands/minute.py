@@ -57,7 +57,7 @@ def minute(workshop, out):
         f"that time; to make up for it the linear rule has a rate {times} times that of 64, and "
         f"ends at {linear:.3f} where 64 images end at {small:.3f}. Muon, whose steps are about as "
         f"long in every direction that the gradient has, ends at {muon:.3f}. How far this goes, "
-        "and why, is in figures/README.md."
+        "and why, is in the lesson, figures/README.md of the repository."
     )
     plots = [
         drawing.Plot("by epoch", "epoch", "test accuracy", _curves(cells, seen, lambda cell: 1),

@@ -15,12 +15,13 @@ def page(out):
     by step, the claims with their numbers, and the formulas.
     """
     from minisgd.disk.files import write_aside
+    from minisgd.errors import program
     from minisgd.page import project
     from minisgd.report.carry import everything
 
     kept, *elsewhere = everything(out).values()
     if not kept.made:
-        raise Sentence(f"{out} holds no results: run `python cli.py figures` first", 1)
+        raise Sentence(f"{out} holds no results: run `{program()} figures` first", 1)
     text = project.page(kept, *elsewhere)
     path = out / "index.html"
     write_aside(path, text)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from .console import show
 from .live import show_page
 from .options import PATH, options
 
@@ -39,11 +38,12 @@ def plot(results, out, own):
     click.echo(f"figure: {png} and {svg.name}")
 
 
-def show_sweep(out, question, failures, into=None):
+def show_sweep(out, question, failures, into=None, tell=click.echo):
     """Write the metrics.csv, table, figure and page of a sweep's folder into it or into another
     folder; print the table and where everything is.
 
     failures    {settings: reason} of the runs that failed just now
+    tell        prints a line
     """
     from minisgd import drawing
     from minisgd.disk.files import make_folder, write_aside
@@ -59,13 +59,13 @@ def show_sweep(out, question, failures, into=None):
     lines = [title, *([note] if note else []), "", *summary.table(collected)]
     write_metrics(into / "metrics.csv", rows)
     write_aside(into / "table.txt", ("\n".join(lines) + "\n").encode())
-    show(["", *lines, ""])
+    tell("\n".join(["", *lines, ""]))
     if rows:
         png, svg = drawing.save(drawing.accuracy_figure(rows, title, note), into, "accuracy")
-        click.echo(f"figure: {png} and {svg.name}")
-    click.echo(f"table:  {into / 'table.txt'}; every epoch: {into / 'metrics.csv'}")
+        tell(f"figure: {png} and {svg.name}")
+    tell(f"table:  {into / 'table.txt'}; every epoch: {into / 'metrics.csv'}")
     if rows:
-        show_page(out, into, collected)
+        show_page(out, into, collected, tell)
 
 
 def title_of(out):

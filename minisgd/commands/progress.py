@@ -8,6 +8,7 @@ import click
 from .console import clock, say
 
 MINUTE = 60.0  # seconds
+BAR = 20  # characters of the bar in a notebook
 
 
 class EpochLines:
@@ -34,7 +35,8 @@ class EpochLines:
 
 
 class Progress:
-    """The progress of many runs: a bar on a terminal, elsewhere a line per run and one a minute.
+    """The progress of many runs: a bar on a terminal, one line in a notebook, and elsewhere a line
+    per run and one a minute.
 
     epochs_left    {settings: epochs still to come}
     """
@@ -45,10 +47,15 @@ class Progress:
         self.is_last, self.epochs_left = is_last, dict(epochs_left)
         self.total, self.finished = sum(epochs_left.values()), 0
         self.began = self.last_line = time.monotonic()
-        self.bar = None
+        self.bar = self.line = None
 
     def __enter__(self):
-        if sys.stderr.isatty() and self.epochs_left:
+        if not self.epochs_left:
+            return self
+        self.line = line_of_notebook()
+        if self.line:
+            self.line(f"0 of {self.total} epochs")
+        elif sys.stderr.isatty():
             self.bar = click.progressbar(
                 length=self.total, label="epochs", file=sys.stderr, item_show_func=lambda s: s
             )
@@ -58,6 +65,9 @@ class Progress:
     def __exit__(self, *error):
         if self.bar:
             self.bar.__exit__(*error)
+        elif self.line and not any(error):
+            runs = f" of {len(self.epochs_left)} runs" if len(self.epochs_left) > 1 else ""
+            self.line(f"{self.total} epochs{runs}: done")  # the same whenever it is made again
 
     def __call__(self, settings, record):
         over = self.is_last(record, settings)
@@ -71,12 +81,30 @@ class Progress:
         )
         if self.bar:
             self.bar.update(steps, news)
+        elif self.line:
+            done, left = self._done_and_left()
+            bar = "█" * round(BAR * done / self.total)
+            self.line(f"{bar:░<{BAR}} {done} of {self.total} epochs, {left} left; {news}")
         elif over or time.monotonic() - self.last_line > MINUTE:
             self.last_line = time.monotonic()
-            self._line(news + ("" if over else f" after epoch {record['epoch']}"))
+            news += "" if over else f" after epoch {record['epoch']}"
+            _, left = self._done_and_left()
+            say(f"{self.finished} of {len(self.epochs_left)} runs, {left} left; {news}")
 
-    def _line(self, news):
+    def _done_and_left(self):
+        """How many epochs are done, and how long the others will take."""
         to_come = sum(self.epochs_left.values())
-        done = max(1, self.total - to_come)
-        left = (self.last_line - self.began) / done * to_come
-        say(f"{self.finished} of {len(self.epochs_left)} runs, {clock(left)} left; {news}")
+        done = self.total - to_come
+        return done, clock((time.monotonic() - self.began) / max(1, done) * to_come)
+
+
+def line_of_notebook():
+    """A function that shows a text below the cell of a notebook, in place of the one before; None
+    where this is no notebook.
+    """
+    IPython = sys.modules.get("IPython")  # a notebook has loaded it
+    shell = IPython and IPython.get_ipython()
+    if not hasattr(shell, "kernel"):  # as a shell in a terminal has not
+        return None
+    shown = IPython.display.display({"text/plain": ""}, raw=True, display_id=True)
+    return lambda text: shown.update({"text/plain": text}, raw=True)

@@ -20,7 +20,7 @@ def train(batch_size, seed, threads, device, dataset, data_dir, out, fresh, **ru
     """Train one network and print every epoch.
 
     One run may be spread over several processes, on several machines if you like: mpiexec -n 4
-    python -m mpi4py cli.py train
+    python -m mpi4py -m minisgd train
     """
     from minisgd.lab.facts import cores
     from minisgd.lab.ranks import world
@@ -62,7 +62,7 @@ def sweep(
     """Train every batch size and seed, and draw the figure.
 
     The runs go to processes on this machine, to the workers of a scheduler, or to those of MPI:
-    mpiexec -n 5 python -m mpi4py.futures cli.py sweep
+    mpiexec -n 5 python -m mpi4py.futures -m minisgd sweep
     """
     from minisgd.backend import resolve_device
     from minisgd.lab.cluster import cluster, is_elsewhere
@@ -95,7 +95,6 @@ def answer(
     """
     from minisgd.backend import device_name, resolve_device
     from minisgd.data import load_dataset
-    from minisgd.disk.files import locked, make_folder
     from minisgd.lab import own, sweep
 
     question.cells()  # raises for senseless batch sizes and seeds, before anything is done
@@ -109,12 +108,7 @@ def answer(
         if how := ranks.link(device):
             say(f"{ranks.size} ranks: {how}.")
     out = out or Path("runs") / folder_name(question, data.name, alone=jobs is None)
-    sweep.check_folder(out)
-    make_folder(out)
-    with locked(out):
-        if fresh:
-            sweep.fresh(out, say)
-        everything = sweep.open_folder(out, question, data, command_line(), say, device)
+    with sweep.opened(out, question, data, command_line(), say, device, fresh) as everything:
         where = f"the workers, device {device}" if elsewhere else f"device {device_name(device)}"
         say(
             f"{data.name}: {len(data.train.labels):,} + {len(data.test.labels):,} images "
@@ -125,16 +119,19 @@ def answer(
                 out, question, everything, data, device, jobs, threads, ranks, elsewhere
             )
         except KeyboardInterrupt:
-            collected = sweep.collect(out, question, data.identity)
-            kept = sum(len(records) for _, records, _ in collected)
-            say(
-                f"\nStopped. {kept} whole epochs are kept in {out}; "
-                "the same command goes on from there."
-            )
+            say(f"\n{kept_in(out, question, data.identity)}; the same command goes on from there.")
             sys.exit(130)
         show_sweep(out, everything, failures)
     if failures:
         raise Sentence(f"{len(failures)} of {len(question.cells())} runs failed, see the table", 1)
+
+
+def kept_in(out, question, digest):
+    """The beginning of the sentence on an interrupted question: what its folder holds."""
+    from minisgd.lab import sweep
+
+    kept = sum(len(records) for _, records, _ in sweep.collect(out, question, digest))
+    return f"Stopped. {kept} whole epochs are kept in {out}"
 
 
 def folder_name(question, dataset_name, alone):

@@ -4,10 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import UserError, program
 
 # What to do next, for the end of an error message.
-FETCH_AGAIN = "move it away and run `python cli.py data`"
+FETCH_AGAIN = f"move it away and run `{program()} data`"
 CHOOSE_ANOTHER = "set MINISGD_DATA to a folder that can be written"
 
 

@@ -6,6 +6,7 @@ SHA-256 of its unpacked bytes. Bytes with another digest are never used.
 
 from pathlib import Path
 
+from ..errors import program
 from .folder import CHOOSE_ANOTHER, FETCH_AGAIN, DataError, MissingError, existing_path
 from .idx import read_digested
 from .known import FILES
@@ -59,7 +60,7 @@ def fetch_missing(name, folder, log, known, patience):
 
 def data_command(name):
     """The command that is about a published dataset: MNIST needs no name."""
-    return "python cli.py data" + (f" --dataset {name}" if name != "mnist" else "")
+    return f"{program()} data" + (f" --dataset {name}" if name != "mnist" else "")
 
 
 def offline(name, known):

@@ -4,6 +4,7 @@
     groups       from records to lines: the runs of a line, and the label that tells it apart
     lines        how a line is drawn: its median, band and marks, and its entry in the legend
     accuracies   accuracy and loss by epoch, as in the report's figures
+    sweeps       the rate by epoch, and final accuracy against the batch size
     rates        final accuracy against the learning rate
     methods      final accuracies of methods, against the batch size or the rate, or in rows
     panels       curves of any kind in panels: the figures of the measures
@@ -17,6 +18,8 @@ _MODULES = {
     "accuracy_figure": "accuracies",
     "report_figure": "accuracies",
     "comparison_figure": "accuracies",
+    "schedule_figure": "sweeps",
+    "size_figure": "sweeps",
     "rate_figure": "rates",
     "carried_figure": "methods",
     "method_figure": "methods",

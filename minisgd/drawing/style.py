@@ -17,6 +17,7 @@ from matplotlib.ticker import LogLocator
 
 from ..disk.files import make_folder, write_aside
 
+SHOWN = 80  # dots per inch in a notebook
 WIDTH = 9.0  # a README shows it about 900 pixels wide, so a point is 1.4 pixels there
 DPI = 150
 TALLEST = 1400 / DPI  # what is taller cannot be seen as a whole; panels become flatter instead
@@ -63,9 +64,18 @@ def batch_marker(batch_size):
     return MARKERS[round(log2(batch_size / 64)) % len(MARKERS)]
 
 
+class Picture(Figure):
+    """A figure that is in no window and no list of pyplot's, but that a notebook shows."""
+
+    def _repr_png_(self):
+        picture = BytesIO()
+        self.savefig(picture, format="png", dpi=SHOWN)
+        return picture.getvalue()
+
+
 def blank_figure(height):
     """An empty white figure that can be drawn and saved without a window."""
-    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    figure = Picture(figsize=(WIDTH, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

@@ -17,7 +17,7 @@ from ..train import train
 from . import own
 from .facts import machine
 from .names import run_name
-from .ranks import world
+from .ranks import over_mpi, world
 from .run_folder import RunFolder, is_last
 from .workers import TRIES, BrokenRun
 
@@ -153,9 +153,7 @@ def _mpi():
     """A context with the Cluster of MPI's workers; None if mpi4py.futures started none."""
     if "mpi4py.futures" not in sys.modules:
         if world().size > 1:
-            raise SettingError(
-                "start many runs over MPI by mpiexec -n 4 python -m mpi4py.futures cli.py"
-            )
+            raise SettingError(f"start many runs over MPI by {over_mpi('mpi4py.futures')} sweep")
         return None
     from mpi4py import MPI
     from mpi4py.futures import MPIPoolExecutor

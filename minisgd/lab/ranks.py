@@ -25,7 +25,7 @@ import numpy as np
 
 from .. import backend
 from ..backend import array_module, module_of, to_host
-from ..errors import SettingError, UserError
+from ..errors import SettingError, UserError, program
 from ..gradient import Alone
 from . import own
 
@@ -173,6 +173,11 @@ def world():
     if "mpi4py.futures" in sys.modules:
         raise SettingError(
             "mpi4py.futures is for sweeps: one run over many ranks is started by "
-            "mpiexec -n 4 python -m mpi4py cli.py train"
+            f"{over_mpi('mpi4py')} train"
         )
     return Ranks(MPI)
+
+
+def over_mpi(module):
+    """How this program is started over MPI, by mpi4py or mpi4py.futures."""
+    return f"mpiexec -n 4 python -m {module} {'cli.py' if 'cli' in program() else '-m minisgd'}"

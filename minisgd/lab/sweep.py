@@ -1,9 +1,12 @@
 """A sweep: the question that a folder answers, the runs still missing, and their records."""
 
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..disk.files import LOCK
+from .. import CallableModule
+from ..disk.files import LOCK, locked, make_folder
 from ..disk.formats import FORMAT, DamagedError, read_json, read_records, write_json
 from ..errors import SettingError, UserError
 from ..settings import DEFAULTS, Settings, what_matters
@@ -15,7 +18,7 @@ from .workers import follow, run_cell, run_cells
 
 __all__ = [
     "Question", "check_folder", "collect", "folder_name", "follow", "fresh", "load_folder",
-    "missing", "open_folder", "rows_of", "run_cell", "run_cells", "title_of",
+    "missing", "open_folder", "opened", "rows_of", "run_cell", "run_cells", "title_of",
 ]  # fmt: skip
 
 
@@ -107,6 +110,21 @@ def open_folder(out, question, dataset, command, log, device="cpu"):
     return question
 
 
+@contextmanager
+def opened(out, question, dataset, command, log, device="cpu", start_over=False):
+    """OUT, made if need be, locked, and holding this question: what `open_folder` returns.
+
+    start_over    delete first what a sweep left there
+    Raises:       as check_folder, locked and open_folder
+    """
+    check_folder(out)
+    make_folder(out)
+    with locked(out):
+        if start_over:
+            fresh(out, log)
+        yield open_folder(out, question, dataset, command, log, device)
+
+
 def fresh(out, log):
     """Delete what a sweep left in OUT, after logging what that is; anything else there stays."""
     out = Path(out)
@@ -177,3 +195,6 @@ def collect(out, question, digest, failures=None):
 def rows_of(collected):
     """All the epochs of collected runs, as the rows of metrics.csv."""
     return [tidy(settings, record) for settings, records, _ in collected for record in records]
+
+
+sys.modules[__name__].__class__ = CallableModule  # for the call see commands/from_python.py

@@ -8,9 +8,11 @@ waiting for a last long one.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from multiprocessing import connection
+from types import ModuleType
 
 from ..data.sharing import share, shared
 from ..disk.files import StorageError, locked, make_folder, write_aside
@@ -121,7 +123,7 @@ def run_cells(
                 ours, theirs = context.Pipe()
                 arguments = (out, settings, handle, own.loaded(), device, threads, theirs)
                 process = context.Process(target=_work, args=arguments, daemon=True)
-                _start_ignoring_ctrl_c(process)
+                _start(process)
                 theirs.close()
                 running[ours] = settings, process
             for pipe in connection.wait(list(running)):
@@ -155,13 +157,19 @@ def run_cells(
     return failures
 
 
-def _start_ignoring_ctrl_c(process):
-    """Start a process that ignores Ctrl-C: its parent handles it, and kills the process."""
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start(process):
+    """Start a process that ignores Ctrl-C, which its parent handles by killing it, and that does
+    not run the parent's own program: a script that asks for a sweep would ask for it again.
+    """
+    main_thread = threading.current_thread() is threading.main_thread()  # it alone sets handlers
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None
+    program, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
     try:
         process.start()
     finally:
-        signal.signal(signal.SIGINT, handler)
+        sys.modules["__main__"] = program
+        if main_thread:
+            signal.signal(signal.SIGINT, handler)
 
 
 def _how_it_died(exitcode):

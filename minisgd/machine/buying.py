@@ -24,6 +24,7 @@ from statistics import median
 import numpy as np
 
 from ..drawing import Curve, Plot
+from ..errors import program
 from ..measures.common import generator
 from ..measures.steps import METHODS
 from ..measures.steps_shown import look_of, percent
@@ -202,7 +203,7 @@ def plots(every):
 def text(every):
     """Which ranks are worth having for each method, and what the soonest gains."""
     if not every:
-        return "How soon each method is done is left out: `python cli.py measure steps` counts."
+        return f"How soon each method is done is left out: `{program()} measure steps` counts."
     parts = []
     for network in dict.fromkeys(one.network for one in every):
         clauses = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import MISSING, array_module, cuda_problem, device_name, nccl
 from ..data import KNOWN, data_folder, status
-from ..errors import UserError
+from ..errors import UserError, program
 from ..lab.facts import blas_built_with, machine
 
 REQUIRED = "matplotlib", "click"
@@ -120,9 +120,9 @@ def _dataset(name, data_dir):
     if name == "glyphs":
         return line + "not here (made when asked for)", None
     if name == "fashion-mnist":
-        return line + "not here (`python cli.py data --dataset fashion-mnist` fetches it)", None
+        return line + f"not here (`{program()} data --dataset fashion-mnist` fetches it)", None
     return line + "not here", (
-        "`python cli.py data` fetches it; `python cli.py data --from DIR` takes files you have"
+        f"`{program()} data` fetches it; `{program()} data --from DIR` takes files you have"
     )
 
 

@@ -31,7 +31,7 @@ from math import isfinite
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, program
 from ..optim import norms, one_if_zero, tensors
 from ..train import Run
 from . import methods_shown
@@ -58,8 +58,8 @@ def methods(data, seed, threads, log, runs=None, updates=96, points=16, subset=8
     """
     if not runs:
         raise UserError(
-            "the numbers with which the methods train are found by a search: run `python cli.py "
-            "answer trials` first, or give the --out that holds it"
+            "the numbers with which the methods train are found by a search: run "
+            f"`{program()} answer trials` first, or give the --out that holds it"
         )
     x, y = data.train.images, data.train.labels
     runs = [replace(settings, seed=seed) for settings in runs]

@@ -8,7 +8,7 @@ then test. All runs are made again on the whole training set, with seeds that no
 from dataclasses import dataclass, field, replace
 from math import log
 
-from ..errors import UserError
+from ..errors import UserError, program
 from ..settings import Settings
 from .experiments import EXPERIMENTS, Experiment
 from .search import DISTANCE_FROM_ONE, EFFECTIVE, Range, Search, value_of, winner
@@ -131,7 +131,7 @@ def winners(trials, searches, command="answer"):
     kept = {key: trials.of(search) for key, search in searches.items()}
     if missing := [f"{name} at {b}" for (name, b), found in kept.items() if not found]:
         raise UserError(
-            f"{trials.folder} lacks the searches of {', '.join(missing)}: run `python cli.py "
+            f"{trials.folder} lacks the searches of {', '.join(missing)}: run `{program()} "
             f"{command}` first"
         )
     return {
