@@ -7,6 +7,7 @@ import click
 
 from .answer import answer
 from .console import Sentence
+from .exercise import exercise
 from .figures import figures, verdicts
 from .measure import measure
 from .minute import minute
@@ -18,6 +19,7 @@ from .tune import grow, tune
 
 SECTIONS = {
     "Train": (minute, train, sweep, rates, plot),
+    "Learn": (exercise,),
     "The report": (figures, tune, grow, answer, verdicts, page),
     "Measure": (measure,),
     "This machine": (doctor, data, gradcheck, bench, scaling),

@@ -74,14 +74,21 @@ def read(path):
     Returns: the OwnFile
     Raises:  SettingError for an error in it, naming the line, or for a name that is taken
     """
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SettingError(f"--with: cannot read {path}: {why}") from None
-    own = OwnFile(str(path), text)
+    own = opened(path, "--with")
     add(own)
     return own
+
+
+def opened(path, option):
+    """The OwnFile of a path that an option was given, without running it.
+
+    Raises:  SettingError if it cannot be read
+    """
+    try:
+        return OwnFile(str(path), Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SettingError(f"{option}: cannot read {path}: {why}") from None
 
 
 def loaded():
@@ -100,16 +107,7 @@ def add(own):
     forget()
     if own is None:
         return
-    loader = _FromText(own)
-    module = module_from_spec(spec_from_loader(MODULE, loader))
-    sys.modules[MODULE] = module
-    try:
-        loader.exec_module(module)
-    except SyntaxError as error:
-        where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
-        raise SettingError(f"{where}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
-        raise SettingError(sentence(error, own)) from None
+    module = imported(own)
     found = {
         name: entries for name in TABLES if isinstance(entries := vars(module).get(name), dict)
     }
@@ -131,6 +129,24 @@ def add(own):
         TABLES[name].update(entries)
     _added.update(found)
     _loaded.append(own)
+
+
+def imported(own):
+    """The module that an OwnFile is, its lines run once.
+
+    Raises:  SettingError for an error in it, naming the line
+    """
+    loader = _FromText(own)
+    module = module_from_spec(spec_from_loader(MODULE, loader))
+    sys.modules[MODULE] = module
+    try:
+        loader.exec_module(module)
+    except SyntaxError as error:
+        where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
+        raise SettingError(f"{where}: {error.msg}") from None
+    except (Exception, SystemExit) as error:
+        raise SettingError(sentence(error, own)) from None
+    return module
 
 
 def _check(own, table, name, entry):
