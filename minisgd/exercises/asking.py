@@ -173,13 +173,18 @@ def _answer(exercise, inputs, module, own):
     try:
         found = exercise.ask(module, **given)
     except (Exception, SystemExit) as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        return Answer({}, {}, [], Crash(type(error).__name__, said, line_of(error, own)))
+        return Answer({}, {}, [], crash_of(error, line_of(error, own)))
     amiss = {output: why for output, value in found.items() if (why := _unusable(output, value))}
     values = {output: np.array(value) for output, value in found.items() if output not in amiss}
     fixed = inputs.keys() - set(exercise.changes)
     changed = sorted(name for name in fixed if not np.array_equal(inputs[name], given[name]))
     return Answer(values, amiss, changed)
+
+
+def crash_of(error, line=None):
+    """An exception as a Crash."""
+    kind = type(error).__name__
+    return Crash(kind, " ".join(f"{kind}: {error}".split()), line)
 
 
 def _unusable(output, value):

@@ -17,7 +17,7 @@ def _conv_cases():
         (2, 2, 4, 4, 2, 2, 0, 3, "3 images of 4 x 4 with 2 channels, 2 kernels of 2 x 2"),
         (2, 2, 3, 3, 3, 3, 1, 2, "2 images of 3 x 3 with 2 channels, 2 kernels of 3 x 3, pad 1"),
         (1, 2, 4, 3, 2, 3, 2, 1, "a single image of 4 x 3, 2 kernels of 2 x 3, pad 2"),
-        (2, 1, 3, 5, 1, 1, 0, 2, "2 images of 3 x 5 with 2 channels, a kernel of 1 x 1"),
+        (2, 3, 3, 5, 1, 1, 0, 2, "2 images of 3 x 5 with 2 channels, 3 kernels of 1 x 1"),
         (1, 3, 2, 3, 2, 3, 0, 3, "3 images as large as the 3 kernels, 2 x 3"),
     ):
         OH, OW = H + 2 * pad - KH + 1, W + 2 * pad - KW + 1

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import SettingError
 from ..gradcheck import compare
 from . import EXERCISES
-from .asking import ask
+from .asking import Crash, ask, crash_of
 
 UNFIT = {"ValueError", "IndexError"}  # what NumPy raises where shapes do not fit: one as the other
 
@@ -205,17 +205,17 @@ def outputs_of(mistake):
 
 def recognised(exercise, pairs, wrong):
     """The known mistakes by which the outputs that are wrong are explained: [Mistake]."""
+    blind = all(answer.crash for _, answer in pairs)
     return [
         mistake
         for mistake in exercise.mistakes
         if any(output in wrong for output in outputs_of(mistake))
-        and any(not answer.crash for _, answer in pairs)
-        and all(_agrees(answer, returned(exercise, mistake, case)) for case, answer in pairs)
+        and all(_agrees(answer, returned(exercise, mistake, case), blind) for case, answer in pairs)
     ]
 
 
 def returned(exercise, mistake, case):
-    """What a mistake would return in a case, {output: array}; or the kind of error that it is."""
+    """What a mistake would return in a case, {output: array}, or the Crash that it would be."""
     try:
         with np.errstate(all="ignore"):
             values = mistake.returns(case.known)
@@ -225,7 +225,7 @@ def returned(exercise, mistake, case):
                 for output, value in zip(outputs_of(mistake), values, strict=True)
             }
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        return type(error).__name__
+        return crash_of(error)
 
 
 def _added(case, output, value):
@@ -236,10 +236,15 @@ def _added(case, output, value):
     return total - before
 
 
-def _agrees(answer, found):
-    if answer.crash or isinstance(found, str):
-        kind = answer.crash.kind if answer.crash else ""
-        return kind == found or {kind, found} <= UNFIT
+def _agrees(answer, found, blind):
+    """Whether an answer is what a mistake returns. Where a case ends in an error, that of the other
+    must be of the same kind; if all of them do (blind), it must say the same.
+    """
+    if answer.crash or isinstance(found, Crash):
+        if not (answer.crash and isinstance(found, Crash)):
+            return False
+        kinds = {answer.crash.kind, found.kind}
+        return answer.crash.said == found.said if blind else len(kinds) == 1 or kinds <= UNFIT
     return all(
         output in answer.values
         and answer.values[output].shape == value.shape
