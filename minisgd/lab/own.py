@@ -1,9 +1,9 @@
 """A user's own file, `--with mine.py`: entries of their own beside those of this package.
 
-The file is Python. Whatever it calls RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS or INITS is added
-to the table of that name. Its digest is a setting of every run that it is given to, so that a
-changed file means different runs. Its text is sent to the processes and machines that do the runs:
-the file itself is needed only where the command is given.
+The file is Python. Whatever it calls RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS, INITS or LOSSES
+is added to the table of that name. Its digest is a setting of every run that it is given to, so
+that a changed file means different runs. Its text is sent to the processes and machines that do the
+runs: the file itself is needed only where the command is given.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import inits, networks, optim, rules, schedules
+from .. import inits, loss, networks, optim, rules, schedules
 from ..errors import SettingError
 
 TABLES = {
@@ -30,6 +30,7 @@ TABLES = {
     "OPTIMIZERS": optim.OPTIMIZERS,
     "NETWORKS": networks.NETWORKS,
     "INITS": inits.INITS,
+    "LOSSES": loss.LOSSES,
 }
 DIGITS = 8  # of the digest, in the name of a run
 MODULE = "minisgd_own"  # what the file is imported as
@@ -169,6 +170,8 @@ def _check(own, table, name, entry):
             networks.inputs_of(entry)
         elif table == "INITS":
             _check_init(entry)
+        elif table == "LOSSES":
+            _check_loss(entry)
         else:
             value = entry(*CALLS[table])
             if not (isinstance(value, Real) and isfinite(value)):
@@ -194,6 +197,12 @@ def _check_init(entry):
             raise SettingError(f"for the shape {shape} it should return as many finite numbers")
         if not np.array_equal(drawn, again):
             raise SettingError("it should draw from the generator that it is given alone")
+
+
+def _check_loss(entry):
+    found = entry(np.zeros((networks.K, 2)), np.array([0, 1]), 2)
+    if not isinstance(found, tuple) or len(found) != 3 or np.shape(found[2]) != (networks.K, 2):
+        raise SettingError("it should return loss, correct and dz, which is as large as z")
 
 
 def forget():
