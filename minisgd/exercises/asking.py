@@ -54,24 +54,25 @@ class Answer(NamedTuple):
 # ---- in the process that asks
 
 
-def ask(name, own):
+def ask(name, own, limit=LIMIT):
     """What a learner's file answers in every case of the exercise of this name.
 
     own      an OwnFile
+    limit    seconds that its code may take
     Returns: a sentence on why there are no answers, or None; [Answer]
     """
     root = str(Path(__file__).parents[2])
     with TemporaryDirectory() as folder:
         out = Path(folder) / "answers.npz"
         process = subprocess.Popen(
-            [sys.executable, "-c", START, root, name, own.path, str(out)],
+            [sys.executable, "-c", START, root, name, own.path, str(out), str(limit)],
             stdin=subprocess.PIPE,
             env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"},
         )
         try:
-            process.communicate(own.text.encode(), LIMIT + SLACK)
+            process.communicate(own.text.encode(), limit + SLACK)
         except subprocess.TimeoutExpired:
-            return f"{own.path} was stopped: it takes longer than {LIMIT} seconds.", []
+            return f"{own.path} was stopped: it takes longer than {limit} seconds.", []
         finally:
             process.kill()
             process.wait()
@@ -95,10 +96,13 @@ def _read(path):
 
 
 def main():
-    """Run the file whose text is the standard input.  Arguments: exercise, path, where to write"""
+    """Run the file whose text is the standard input, and write its answers.
+
+    The arguments are the name of the exercise, the path of the file, that of the answers, the limit
+    """
     from . import EXERCISES
 
-    name, path, out = sys.argv[2:]
+    name, path, out, limit = sys.argv[2:]
     own = OwnFile(path, sys.stdin.buffer.read().decode())
     _limit_memory()
     once = threading.Lock()
@@ -112,9 +116,9 @@ def main():
     def stop():
         line = _line_now(own)
         where = f", line {line}," if line else ""
-        leave(f"{path}{where} was stopped: it takes longer than {LIMIT} seconds. Does a loop end?")
+        leave(f"{path}{where} was stopped after {limit} seconds: is there a loop that never ends?")
 
-    clock = threading.Timer(LIMIT, stop)
+    clock = threading.Timer(float(limit), stop)
     clock.daemon = True
     clock.start()
     try:

@@ -33,6 +33,7 @@ def _ask_conv(module, x, dy, W, b, dW_before, db_before, pad):
 
 
 def _conv_slopes(x, dy, W, b, pad, **before):
+    W, b = W.copy(), b.copy()  # differences change them on the way
     return slopes(layers.Conv2d(W, b, pad=pad), x, dy, dW=W, db=b)
 
 
@@ -194,4 +195,5 @@ CONV = Exercise(
     changes=("dW_before", "db_before"),
     added=("dW", "db"),
     given=("y",),
+    shown=("x", "dy", "W", "b", "pad"),
 )

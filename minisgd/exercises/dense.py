@@ -32,6 +32,7 @@ def _ask_linear(module, x, dy, W, b, dW_before, db_before):
 
 
 def _linear_slopes(x, dy, W, b, **before):
+    W, b = W.copy(), b.copy()  # differences change them on the way
     return slopes(layers.Linear(W, b), x, dy, dW=W, db=b)
 
 
@@ -140,6 +141,7 @@ LINEAR = Exercise(
     changes=("dW_before", "db_before"),
     added=("dW", "db"),
     given=("y",),
+    shown=("x", "dy", "W", "b"),
 )
 
 
@@ -152,8 +154,8 @@ def _relu_cases():
         ((3, 4), 0, "3 numbers for each of 4 images"),
         ((2, 3, 4, 5), 0, "5 images of 2 channels"),
         ((4, 1), 0, "a single image"),
-        ((3, 5), 6, "where some x are exactly 0"),
-        ((2, 2, 3, 2), 8, "where some x are exactly 0"),
+        ((3, 5), 6, "some x exactly 0"),
+        ((2, 2, 3, 2), 8, "images, some x exactly 0"),
     ):
         x = rng.choice((-1, 1), size=shape) * rng.uniform(0.1, 2, size=shape)
         x.reshape(-1)[rng.choice(x.size, kinks, replace=False)] = 0
@@ -246,4 +248,5 @@ RELU = Exercise(
     ],
     train="train --with {} --network mine --device cpu",
     given=("y",),
+    shown=("x", "dy"),
 )

@@ -21,7 +21,8 @@ class Exercise(NamedTuple):
     changes   the inputs that may be changed
     added     the outputs that the learner adds to an array: what they are is what was added
     given     the outputs of the part that was given to her
-    judge     what the outputs do if they are right
+    shown     the inputs whose shapes are told with an error
+    judge     what the outputs are compared with
     """
 
     title: str
@@ -34,7 +35,8 @@ class Exercise(NamedTuple):
     changes: tuple = ()
     added: tuple = ()
     given: tuple = ()
-    judge: str = "agree with central differences"
+    shown: tuple = ()
+    judge: str = "central differences"
 
 
 class Mistake(NamedTuple):
@@ -67,12 +69,13 @@ def slopes(layer, x, dy, beside=None, **weights):
     beside   a point near x, where there is no kink or tie: the derivative by x is taken there
     weights  {the name of a derivative: the weight}
 
-    Returns: {"y": the output, "dx": ..., and the derivatives by the weights}
+    Returns: {"y": the output, the derivatives by the weights, "dx": the one by x}
     """
     x = x.copy()
     at = x if beside is None else beside
-    found = {"y": layer.forward(x), "dx": by_differences(layer, at, at, dy, STEP)}
-    return found | {name: by_differences(layer, x, W, dy, STEP) for name, W in weights.items()}
+    found = {"y": layer.forward(x)}
+    found |= {name: by_differences(layer, x, W, dy, STEP) for name, W in weights.items()}
+    return found | {"dx": by_differences(layer, at, at, dy, STEP)}
 
 
 def passes(layer, x, dy, **gradients):

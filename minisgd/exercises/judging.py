@@ -17,6 +17,7 @@ from ..gradcheck import compare
 from . import EXERCISES
 from .asking import Crash, ask, crash_of
 
+WIDTH = 90  # of what is said, in letters
 UNFIT = {"ValueError", "IndexError"}  # what NumPy raises where shapes do not fit: one as the other
 
 
@@ -62,9 +63,9 @@ def cases_of(name):
     """The cases of an exercise, each with its right outputs, as `right` and beside its inputs, as
     `known`.
     """
-    cases = list(EXERCISES[name].cases())
+    cases, right = list(EXERCISES[name].cases()), EXERCISES[name].right
     for case in cases:
-        case.right = {k: np.array(v) for k, v in EXERCISES[name].right(**case.inputs).items()}
+        case.right = {k: np.array(value, float) for k, value in right(**case.inputs).items()}
         case.known = SimpleNamespace(**case.inputs, **case.right)
     return cases
 
@@ -80,33 +81,43 @@ def judge(name, own, problem, answers):
             mistakes = recognised(exercise, pairs, cases[0].right)
             return Verdict(False, _crashed(exercise, own, case, answer.crash, mistakes), mistakes)
     problems = {output: _problem(output, pairs) for output in cases[0].right}
-    wrong = [output for output, said in problems.items() if said]
-    mistakes = recognised(exercise, pairs, wrong)
-    lines, left, width = [], list(mistakes), max(map(len, problems)) + 2
-    for output, said in problems.items():
-        lines.append(output.ljust(width) + (f"wrong: {said}" if said else "right"))
-        if said:
-            found = [mistake for mistake in left if output in outputs_of(mistake)]
-            left = [mistake for mistake in left if mistake not in found]
-            says = [mistake.says for mistake in found[:1]]
-            if output in exercise.given:
-                says = [f"{output} comes from the part that was given: it has changed."]
-            elif not any(output in outputs_of(mistake) for mistake in mistakes):
-                says = _clues(output, pairs)
-            lines += [" " * width + line for text in says for line in wrap(text, 90 - width)]
+    asked_for = [output for output in problems if output not in exercise.given]
     changed = sorted({name for answer in answers for name in answer.changed})
+    if not changed and not any(problems.values()):
+        entries = sum(case.right[output].size for case in cases for output in asked_for)
+        compared = f"{entries} numbers in {len(cases)} cases compared with {exercise.judge}"
+        return Verdict(True, [f"{own.path} is right: {compared}."], [])
+    mistakes = recognised(exercise, pairs, [output for output in problems if problems[output]])
+    lines = [f"{own.path} is not right yet. Compared with {exercise.judge}:", ""]
+    for output, said in problems.items():
+        if said or output in asked_for:
+            lines += _shown(output, said, 2 + max(map(len, problems)))
+        if said:
+            lines += _explained(exercise, output, pairs, mistakes, 2 + max(map(len, problems)))
     if changed:
         lines += wrap(
-            f"Your code changes {' and '.join(changed)}: others still need what is given to you. "
-            "Make a new array, or change a copy, A.copy().",
-            90,
+            f"Your code changes {' and '.join(changed)}. What is given to it is still needed "
+            "elsewhere: make a new array, or change a copy, A.copy().",
+            WIDTH,
         )
-    if wrong or changed:
-        return Verdict(False, [f"{own.path} is not right yet.", "", *lines], mistakes)
-    compared = [output for output in problems if output not in exercise.given]
-    entries = sum(case.right[output].size for case in cases for output in compared)
-    text = f"{own.path} is right: {', '.join(compared)} {exercise.judge}, {entries} numbers"
-    return Verdict(True, [f"{text} in {len(cases)} cases."], [])
+    return Verdict(False, lines, mistakes)
+
+
+def _shown(output, said, margin):
+    first, *rest = wrap(f"wrong: {said}" if said else "right", WIDTH - margin)
+    return [output.ljust(margin) + first, *(" " * margin + line for line in rest)]
+
+
+def _explained(exercise, output, pairs, mistakes, margin):
+    """What is said about an output that is wrong, as lines: why, if that is known."""
+    known = [mistake for mistake in mistakes if output in outputs_of(mistake)]
+    if output in exercise.given:
+        says = [f"{output} comes from the part that was given to you: it has been changed."]
+    elif known:  # a mistake in several outputs is told at the first
+        says = [known[0].says] if output == outputs_of(known[0])[0] else []
+    else:
+        says = _clues(output, pairs)
+    return [" " * margin + line for text in says for line in wrap(text, WIDTH - margin)]
 
 
 # ---- what is wrong
@@ -139,35 +150,31 @@ def _entry(output, value, wanted):
     with np.errstate(all="ignore"):
         place = np.unravel_index(np.argmax(np.abs(value - wanted)), wanted.shape)
     where = f"[{', '.join(map(str, place))}]" if place else ""
-    return f"{output}{where} is {value[place]:.5g}, where {wanted[place]:.5g} is right"
+    return f"{output}{where} is {value[place]:.5g} and should be {wanted[place]:.5g}"
 
 
 def _clues(output, pairs):
     """What may help with a mistake that is not known: sentences."""
-    bad = [(c, a.values[output]) for c, a in pairs if output in a.values]
-    if len(bad) < len(pairs) or any(value.shape != c.right[output].shape for c, value in bad):
-        return []
-    bad = [(c, value) for c, value in bad if not _same(value, c.right[output])]
-    says = []
-    if len(bad) < len(pairs):
-        says.append(
-            f"It is right in {len(pairs) - len(bad)} of {len(pairs)} cases. It is wrong with "
-            + "; ".join(case.words for case, _ in bad)
-            + "."
-        )
-    factors = [_factor(value, case.right[output]) for case, value in bad]
-    if None not in factors:
-        said = ", ".join(dict.fromkeys(f"{factor:.4g}" for factor in factors))
-        says.append(f"Where it is wrong, all of {output} is the right one times {said}.")
+    found = [(case, answer.values.get(output), case.right[output]) for case, answer in pairs]
+    for _, value, wanted in found:
+        if value is None or value.shape != wanted.shape or value.dtype.kind not in "iuf":
+            return []
+    bad = [each for each in found if not _same(each[1], each[2])]
+    good = [each for each in found if _same(each[1], each[2])]
+    fewer, word = min((bad, "wrong"), (good, "right"), key=lambda pair: len(pair[0]))
+    words = "; ".join(case.words for case, *_ in fewer)
+    says = [f"It is {word} only with {words}."] if good else []
+    factors = [_factor(value, wanted) for _, value, wanted in bad if wanted.size > 1]
+    if factors and None not in factors:
+        said = " or ".join(dict.fromkeys(f"{factor:.4g}" for factor in factors))
+        says.append(f"Where {output} is wrong, all of it is what it should be, times {said}.")
     return says
 
 
 def _factor(value, wanted):
-    """By what the right array is multiplied, None if by different numbers or not by any."""
+    """By what number the right array is multiplied; None if by no single one."""
     length = float((wanted * wanted).sum())
-    if wanted.size < 2 or not length:
-        return None
-    factor = float((value * wanted).sum()) / length
+    factor = float((value * wanted).sum()) / length if length else 0.0
     return factor if _same(value, factor * wanted) else None
 
 
@@ -178,12 +185,11 @@ def _crashed(exercise, own, case, crash, mistakes):
     text = f"{where}{crash.said}"
     shapes = [
         f"{name} {value.shape}" if value.shape else f"{name} = {value:g}"
-        for name, value in ((name, np.asarray(value)) for name, value in case.inputs.items())
-        if not name.endswith("_before")
+        for name, value in ((name, np.asarray(case.inputs[name])) for name in exercise.shown)
     ]
-    with_ = f"It was called with {', '.join(shapes)}."
-    says = [line for mistake in mistakes for line in wrap(mistake.says, 90)]
-    return [text, *_source(own, text), with_, *says]
+    called = f"It was called with {case.words}{': ' if shapes else ''}{', '.join(shapes)}."
+    says = [line for mistake in mistakes for line in wrap(mistake.says, WIDTH)]
+    return [text, *_source(own, text), *wrap(called, WIDTH), *says]
 
 
 def _source(own, said):

@@ -161,6 +161,7 @@ SOFTMAX = Exercise(
     ],
     train="train --with {} --loss mine --device cpu",
     given=("loss", "correct"),
+    shown=("z", "y", "B"),
 )
 
 

@@ -15,9 +15,9 @@ def _maxpool_cases():
         ((2, 4, 6, 3), None, "3 images of 4 x 6"),
         ((1, 6, 2, 1), None, "a single image of 6 x 2"),
         ((3, 2, 2, 4), None, "4 images of one window each"),
-        ((2, 4, 4, 2), (-4, -3, -2, -1), "where all x are negative"),
-        ((2, 6, 4, 5), (0, 1), "where the largest number is in a window more than once"),
-        ((1, 2, 4, 3), (1,), "where all x are the same"),
+        ((2, 4, 4, 2), (-4, -3, -2, -1), "only negative numbers"),
+        ((2, 6, 4, 5), (0, 1), "ties: the largest number is in a window more than once"),
+        ((1, 2, 4, 3), (1,), "ties: all numbers are the same"),
     ):
         x = rng.normal(size=shape) if values is None else rng.choice(values, shape).astype(float)
         C, H, W, N = shape
@@ -160,4 +160,5 @@ MAXPOOL = Exercise(
     ],
     train="train --with {} --network mine --device cpu",
     given=("y",),
+    shown=("x", "dy"),
 )

@@ -101,7 +101,7 @@ LINEAR_RULE = Exercise(
         Mistake("factor", lambda c: c.b * c.b0, "You multiplied b by b0."),
     ],
     train="sweep --with {} --rule mine",
-    judge="agrees with values worked out by hand",
+    judge="values worked out by hand",
 )
 
 # ---- the gradual warmup
@@ -217,5 +217,5 @@ WARMUP = Exercise(
         ),
     ],
     train="sweep --with {} --rule linear --warmup mine",
-    judge="agrees with values worked out by hand",
+    judge="values worked out by hand",
 )

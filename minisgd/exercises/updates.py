@@ -14,7 +14,7 @@ def _momentum_cases():
         "two weights, three updates",
         w0=np.array([1.0, -2.0]),
         v0=np.zeros(2),
-        gs=np.array([[1.0, 2.0], [0.0, -1.0], [2.0, 0.0]]),
+        g=np.array([[1.0, 2.0], [0.0, -1.0], [2.0, 0.0]]),
         lrs=(0.1, 0.1, 0.2),
         m=0.5,
     )
@@ -24,24 +24,24 @@ def _momentum_cases():
         (5, (0.5, 0.1), 0.0, "m = 0"),
         (1, (0.3, 0.2, 0.1), 0.7, "a single weight"),
     ):
-        w, v, gs = (rng.normal(size=shape) for shape in (P, P, (len(lrs), P)))
-        yield case(words, w0=w, v0=v, gs=gs, lrs=lrs, m=m)
+        w, v, g = (rng.normal(size=shape) for shape in (P, P, (len(lrs), P)))
+        yield case(words, w0=w, v0=v, g=g, lrs=lrs, m=m)
 
 
-def _ask_momentum(module, w0, v0, gs, lrs, m):
+def _ask_momentum(module, w0, v0, g, lrs, m):
     ws, vs = [], []
-    for g, lr in zip(gs, lrs, strict=True):
-        module.momentum_step(w0, v0, g, lr, m)
+    for g_t, lr in zip(g, lrs, strict=True):
+        module.momentum_step(w0, v0, g_t, lr, m)
         ws.append(w0.copy())
         vs.append(v0.copy())
     return {"w": np.array(ws), "v": np.array(vs)}
 
 
-def _momentum_unrolled(w0, v0, gs, lrs, m):
+def _momentum_unrolled(w0, v0, g, lrs, m):
     """v(t) = m^t v0 + Σ_s m^(t-s) g(s), w(t) = w0 - Σ_s η(s) v(s), without a recursion."""
     t = np.arange(1, len(lrs) + 1)[:, None]
     ages = t - t.T
-    v = m**t * v0 + np.where(ages >= 0, float(m) ** np.maximum(ages, 0), 0) @ gs
+    v = m**t * v0 + np.where(ages >= 0, float(m) ** np.maximum(ages, 0), 0) @ g
     return {"w": w0 - np.cumsum(np.array(lrs)[:, None] * v, axis=0), "v": v}
 
 
@@ -50,7 +50,7 @@ def _after(step):
 
     def returns(c):
         w, v, ws, vs = c.w0, c.v0, [], []
-        for g, lr in zip(c.gs, c.lrs, strict=True):
+        for g, lr in zip(c.g, c.lrs, strict=True):
             w, v = step(w, v, g, lr, c.m)
             ws.append(w)
             vs.append(v)
@@ -166,5 +166,5 @@ MOMENTUM = Exercise(
     ],
     train="train --with {} --optimizer mine --momentum 0.9",
     changes=("w0", "v0"),
-    judge="agree with the formula, written without a recursion",
+    judge="the formula, written without a recursion",
 )

@@ -10,17 +10,12 @@ return self.W.T @ dy
 return dy * (self.x > 0)
 """,
     "maxpool": """
-x = self.x
-dx = np.zeros_like(x)
-C, OH, OW, N = dy.shape
-for c in range(C):
-    for i in range(OH):
-        for j in range(OW):
-            for n in range(N):
-                window = x[c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, n]
-                k, l = divmod(window.argmax(), 2)
-                dx[c, 2 * i + k, 2 * j + l, n] = dy[c, i, j, n]
-return dx
+C, H, W, N = self.x.shape
+flat = self.x.reshape(C, H // 2, 2, W // 2, 2, N).transpose(0, 1, 3, 5, 2, 4).reshape(-1, 4)
+dflat = np.zeros_like(flat)
+dflat[np.arange(len(flat)), flat.argmax(axis=1)] = dy.ravel()
+dwindows = dflat.reshape(C, H // 2, W // 2, N, 2, 2)
+return dwindows.transpose(0, 1, 4, 2, 5, 3).reshape(C, H, W, N)
 """,
     "conv": """
 F, C, KH, KW = self.W.shape
@@ -95,12 +90,17 @@ return np.array(dx).reshape(dy.shape)
 """),
     ("relu", "return np.heaviside(self.x, 0) * dy"),
     ("maxpool", """
-C, H, W, N = self.x.shape
-flat = self.x.reshape(C, H // 2, 2, W // 2, 2, N).transpose(0, 1, 3, 5, 2, 4).reshape(-1, 4)
-dflat = np.zeros_like(flat)
-dflat[np.arange(len(flat)), flat.argmax(axis=1)] = dy.ravel()
-dwindows = dflat.reshape(C, H // 2, W // 2, N, 2, 2)
-return dwindows.transpose(0, 1, 4, 2, 5, 3).reshape(C, H, W, N)
+x = self.x
+dx = np.zeros_like(x)
+C, OH, OW, N = dy.shape
+for c in range(C):
+    for i in range(OH):
+        for j in range(OW):
+            for n in range(N):
+                window = x[c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, n]
+                k, l = divmod(window.argmax(), 2)
+                dx[c, 2 * i + k, 2 * j + l, n] = dy[c, i, j, n]
+return dx
 """),
     ("maxpool", """
 dx, free = np.zeros_like(self.x), np.ones(dy.shape, bool)

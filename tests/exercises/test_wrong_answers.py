@@ -134,7 +134,7 @@ def inputs(name, rng):
         yield dict(z=normal(K + 1, N), y=rng.integers(K + 1, size=N), B=B)
     elif name == "momentum":
         lrs = tuple(rng.uniform(0.1, 1, size=N))
-        yield dict(w0=normal(D), v0=normal(D), gs=normal(N, D), lrs=lrs, m=float(rng.random()))
+        yield dict(w0=normal(D), v0=normal(D), g=normal(N, D), lrs=lrs, m=float(rng.random()))
     elif name == "linear-rule":
         yield dict(b=int(rng.integers(1, 200)), b0=int(rng.integers(1, 200)))
     else:
