@@ -5,6 +5,7 @@ The process leaves what it found in a file, sentences as JSON and arrays as NumP
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,10 @@ from .entries import Amiss
 LIMIT = 10  # seconds that a learner's code may take
 SLACK = 60  # seconds for all else: to start Python, to read and to write
 MEMORY = 4 << 30  # bytes that the process may take, where the system can be told so
-START = "import sys; sys.path[0] = sys.argv[1]; from minisgd.exercises.asking import main; main()"
+START = (  # without the folder where the learner is, in which anything may lie
+    "import sys; sys.path[:] = [sys.argv[1], *filter(None, sys.path)]; "
+    "from minisgd.exercises.asking import main; main()"
+)
 
 
 class Crash(NamedTuple):
@@ -104,6 +108,7 @@ def main():
 
     name, path, out, limit = sys.argv[2:]
     own = OwnFile(path, sys.stdin.buffer.read().decode())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks is interrupted, and ends this one
     _limit_memory()
     once = threading.Lock()
 
@@ -112,6 +117,7 @@ def main():
             _write(out, problem, found)
             sys.stdout.flush()
             os._exit(0)  # whatever else the file has started
+        threading.Event().wait()  # somebody else is about to leave
 
     def stop():
         line = _line_now(own)
@@ -197,8 +203,7 @@ def _unusable(output, value):
         return str(value)
     if value is None:
         return f"{output} is None: is a `return` missing?"
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
-        return f"{output} is an array of {value.dtype}, where numbers should be."
-    if not isinstance(value, np.ndarray | np.number | np.bool | int | float | complex):
+    if not isinstance(value, np.ndarray | np.generic | int | float | complex):
         return f"{output} is a {type(value).__name__}, where an array or a number should be."
-    return None
+    kind = np.array(value).dtype
+    return None if kind.kind in "biufc" else f"{output} is of {kind}, and should be of numbers."

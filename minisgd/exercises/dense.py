@@ -137,7 +137,7 @@ LINEAR = Exercise(
             "dx has no dy in it: that is by how much the outputs change with x, not yet the loss.",
         ),
     ],
-    train="train --with {} --network mine --device cpu",
+    train="train --with {} --network mine --epochs 3 --device cpu",
     changes=("dW_before", "db_before"),
     added=("dW", "db"),
     given=("y",),
@@ -246,7 +246,7 @@ RELU = Exercise(
             "dx has the opposite sign: the update subtracts, a layer does not.",
         ),
     ],
-    train="train --with {} --network mine --device cpu",
+    train="train --with {} --network mine --epochs 3 --device cpu",
     given=("y",),
     shown=("x", "dy"),
 )

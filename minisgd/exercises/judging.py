@@ -80,20 +80,37 @@ def judge(name, own, problem, answers):
         if answer.crash:
             mistakes = recognised(exercise, pairs, cases[0].right)
             return Verdict(False, _crashed(exercise, own, case, answer.crash, mistakes), mistakes)
-    problems = {output: _problem(output, pairs) for output in cases[0].right}
-    asked_for = [output for output in problems if output not in exercise.given]
-    changed = sorted({name for answer in answers for name in answer.changed})
-    if not changed and not any(problems.values()):
-        entries = sum(case.right[output].size for case in cases for output in asked_for)
-        compared = f"{entries} numbers in {len(cases)} cases compared with {exercise.judge}"
+    with np.errstate(all="ignore"):  # what is not finite is wrong, which is said
+        return _compared(exercise, own, pairs)
+
+
+def _compared(exercise, own, pairs):
+    """The Verdict on answers without an error."""
+    right = pairs[0][0].right
+    problems = {output: said for output in right if (said := _problem(output, pairs))}
+    changed = sorted({name for _, answer in pairs for name in answer.changed})
+    asked_for = [output for output in right if output not in exercise.given]
+    if not changed and not problems:
+        entries = sum(case.right[output].size for case, _ in pairs for output in asked_for)
+        compared = f"{entries} numbers in {len(pairs)} cases compared with {exercise.judge}"
         return Verdict(True, [f"{own.path} is right: {compared}."], [])
-    mistakes = recognised(exercise, pairs, [output for output in problems if problems[output]])
+    mistakes = recognised(exercise, pairs, problems)
     lines = [f"{own.path} is not right yet. Compared with {exercise.judge}:", ""]
-    for output, said in problems.items():
-        if said or output in asked_for:
-            lines += _shown(output, said, 2 + max(map(len, problems)))
-        if said:
-            lines += _explained(exercise, output, pairs, mistakes, 2 + max(map(len, problems)))
+    margin, told = 2 + max(map(len, right)), []
+    for output in right:
+        if output not in problems and output in asked_for:
+            lines.append(f"{output:<{margin}}right")
+        if output not in problems:
+            continue
+        known = [mistake for mistake in mistakes if output in outputs_of(mistake)]
+        if output in exercise.given:
+            says = [f"{output} comes from the part that was given to you: it has been changed."]
+        else:
+            says = [m.says for m in known[:1] if m not in told] if known else _clues(output, pairs)
+        told += known
+        text = [f"wrong: {problems[output]}", *says]
+        first, *rest = (line for each in text for line in wrap(each, WIDTH - margin))
+        lines += [f"{output:<{margin}}{first}", *(" " * margin + line for line in rest)]
     if changed:
         lines += wrap(
             f"Your code changes {' and '.join(changed)}. What is given to it is still needed "
@@ -101,23 +118,6 @@ def judge(name, own, problem, answers):
             WIDTH,
         )
     return Verdict(False, lines, mistakes)
-
-
-def _shown(output, said, margin):
-    first, *rest = wrap(f"wrong: {said}" if said else "right", WIDTH - margin)
-    return [output.ljust(margin) + first, *(" " * margin + line for line in rest)]
-
-
-def _explained(exercise, output, pairs, mistakes, margin):
-    """What is said about an output that is wrong, as lines: why, if that is known."""
-    known = [mistake for mistake in mistakes if output in outputs_of(mistake)]
-    if output in exercise.given:
-        says = [f"{output} comes from the part that was given to you: it has been changed."]
-    elif known:  # a mistake in several outputs is told at the first
-        says = [known[0].says] if output == outputs_of(known[0])[0] else []
-    else:
-        says = _clues(output, pairs)
-    return [" " * margin + line for text in says for line in wrap(text, WIDTH - margin)]
 
 
 # ---- what is wrong
@@ -195,10 +195,8 @@ def _crashed(exercise, own, case, crash, mistakes):
 def _source(own, said):
     """The line of a file that a sentence names at its beginning, indented: [] if it names none."""
     match = re.match(rf"{re.escape(own.path)}, line (\d+)", said)
-    lines = own.text.splitlines()
-    return (
-        [f"    {lines[int(match[1]) - 1].strip()}"] if match and int(match[1]) <= len(lines) else []
-    )
+    number = int(match[1]) if match else 0
+    return [f"    {line.strip()}" for line in own.text.splitlines()[number - 1 : number] if number]
 
 
 # ---- which mistake it is

@@ -86,8 +86,8 @@ MOMENTUM = Exercise(
         Mistake(
             ("w", "v"),
             _after(lambda w, v, g, lr, m: (w + lr * (m * v - g), m * v - g)),
-            "Your w is right, but v has the opposite sign: v is the sum of the gradients, and the "
-            "minus sign stands where w changes.",
+            "Your v has the opposite sign. Where it starts from 0 that leads w to the right place, "
+            "but it is not the v of the formula: the minus sign stands where w changes.",
         ),
         Mistake(
             ("w", "v"),
@@ -164,7 +164,7 @@ MOMENTUM = Exercise(
             "Your v is the gradient alone: nothing of the old velocity is left.",
         ),
     ],
-    train="train --with {} --optimizer mine --momentum 0.9",
+    train="train --with {} --optimizer mine --momentum .9 --epochs 3",
     changes=("w0", "v0"),
     judge="the formula, written without a recursion",
 )

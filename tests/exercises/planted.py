@@ -231,7 +231,7 @@ PLANTED = [
     ("momentum", "v *= m\nv += lr * g\nw -= v", "The rate is inside v"),
     ("momentum", "v *= m\nv -= lr * g\nw += v", "already holds the rate and the minus sign"),
     ("momentum", "v *= m\nv -= g\nw -= lr * v", "In v the gradient is subtracted"),
-    ("momentum", "v *= m\nv -= g\nw += lr * v", "Your w is right, but v has the opposite sign"),
+    ("momentum", "v *= m\nv -= g\nw += lr * v", "Your v has the opposite sign"),
     ("momentum", "w -= lr * v\nv *= m\nv += g", "the velocity from before this update"),
     ("momentum", "v[:] = m * v + (1 - m) * g\nw -= lr * v", "Your v is a mean"),
     ("momentum", "v[:] = m * v + g\nw -= lr * (g + m * v)", "That is Nesterov's momentum"),
