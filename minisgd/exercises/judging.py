@@ -96,11 +96,11 @@ def _compared(exercise, own, pairs):
         return Verdict(True, [f"{own.path} is right: {compared}."], [])
     mistakes = recognised(exercise, pairs, problems)
     lines = [f"{own.path} is not right yet. Compared with {exercise.judge}:", ""]
-    margin, told = 2 + max(map(len, right)), []
-    for output in right:
-        if output not in problems and output in asked_for:
-            lines.append(f"{output:<{margin}}right")
+    shown = [output for output in right if output in problems or output in asked_for]
+    margin, told = 2 + max(map(len, shown)), []
+    for output in shown:
         if output not in problems:
+            lines.append(f"{output:<{margin}}right")
             continue
         known = [mistake for mistake in mistakes if output in outputs_of(mistake)]
         if output in exercise.given:
