@@ -15,8 +15,8 @@ log p[y_n, n] as a difference first, and to ask separately for k = y_n and for t
 B is the number of images in the whole batch, and n goes over those that are in z. These may be
 fewer: a large batch is sent through in pieces, and the losses of the pieces add up.
 
-NumPy: z[y, columns], with columns = 0, 1, ..., n - 1, are the n numbers z[y_0, 0], z[y_1, 1], ...;
-they can be changed as well, A[y, columns] += 1.
+NumPy: with columns = 0, 1, 2, ... the expression z[y, columns] picks one number for each image,
+z[y_0, 0], z[y_1, 1], z[y_2, 2], ... It can be changed as well: A[y, columns] += 1.
 
 Write the derivative where it says so. Whether it is right, or what is wrong, you are told by
 
