@@ -113,7 +113,7 @@ def check_layer(layer, x, rng, name="", h=STEP, tolerance=TOLERANCE, weights=Non
     tensors |= {weight: (W, gradient().copy()) for weight, (W, gradient) in found.items()}
     x, checks = tensors["x"][0], []
     for n, (tensor, analytic) in tensors.items():
-        numeric = _by_differences(layer, x, tensor, dy, h)
+        numeric = by_differences(layer, x, tensor, dy, h)
         checks.append(compare(name + n, analytic, numeric, tolerance))
     return checks
 
@@ -128,7 +128,7 @@ def _run(layer, half, given):
     return result.copy()
 
 
-def _by_differences(layer, x, tensor, dy, h):
+def by_differences(layer, x, tensor, dy, h):
     """dφ/dθ for every entry of the tensor, φ = Σ dy · layer.forward(x)."""
     numeric = module_of(tensor).empty_like(tensor)
     for place in np.ndindex(tensor.shape):

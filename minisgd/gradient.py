@@ -25,7 +25,6 @@ import numpy as np
 
 from .backend import give_back_memory, module_of, out_of_memory
 from .errors import UserError
-from .loss import softmax_cross_entropy
 
 CHUNK = {"cpu": 128, "cuda": 4096}  # images: what fits a cache, what keeps a GPU busy
 SHRUNK = 8  # a GPU without room for a chunk is given chunks this many times smaller
@@ -92,13 +91,15 @@ class Alone:
 class Lanes:
     """The copies of a network, the threads that drive them, and the sum of their gradients.
 
+    loss    (z, y, B) -> loss, correct, dz, as loss.softmax_cross_entropy
+
     Shapes:  g (P,), where the gradient of the batch arrives; w (P,) belongs to the networks
     """
 
-    def __init__(self, make_network, g, chunk, threads=1, lanes=LANES, ranks=None):
+    def __init__(self, make_network, g, loss, chunk, threads=1, lanes=LANES, ranks=None):
         xp = module_of(g)
         self.gs = [g, *(xp.zeros_like(g) for _ in range(lanes - 1))]  # the first becomes the sum
-        self.shrunk = False
+        self.shrunk, self.loss = False, loss
         self.chunk, self.threads, self.ranks = chunk, min(threads, lanes), ranks or Alone()
         self.networks = []
         for k, g in enumerate(self.gs):
@@ -127,7 +128,7 @@ class Lanes:
             loss = correct = 0
             for piece in self._chunks(index[slice(*bounds[k])]):
                 z = network.forward(x[piece])  # (K, n)
-                piece_loss, piece_correct, dz = softmax_cross_entropy(z, y[piece], B)
+                piece_loss, piece_correct, dz = self.loss(z, y[piece], B)
                 network.backward(dz)
                 loss, correct = loss + piece_loss, correct + piece_correct
             network.finish()

@@ -7,7 +7,7 @@ import numpy as np
 from .backend import array_module, to_host
 from .errors import SettingError, one_of
 from .gradient import CHUNK, LANES, Lanes
-from .loss import softmax_cross_entropy
+from .loss import LOSSES
 from .networks import (
     MNIST_PIXELS,
     NETWORKS,
@@ -26,11 +26,12 @@ class Model:
     plain    use the layers of layers.py as they are, not their fused form
     pixels   mean and standard deviation of the dataset's pixels, for images as stored
     init     a name in inits.INITS: what w is drawn from, by the seed
+    loss     a name in loss.LOSSES
 
     Attributes:  w, g (P,) flat vectors; shapes {"conv1.W": (6, 1, 5, 5), ...}; params, grads: views
                  of w and g by these names
     Units:       chunk in images, None for a size that suits the device; threads of this process
-    Raises:      SettingError (a ValueError) for an unknown network, init or device, a missing
+    Raises:      SettingError (a ValueError) for an unknown network, init, loss or device, a missing
                  device, or chunk or threads below 1
     """
 
@@ -46,6 +47,7 @@ class Model:
         plain=False,
         pixels=MNIST_PIXELS,
         init="uniform",
+        loss="softmax",
     ):
         self.parts = one_of("network", NETWORKS, network) if isinstance(network, str) else network
         self.xp = xp = array_module(device)
@@ -53,6 +55,7 @@ class Model:
         if chunk < 1 or threads < 1:
             raise SettingError(f"chunk and threads must be at least 1, got {chunk} and {threads}")
         self.pixels, self.shapes = pixels, shapes_of(self.parts)
+        self.loss = one_of("loss", LOSSES, loss)
         self.w = xp.asarray(initial_weights(self.parts, np.random.default_rng(seed), dtype, init))
         self.g = xp.zeros_like(self.w)
         self.params, self.grads = views(self.w, self.shapes), views(self.g, self.shapes)
@@ -61,7 +64,7 @@ class Model:
         def copy(g, lender):
             return Network(self.parts, self.w, g, plain, lender, pixels)
 
-        self.lanes = Lanes(copy, self.g, chunk, threads, lanes, ranks)
+        self.lanes = Lanes(copy, self.g, self.loss, chunk, threads, lanes, ranks)
 
     def gradient(self, x, y):
         """The mean loss over a batch and the number of images classified correctly; fills g.
@@ -103,7 +106,7 @@ class Model:
         network = Network(self.parts, self.w, g, plain=True, pixels=self.pixels)
         for start in range(0, len(y), size):
             z = network.forward(x[start : start + size])
-            _, _, dz = softmax_cross_entropy(z, y[start : start + size], 1)  # each image on its own
+            _, _, dz = self.loss(z, y[start : start + size], 1)  # each image on its own
             yield network.per_example(dz)
 
     def logits(self, x):

@@ -6,7 +6,7 @@ or of your own with the same two passes; fused.py replaces those that it knows b
 Legend:  as in layers.py; P weights of a network, K classes, n images.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 
@@ -73,6 +73,22 @@ LENET5_WIDE = (  # LeNet-5 with twice the channels
 )  # fmt: skip
 
 LENET5_LEAKY = tuple(Part(LeakyReLU) if part is RELU else part for part in LENET5)
+
+
+def with_layer(parts, own):
+    """The same network with a class `own` in place of the layer of that name.
+
+    Raises:  SettingError if the network has no such layer
+    """
+    changed = []
+    for part in parts:
+        known, given = getattr(part.make, "func", part.make), getattr(part.make, "keywords", {})
+        make = partial(own, **given) if known.__name__ == own.__name__ else part.make
+        changed.append(replace(part, make=make))
+    if changed == list(parts):
+        raise SettingError(f"the network has no layer that is called {own.__name__}")
+    return changed
+
 
 NETWORKS = {
     "lenet5": LENET5,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 from .errors import SettingError, one_of
 from .inits import INITS
+from .loss import LOSSES
 from .networks import NETWORKS
 from .optim import OPTIMIZERS
 from .rules import effective_lr, scaled_adam, scaled_lr
@@ -33,6 +34,7 @@ class Settings:
     init             a name in inits.INITS: what the initial weights are drawn from
     batch_schedule   how the batch grows, see schedules.batch_size_at; "" if it does not.
                      batch_size, which the rate follows, is the size that the run begins with
+    loss             a name in loss.LOSSES
 
     Units:   lr (η0, of the base batch size) per update; epochs and warmup_epochs in epochs
     Raises:  SettingError (a ValueError) in one sentence for a value that makes no sense
@@ -62,6 +64,7 @@ class Settings:
     own: str = ""
     init: str = "uniform"
     batch_schedule: str = ""
+    loss: str = "softmax"
 
     def __post_init__(self):
         if self.optimizer in ("sgd", "momentum"):
@@ -98,6 +101,7 @@ class Settings:
             batch_steps(self.batch_schedule, self.epochs)  # raises for what is no schedule
         one_of("network", NETWORKS, self.network)
         one_of("init", INITS, self.init)
+        one_of("loss", LOSSES, self.loss)
         check = one_of("optimizer", OPTIMIZERS, self.optimizer).check
         if check:
             check(self)
@@ -223,7 +227,7 @@ def what_matters(values):
 IN_NAMES = {
     "lr": "lr{}", "rule": "{}", "base_batch_size": "base{}", "warmup": "{}", "momentum": "m{}",
     "optimizer": "{}", "decay": "{}-decay", "network": "{}", "init": "{}-init", "plain": "plain",
-    "own": "own{}", "batch_schedule": "{}-batch",
+    "own": "own{}", "batch_schedule": "{}-batch", "loss": "{}-loss",
 }  # fmt: skip
 
 
@@ -261,6 +265,7 @@ IN_WORDS = {
     "epochs": lambda value: f"{value} epochs",
     "network": str,
     "init": lambda value: f"{value} initialization",
+    "loss": lambda value: f"{value} loss",
     "plain": lambda value: "plain layers" if value else "fused layers",
     "own": lambda value: f"own file {value}" if value else "no own file",
 }

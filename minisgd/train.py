@@ -11,7 +11,6 @@ from . import CallableModule
 from .backend import out_of_memory, to_host
 from .data import epoch_order
 from .errors import UserError
-from .loss import softmax_cross_entropy
 from .model import Model
 from .optim import OPTIMIZERS, clip_by_norm
 
@@ -77,7 +76,7 @@ class Run:
         settings.check(self.N)
         self.model = model = Model(
             settings.network, settings.seed, device, dtype, threads=threads, ranks=ranks,
-            plain=settings.plain, pixels=data.pixels, init=settings.init,
+            plain=settings.plain, pixels=data.pixels, init=settings.init, loss=settings.loss,
         )  # fmt: skip
         self.memory, xp = new_memory(model, settings), model.xp
         if state is not None:
@@ -205,7 +204,7 @@ def evaluate(model, x, y):
     Shapes:  x as in Model.gradient, y (N,), both on the model's device
     """
     z = model.logits(x).T  # (10, N)
-    loss, correct, _ = softmax_cross_entropy(z, y, len(y))
+    loss, correct, _ = model.loss(z, y, len(y))
     predicted = z.argmax(axis=0)  # (N,)
     first, last = int(predicted.min()), int(predicted.max())
     return float(loss), int(correct), first if first == last else None

@@ -9,6 +9,7 @@ from .. import __version__
 from .answer import answer
 from .carry import carry
 from .console import Sentence
+from .exercise import exercise
 from .figures import figures, verdicts
 from .measure import measure
 from .minute import minute
@@ -20,6 +21,7 @@ from .tune import grow, tune
 
 SECTIONS = {
     "Train": (minute, train, sweep, rates, plot),
+    "Learn": (exercise,),
     "The report": (figures, tune, grow, answer, carry, verdicts, page),
     "Measure": (measure,),
     "This machine": (doctor, data, gradcheck, bench, scaling),

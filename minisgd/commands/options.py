@@ -83,6 +83,12 @@ UPDATE = {
         default="uniform",
         help="What its initial weights are drawn from.",
     ),
+    "loss": _option(
+        "--loss",
+        type=Entry("minisgd.loss", "LOSSES"),
+        default="softmax",
+        help="What is to become small.",
+    ),
     "plain": _option(
         "--plain",
         is_flag=True,
@@ -96,7 +102,7 @@ UPDATE = {
         is_eager=True,
         callback=_read_own,
         metavar="FILE",
-        help="Your own rules, warmups, decays, optimizers, networks, inits.",
+        help="Your own rules, warmups, decays, optimizers, networks, inits, losses.",
     ),
 }
 RUN = (*SCHEDULE, *UPDATE)

@@ -1,9 +1,9 @@
 """A user's own file, `--with mine.py`: entries of their own beside those of this package.
 
-The file is Python. Whatever it calls RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS or INITS is added
-to the table of that name. Its digest is a setting of every run that it is given to, so that a
-changed file means different runs. Its text is sent to the processes and machines that do the runs:
-the file itself is needed only where the command is given.
+The file is Python. Whatever it calls RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS, INITS or LOSSES
+is added to the table of that name. Its digest is a setting of every run that it is given to, so
+that a changed file means different runs. Its text is sent to the processes and machines that do the
+runs: the file itself is needed only where the command is given.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import inits, networks, optim, rules, schedules
+from .. import inits, loss, networks, optim, rules, schedules
 from ..errors import SettingError
 
 TABLES = {
@@ -30,6 +30,7 @@ TABLES = {
     "OPTIMIZERS": optim.OPTIMIZERS,
     "NETWORKS": networks.NETWORKS,
     "INITS": inits.INITS,
+    "LOSSES": loss.LOSSES,
 }
 DIGITS = 8  # of the digest, in the name of a run
 MODULE = "minisgd_own"  # what the file is imported as
@@ -74,14 +75,21 @@ def read(path):
     Returns: the OwnFile
     Raises:  SettingError for an error in it, naming the line, or for a name that is taken
     """
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SettingError(f"--with: cannot read {path}: {why}") from None
-    own = OwnFile(str(path), text)
+    own = opened(path, "--with")
     add(own)
     return own
+
+
+def opened(path, option):
+    """The OwnFile of a path that an option was given, without running it.
+
+    Raises:  SettingError if it cannot be read
+    """
+    try:
+        return OwnFile(str(path), Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SettingError(f"{option}: cannot read {path}: {why}") from None
 
 
 def loaded():
@@ -100,16 +108,7 @@ def add(own):
     forget()
     if own is None:
         return
-    loader = _FromText(own)
-    module = module_from_spec(spec_from_loader(MODULE, loader))
-    sys.modules[MODULE] = module
-    try:
-        loader.exec_module(module)
-    except SyntaxError as error:
-        where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
-        raise SettingError(f"{where}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
-        raise SettingError(sentence(error, own)) from None
+    module = imported(own)
     found = {
         name: entries for name in TABLES if isinstance(entries := vars(module).get(name), dict)
     }
@@ -133,6 +132,24 @@ def add(own):
     _loaded.append(own)
 
 
+def imported(own):
+    """The module that an OwnFile is, its lines run once.
+
+    Raises:  SettingError for an error in it, naming the line
+    """
+    loader = _FromText(own)
+    module = module_from_spec(spec_from_loader(MODULE, loader))
+    sys.modules[MODULE] = module
+    try:
+        loader.exec_module(module)
+    except SyntaxError as error:
+        where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
+        raise SettingError(f"{where}: {error.msg}") from None
+    except (Exception, SystemExit) as error:
+        raise SettingError(sentence(error, own)) from None
+    return module
+
+
 def _check(own, table, name, entry):
     """Refuse an entry that its table has no use for, before anything is done with it.
 
@@ -153,6 +170,8 @@ def _check(own, table, name, entry):
             networks.inputs_of(entry)
         elif table == "INITS":
             _check_init(entry)
+        elif table == "LOSSES":
+            _check_loss(entry)
         else:
             value = entry(*CALLS[table])
             if not (isinstance(value, Real) and isfinite(value)):
@@ -178,6 +197,12 @@ def _check_init(entry):
             raise SettingError(f"for the shape {shape} it should return as many finite numbers")
         if not np.array_equal(drawn, again):
             raise SettingError("it should draw from the generator that it is given alone")
+
+
+def _check_loss(entry):
+    found = entry(np.zeros((networks.K, 2)), np.array([0, 1]), 2)
+    if not isinstance(found, tuple) or len(found) != 3 or np.shape(found[2]) != (networks.K, 2):
+        raise SettingError("it should return loss, correct and dz, which is as large as z")
 
 
 def forget():

@@ -16,16 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import gradient, networks, optim, train
+from .. import networks, optim, train
 from ..data import epoch_order
 from ..settings import Settings
 
 PASSES = "begin", "forward", "backward", "finish"
-FUNCTIONS = (  # the other work of an epoch: (row, module that looks the function up, its name)
-    ("input", networks, "columns"),
-    ("loss", gradient, "softmax_cross_entropy"),
-    ("update", optim, "sgd_step"),
-)
+OTHERS = "input", "loss", "update"  # the other work of an epoch, a row each
 HOTTEST = 15  # lines shown
 NO_LINE_PROFILER = (
     'The hottest lines need line_profiler: python -m pip install -e ".[bench]" installs it.'
@@ -84,7 +80,8 @@ def calls_of(model):
         for name in PASSES
         if hasattr(layer, name)
     ]
-    return passes + [Call(row, "", module, name) for row, module, name in FUNCTIONS]
+    owners = (networks, "columns"), (model.lanes, "loss"), (optim, "sgd_step")
+    return passes + [Call(row, "", *owner) for row, owner in zip(OTHERS, owners, strict=True)]
 
 
 # ---- measuring
@@ -241,7 +238,7 @@ def table(found):
 def _rows(found):
     """The table: layers down, passes across; then the other work, the rest, and the whole."""
     layers = [row for row, column in found.rows if column]
-    rows = dict.fromkeys([*layers, *(row for row, _, _ in FUNCTIONS)])
+    rows = dict.fromkeys([*layers, *OTHERS])
     width = max(map(len, [*rows, "the rest"]))
 
     def line(row, cells, total):

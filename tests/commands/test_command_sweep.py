@@ -11,7 +11,7 @@ from minisgd.page.library import available
 COLUMNS = (
     "rule,warmup,optimizer,batch_size,base_lr,lr,momentum,seed,epoch,train_loss,train_accuracy,"
     "test_loss,test_accuracy,seconds,status,"
-    "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init,batch_schedule"
+    "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init,batch_schedule,loss"
 )
 PAGE = {"index.html"} if available() else set()
 

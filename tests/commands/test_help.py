@@ -23,6 +23,7 @@ from minisgd.settings import Settings
 
 NEEDS = {
     "Train": ["minute", "train", "sweep", "rates", "plot"],
+    "Learn": ["exercise"],
     "The report": ["figures", "tune", "grow", "answer", "carry", "verdicts", "page"],
     "Measure": ["measure"],
     "This machine": ["doctor", "data", "gradcheck", "bench", "scaling"],

@@ -76,6 +76,7 @@ DIFFERENT = [
     ("plain", (False, True), ("fused layers", "plain layers")),
     ("own", ("", "1a2b3c"), ("no own file", "own file 1a2b3c")),
     ("init", ("uniform", "he"), ("uniform initialization", "he initialization")),
+    ("loss", ("softmax", "mine"), ("softmax loss", "mine loss")),
     # Columns that have no words.
     ("clip", (None, 1.0), ("no clip", "clip = 1")),
     ("label_smoothing", (0.1, 0.25), ("label smoothing = 0.1", "label smoothing = 0.25")),

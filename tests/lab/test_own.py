@@ -39,7 +39,8 @@ def written(tmp_path, text):
 def mine_settings(found, **more):
     return Settings(
         50, rule="cube-root", warmup="half", warmup_updates=3, decay="staircase",
-        optimizer="two-speeds", network="leaky", init="normal", own=found.digest, epochs=2, **more,
+        optimizer="two-speeds", network="leaky", init="normal", loss="smoothed", own=found.digest,
+        epochs=2, **more,
     )  # fmt: skip
 
 
@@ -60,13 +61,14 @@ def test_every_kind_of_entry_is_used(mine, small_data):
 def test_names_and_titles_follow_from_the_entries(mine):
     settings = mine_settings(mine)
     name = run_name(settings)
-    words = "cube-root half3u staircase two-speeds leaky normal".split()
+    words = "cube-root half3u staircase two-speeds leaky normal smoothed-loss".split()
     for word in (*words, f"own{mine.digest}"):
         assert word in name
         assert word in folder_name(settings, "mnist") or word.startswith("own")
     title = title_of(settings, "mnist")
     assert title.startswith("leaky on MNIST: cube-root scaling, half warmup over 3 updates")
     assert "two-speeds" in title and "staircase decay, normal initialization" in title
+    assert "smoothed loss" in title
 
 
 def test_her_optimizer_may_read_any_setting(mine):
@@ -116,7 +118,7 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("def f(:\n", r"own\.py, line 1: "),
         ("import minisgd\n\n\ndef f():\n    return 1 / 0\n\nf()\n", r"own\.py, line 5: ZeroDiv"),
         ("RULES = []\n", "adds nothing"),
-        ("x = 1\n", "adds nothing.*RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS, INITS"),
+        ("x = 1\n", "adds nothing.*RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS, INITS, LOSSES"),
         ("RULES = {'mine': max, 'sqrt': max}\n", "'sqrt' in its RULES, and so has another table"),
         ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
         ("RULES = {'a/b': max}\n", "'a/b' of its RULES needs a name of letters"),
@@ -143,6 +145,10 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
             INIT + "np.random.random(shape)\nINITS = {'f': f}\n",
             "line 3: 'f' .*draw from the generator that it is given",
         ),
+        (
+            "def f(z, y, B):\n    return 0.0, 0, z[0]\nLOSSES = {'f': f}\n",
+            "line 1: 'f' of its LOSSES .*return loss, correct and dz",
+        ),
     ],
     ids=[
         "a name",
@@ -167,6 +173,7 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         "one number",
         "infinite",
         "another generator",
+        "a derivative",
     ],
 )
 def test_mistakes_in_the_file_are_told_with_their_line(tmp_path, text, said):

@@ -1,7 +1,7 @@
 """A user's own file, wherever the runs are done: the same command gives the same bits.
 
-mine.py has a rule, a warmup, a decay, an optimizer with two vectors of memory, a network and an
-init.
+mine.py has a rule, a warmup, a decay, an optimizer with two vectors of memory, a network, an
+init and a loss.
 """
 
 import os
@@ -21,7 +21,7 @@ MINE = Path(__file__).with_name("mine.py")
 IDEAS = (
     "--with", MINE, "--rule", "cube-root", "--decay", "staircase", "--warmup", "half",
     "--warmup-updates", "5", "--optimizer", "two-speeds", "--network", "leaky",
-    "--init", "normal",
+    "--init", "normal", "--loss", "smoothed",
 )  # fmt: skip
 
 

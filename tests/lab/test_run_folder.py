@@ -350,11 +350,11 @@ def test_metrics_come_back_as_numbers_and_words_and_empty_cells_as_none(tmp_path
     assert lines[0] == (
         "rule,warmup,optimizer,batch_size,base_lr,lr,momentum,seed,epoch,train_loss,train_accuracy,"
         "test_loss,test_accuracy,seconds,status,"
-        "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init,batch_schedule"
+        "base_batch_size,warmup_epochs,epochs,clip,beta2,epsilon,weight_decay,trust,adam_factor,warmup_updates,decay,network,plain,own,init,batch_schedule,loss"
     )
     assert lines[2] == (
         "sqrt,constant,momentum,256,0.30000000000000004,0.005,0.929,7,2,,,,,0.1,diverged,"
-        "64,10,30,,0.999,1e-08,0.0,0.001,1.0,,none,lenet5,False,,uniform,"
+        "64,10,30,,0.999,1e-08,0.0,0.001,1.0,,none,lenet5,False,,uniform,,softmax"
     )
     assert all(type(row[name]) is int for row in read_metrics(path) for name in ("seed", "epoch"))
 

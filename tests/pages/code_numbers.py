@@ -6,12 +6,17 @@ from page_numbers import given, here, listed
 
 from minisgd import rules, schedules
 from minisgd.data.known import MNIST_PIXELS
+from minisgd.exercises import asking
 
 N = 60_000  # training images
 
 
 def reading(files):
     return given("two 8,192 512", "batch sizes that need the same memory, in gradient.py")
+
+
+def exercises(files):
+    return listed(here(asking.LIMIT, "minisgd/exercises/asking.py"), given("0 1 2", "exit codes"))
 
 
 def assumed(files):
@@ -30,6 +35,7 @@ def assumed(files):
 
 CHAPTERS = {
     "Reading the code": reading,
+    "Exercises that answer back": exercises,
     "Formula, function, test": lambda files: given(
         "1 1 1 1 1 1 1 1 1 1 2017 2020 1 1 2 6", "formulas, and years"
     ),
