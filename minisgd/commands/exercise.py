@@ -39,10 +39,12 @@ def write(name, folder):
     Raises:  Sentence if it is there already
     """
     from minisgd.disk.files import make_folder, storage_errors
+    from minisgd.errors import program
     from minisgd.exercises import sheet
 
     make_folder(folder)
-    text, path = sheet(name).read_bytes(), folder / sheet(name).name
+    text = sheet(name).read_text("utf-8").replace("python cli.py", program()).encode()
+    path = folder / sheet(name).name
     with storage_errors(path):
         try:
             with open(path, "xb") as file:
@@ -52,7 +54,7 @@ def write(name, folder):
                 f"{path} is there already and is left as it is: move it away, or give another DIR",
                 1,
             ) from None
-    check = shlex.join(["python", "cli.py", "exercise", "--check", str(path)])
+    check = f"{program()} exercise --check {shlex.quote(str(path))}"
     click.echo(f"{path} is yours to finish; then: {check}")
 
 
@@ -61,6 +63,7 @@ def judged(path):
 
     Raises:  SettingError if the file cannot be read, or is of no exercise
     """
+    from minisgd.errors import program
     from minisgd.exercises import EXERCISES, judging
     from minisgd.lab import own
 
@@ -69,5 +72,5 @@ def judged(path):
     show(verdict.lines)
     if verdict.right:
         train = EXERCISES[judging.exercise_in(file)].train
-        click.echo(f"Train with it: python cli.py {train.format(shlex.quote(str(path)))}")
+        click.echo(f"Train with it: {program()} {train.format(shlex.quote(str(path)))}")
     return verdict.right

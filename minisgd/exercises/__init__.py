@@ -1,10 +1,9 @@
 """Exercises that answer back: a file to finish for each, and what is wrong with an answer.
 
-`sheets` holds the files. dense.py, pooling.py, convolution.py, losses.py, updates.py and
-rates.py say how an
-answer is judged and which mistakes are known. asking.py runs a learner's file in a process of its
-own, and judging.py compares what it returned. No solution is in this folder: what is right comes
-from central differences of the forward passes, or was worked out by hand.
+`sheets` holds the files. dense.py, pooling.py, convolution.py, losses.py, updates.py and rates.py
+say how an answer is judged and which mistakes are known. asking.py runs a learner's file in a
+process of its own, and judging.py compares what it returned. No solution is in this folder: what is
+right comes from central differences of the forward passes, or was worked out by hand.
 """
 
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 from statistics import median
 
+from ..errors import program
 from ..report import answer_shown as shown
 from ..report.answer import METHODS, SIZES, plan
 from ..report.trials import Trials
@@ -13,7 +14,7 @@ from .html import element, join, table
 ENDS = (0.95, 0.995)  # of the scale, as in the figure
 NONE = (
     "How far each of five tuned methods carries the batch is not shown: its runs are not here; "
-    "python cli.py answer makes them."
+    f"{program()} answer makes them."
 )
 
 

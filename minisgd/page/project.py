@@ -1,6 +1,7 @@
 """The page of a folder of figures: the answer first, then everything that is kept behind it."""
 
 from ..data.known import dataset_title
+from ..errors import program
 from ..report.answer import HELD_OUT, LEFT
 from ..report.publish import note_on
 from ..report.verdicts import verdicts
@@ -11,7 +12,7 @@ TITLE = "How far can the batch of SGD grow?"
 FIRST = {"rule": "linear", "warmup": "none", "momentum": "0", "optimizer": "sgd"}
 OTHER_COLUMNS = (
     "A run step by step is not shown: the table of the curvature is not here, or is of an older "
-    "form; python cli.py measure curvature makes it."
+    f"form; {program()} measure curvature makes it."
 )
 
 
