@@ -35,7 +35,13 @@ SMALL = {
     },
     "survival": {"kinds": few_kinds, "seeds": 2, "more_seeds": 2, "probe": 50},
     "noise-scale": {"updates": (0, 5), "draws": 3, "large": 256},
-    "sharpness": {"sizes": (64, 256), "levels": (2.299, 2.298), "subset": 60, "subspaces": 2},
+    "sharpness": {
+        "sizes": (64, 256),
+        "levels": (2.299, 2.298),
+        "seeds": 1,
+        "subset": 60,
+        "subspaces": 2,
+    },
     "methods": {
         "runs": [
             Settings(256, rule="linear", epochs=2),
