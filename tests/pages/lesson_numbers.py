@@ -8,7 +8,7 @@ from run_numbers import above, accuracy_at, agreed, last
 
 from minisgd import LeNet5
 from minisgd.measures.noise_scale import fitted, steps_to_target
-from minisgd.report import answer, claims
+from minisgd.report import answer, answer_shown, claims
 from minisgd.report.experiments import SIZES
 from minisgd.report.statistics import best_accuracy, loss_at
 from minisgd.settings import Settings
@@ -359,6 +359,35 @@ def the_work(files):
     )  # fmt: skip
 
 
+def forgiving(files):
+    """Ch. 11, the rates."""
+    cells = answer.plan(files.trials).rates
+    order = list(dict.fromkeys(cells.values()))
+    ends = {
+        key: files.values(last, "answer-rates", answer.LARGE, order.index(settings))
+        for key, settings in cells.items()
+    }
+    ranges = {
+        name: answer_shown.forgiving({f: ends[name, f] for f in answer.FACTORS})
+        for name in answer.METHODS
+    }
+    low, high = agreed(ranges["nesterov"], ranges["lamb"])
+    assert ranges["muon"] == (answer.FACTORS[0], answer.FACTORS[-1]) and high == 1
+    lost = [median(ends[n, 1.0]) - median(ends[n, 2.0]) for n in ("nesterov", "lamb")]
+    assert max(lost) < 0.01
+    on_one_class = {key for key, values in ends.items() if median(values) == 0.1135}
+    assert on_one_class == {(n, 2.0) for n in ("adam", "lars")} | {
+        (n, 4.0) for n in answer.METHODS if n != "muon"
+    }
+    return listed(
+        here(answer.FACTORS[0], "minisgd/report/answer.py"),
+        here(answer.FACTORS[-1], "minisgd/report/answer.py"),
+        here(min(map(len, ends.values())), "answer-rates"), given(".002", "a tolerance"),
+        here(low, "answer-rates"), given(".01 twice twice", "a loss, and factors"),
+        here(max(f for _, f in on_one_class), "answer-rates"),
+    )  # fmt: skip
+
+
 def your_own(files):
     """Ch. 12."""
     return listed(
@@ -379,6 +408,7 @@ CHAPTERS = {
     "8. How large a batch is worth it? (Sec. V)": noise_scale,
     "10. How large can the batch be, if everything may be adjusted?": the_answer,
     "11. What did the work?": the_work,
+    "11. What did the work?: How forgiving is it": forgiving,
     "12. An idea of your own": your_own,
 }
 NOT_YET = (
