@@ -1,5 +1,7 @@
 """What the tests share: the array module they run on, a seeded generator, hypothesis' settings."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -71,3 +73,25 @@ def blobs(N, seed):
     far = abs(place - middle[:, None, None])
     noise = rng.normal(0, 20, (N, 28, 28))
     return np.clip(250 * np.exp(-((far / 4) ** 2)) + noise, 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Within `with interrupted(i):`, Ctrl-C is pressed in epoch i of any run in this process."""
+    from minisgd.lab import workers
+
+    real = workers.train
+
+    @contextmanager
+    def within(i):
+        def train(*args, **keywords):
+            for epoch in real(*args, **keywords):
+                if epoch[0]["epoch"] == i:
+                    raise KeyboardInterrupt
+                yield epoch
+
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, "train", train)
+            yield
+
+    return within

@@ -6,7 +6,7 @@ Legend:  as in layers.py; c is a case, with its inputs and its right outputs.
 import numpy as np
 
 from .. import layers
-from .entries import Exercise, Mistake, case, mistakes_of_a_sum, passes, slopes
+from .entries import DIVIDED, OPPOSITE, Exercise, Mistake, case, mistakes_of_a_sum, passes, slopes
 
 
 def _conv_cases():
@@ -174,17 +174,8 @@ CONV = Exercise(
             lambda c: _with(c, W=c.W.swapaxes(2, 3))["dx"],
             "In dx rows and columns of W are exchanged: k goes down, l to the right.",
         ),
-        Mistake(
-            "dx",
-            lambda c: c.dx / c.x.shape[3],
-            "You divided dx by the number of images. The loss is a mean over the batch, and dy is "
-            "already its derivative.",
-        ),
-        Mistake(
-            "dx",
-            lambda c: -c.dx,
-            "dx has the opposite sign: the update subtracts, a layer does not.",
-        ),
+        DIVIDED,
+        OPPOSITE,
         Mistake(
             "dx",
             lambda c: np.zeros_like(c.x),

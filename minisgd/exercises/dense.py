@@ -6,7 +6,7 @@ Legend:  as in layers.py; c is a case, with its inputs and its right outputs.
 import numpy as np
 
 from .. import layers
-from .entries import Exercise, Mistake, case, mistakes_of_a_sum, passes, slopes
+from .entries import DIVIDED, OPPOSITE, Exercise, Mistake, case, mistakes_of_a_sum, passes, slopes
 
 # ---- linear
 
@@ -120,17 +120,8 @@ LINEAR = Exercise(
             lambda c: c.dy,
             "You return dy as it came. Each input enters every output, with a weight of its own.",
         ),
-        Mistake(
-            "dx",
-            lambda c: c.dx / c.x.shape[1],
-            "You divided dx by the number of images. The loss is a mean over the batch, and dy is "
-            "already its derivative.",
-        ),
-        Mistake(
-            "dx",
-            lambda c: -c.dx,
-            "dx has the opposite sign: the update subtracts, a layer does not.",
-        ),
+        DIVIDED,
+        OPPOSITE,
         Mistake(
             "dx",
             lambda c: c.W.T @ np.ones_like(c.dy),
@@ -240,11 +231,7 @@ RELU = Exercise(
             lambda c: c.dy * c.x,
             "You multiplied dy by x. By the chain rule the factor is the derivative of y by x.",
         ),
-        Mistake(
-            "dx",
-            lambda c: -c.dx,
-            "dx has the opposite sign: the update subtracts, a layer does not.",
-        ),
+        OPPOSITE,
     ],
     train="train --with {} --network mine --epochs 3 --device cpu",
     given=("y",),

@@ -98,6 +98,18 @@ def passes(layer, x, dy, **gradients):
     return found
 
 
+# Mistakes that any layer's dx may have. The images are the last axis of x.
+DIVIDED = Mistake(
+    "dx",
+    lambda c: c.dx / c.x.shape[-1],
+    "You divided dx by the number of images. The loss is a mean over the batch, and dy is already "
+    "its derivative.",
+)
+OPPOSITE = Mistake(
+    "dx", lambda c: -c.dx, "dx has the opposite sign: the update subtracts, a layer does not."
+)
+
+
 def mistakes_of_a_sum(name):
     """The mistakes that can be made with any derivative that is added up: dW or db."""
     before = f"{name}_before"

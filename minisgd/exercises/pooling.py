@@ -6,7 +6,7 @@ Legend:  as in layers.py; c is a case, with its inputs and its right outputs.
 import numpy as np
 
 from .. import layers
-from .entries import Exercise, Mistake, case, passes, slopes
+from .entries import OPPOSITE, Exercise, Mistake, case, passes, slopes
 
 
 def _maxpool_cases():
@@ -152,11 +152,7 @@ MAXPOOL = Exercise(
             lambda c: _at(np.zeros(c.dy.shape), c.dy),
             "You give dy to the upper left number of every window, whichever is the largest.",
         ),
-        Mistake(
-            "dx",
-            lambda c: -c.dx,
-            "dx has the opposite sign: the update subtracts, a layer does not.",
-        ),
+        OPPOSITE,
     ],
     train="train --with {} --network mine --epochs 3 --device cpu",
     given=("y",),

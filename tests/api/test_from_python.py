@@ -19,7 +19,6 @@ import minisgd
 from minisgd.commands.group import cli
 from minisgd.commands.options import RUN
 from minisgd.errors import SettingError, UserError
-from minisgd.lab import workers
 from minisgd.lab.metrics import COLUMNS, read_metrics, settings_of
 from minisgd.settings import Settings
 
@@ -204,25 +203,16 @@ def test_an_error_in_a_run_names_the_line_and_leaves_its_traceback(sweep, tmp_pa
     assert kept.read_text().count("\n") == 1
 
 
-def test_an_interrupted_call_says_what_is_kept_and_the_same_call_goes_on(train, monkeypatch):
-    real = workers.train
-
-    def interrupted(*args, **keywords):
-        for epoch in real(*args, **keywords):
-            if epoch[0]["epoch"] == 3:
-                raise KeyboardInterrupt
-            yield epoch
-
+def test_an_interrupted_call_says_what_is_kept_and_the_same_call_goes_on(train, interrupted):
     whole = train(epochs=4)
-    monkeypatch.setattr(workers, "train", interrupted)
-    with pytest.raises(KeyboardInterrupt) as stop:
+    with interrupted(3), pytest.raises(KeyboardInterrupt) as stop:
         train(epochs=4, out="kept")
     assert str(stop.value) == (
         "Stopped. 2 whole epochs are kept in kept; the same call goes on from there"
     )
-    with pytest.raises(KeyboardInterrupt, match="Nothing is kept; a call with out=FOLDER could"):
+    nothing = "Nothing is kept; a call with out=FOLDER could"
+    with interrupted(3), pytest.raises(KeyboardInterrupt, match=nothing):
         train(epochs=4)
-    monkeypatch.setattr(workers, "train", real)
     assert without_times(train(epochs=4, out="kept")) == without_times(whole)
     assert not any(Path("temporary").iterdir())
 

@@ -14,22 +14,11 @@ from calling import PROGRAM, epochs_of, program, small, sweep_of
 from minisgd.page.library import available
 
 
-def test_ctrl_c_in_a_single_run_says_what_is_kept(call, small_mnist, monkeypatch):
-    from minisgd.lab import workers
-
-    real = workers.train
-
-    def interrupted(*args, **keywords):
-        for epoch in real(*args, **keywords):
-            if epoch[0]["epoch"] == 3:
-                raise KeyboardInterrupt
-            yield epoch
-
+def test_ctrl_c_in_a_single_run_says_what_is_kept(call, small_mnist, interrupted):
     args = small(small_mnist, "train", "--batch-size", "640", "--epochs", "4", "--out", "out")
-    monkeypatch.setattr(workers, "train", interrupted)
-    stopped = call(*args, code=130)
+    with interrupted(3):
+        stopped = call(*args, code=130)
     assert "Stopped. 2 whole epochs are kept in out" in stopped.stderr
-    monkeypatch.setattr(workers, "train", real)
     assert [line.split()[1] for line in call(*args).stdout.splitlines() if line[:5] == "epoch"] == [
         "3",
         "4",
