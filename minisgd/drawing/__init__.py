@@ -35,6 +35,8 @@ _MODULES = {
     "batch_color": "style",
     "batch_marker": "style",
     "PALETTE": "style",
+    "GREY": "style",
+    "MARKERS": "style",
     "METHOD_PALETTE": "style",
 }
 __all__ = list(_MODULES)

@@ -22,6 +22,7 @@ from .estimators import mean, quadratic_path
 COLUMNS = "epoch momentum lr update distance error loss loss_error".split()
 EFFECTIVE = 0.1  # η/(1-m), as in Fig. 5
 CONTROLS = (0.5, 2.0)  # times EFFECTIVE
+DASHES = dict(zip(CONTROLS, (":", "-."), strict=True))
 CURVATURES = (0.1, 10.0)  # η_eff c = .01 and 1
 OTHER = "other batches"
 
@@ -129,6 +130,10 @@ def _quadratic(momenta, c, at):
     return {m: quadratic_path(c, EFFECTIVE * (1 - m), m, at[-1])[at] for m in momenta}
 
 
+def _since(epoch):
+    return f"from the end of epoch {epoch} on" if epoch else "from the initial weights on"
+
+
 def _effective(row):
     """η/(1-m) of a row."""
     return row["lr"] / (1 - (0 if row["momentum"] == OTHER else row["momentum"]))
@@ -170,7 +175,7 @@ def _plots(rows, momenta, at, exact):
                 if name == "distance" and (m, effective) == (0, EFFECTIVE):
                     continue
                 column = lambda part, path=path: tuple(row[part] for row in path)  # noqa: E731
-                style = "--" if m == OTHER else "-" if effective == EFFECTIVE else ":"
+                style = "--" if m == OTHER else DASHES.get(effective / EFFECTIVE, "-")
                 curves.append(
                     Curve(
                         _name(m, effective),
@@ -184,7 +189,7 @@ def _plots(rows, momenta, at, exact):
                 )
             plots.append(
                 Plot(
-                    f"{title}, from epoch {epoch} on",
+                    f"{title}, {_since(epoch)}",
                     "update",
                     y,
                     tuple(curves),
@@ -211,7 +216,7 @@ def _text(rows, momenta):
             if effective != EFFECTIVE
         ]
         parts.append(
-            f"From epoch {epoch} on, after {last} updates, "
+            f"{_since(epoch).capitalize()}, after {last} updates, "
             f"m = {listed([m for m in momenta if m], '{:g}')} are {far} "
             "lengths of SGD's way from where SGD is on the same batches; SGD on other batches is "
             f"{ends[OTHER, EFFECTIVE]['distance']:.3g}. Test losses for m = "
