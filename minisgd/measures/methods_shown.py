@@ -1,6 +1,6 @@
 """Beyond the report: the methods that train with large batches as a table, as panels, in words."""
 
-from ..drawing import PALETTE, Curve, Plot
+from ..drawing import GREY, METHOD_PALETTE, Curve, Plot
 from .common import columned, listed
 
 AROUND = 5  # updates before and after the exit that count as around it
@@ -139,7 +139,7 @@ def table(rows, subset):
 
 
 def plots(rows):
-    panels, learns = [], {name: summary(run)["learns"] for name, run in by_run(rows).items()}
+    panels, looks = [], _looks(rows)
     for title, y, of, limit, logy in (
         ("loss of the batch", "cross-entropy", lambda r: r["loss"], None, True),
         ("dead channels of the conv layer that has more", "share", dead, None, False),
@@ -151,20 +151,33 @@ def plots(rows):
         ("curvature along the step, as a part of λ", "Δ'HΔ / (λ |Δ|²)", met, None, True),
     ):
         curves = []
-        for k, (name, run) in enumerate(by_run(rows).items()):
+        for name, run in by_run(rows).items():
             points = [(row["update"] + 1, of(row)) for row in run]
             points = [(x, value) for x, value in points if value is not None]
             if points:
                 x, values = zip(*points, strict=True)
                 marker = "o" if of in (ratio, met) or title.startswith("λ") else ""
-                color, dash = PALETTE[k % len(PALETTE)], "-" if learns[name] else "--"
-                curves.append(Curve(name, x, values, color=color, dash=dash, marker=marker))
+                curves.append(Curve(name, x, values, marker=marker, **looks[name]))
         if limit and curves:
             ends = 1, max(c.x[-1] for c in curves)
-            curves.append(Curve("the limit", ends, (limit,) * 2, color="0.35", dash=":"))
+            curves.append(Curve("the limit", ends, (limit,) * 2, color=GREY, dash=":"))
         ylim = (0.05, 40) if of is _early else (0.003, 1.3) if of is met else None
         panels.append(Plot(title, "update, from 1", y, tuple(curves), True, logy, ylim))
     return tuple(panels)
+
+
+def _looks(rows):
+    """{name: the colour and dash of its curves}: what learns has the colours of the answer's
+    methods, in their order, and what fails is grey and dashed.
+    """
+    learns = {name: summary(run)["learns"] for name, run in by_run(rows).items()}
+    places = {name: k for k, name in enumerate(name for name in learns if learns[name])}
+    return {
+        name: {"color": METHOD_PALETTE[places[name] % len(METHOD_PALETTE)]}
+        if learns[name]
+        else {"color": GREY, "dash": "--"}
+        for name in learns
+    }
 
 
 def _early(row):

@@ -12,7 +12,7 @@ from math import sqrt
 
 import numpy as np
 
-from ..drawing import PALETTE, Curve, Plot
+from ..drawing import GREY, MARKERS, Curve, Plot, batch_color
 from ..errors import UserError
 from ..settings import Settings
 from ..train import Run, evaluate
@@ -176,14 +176,15 @@ def _kinds(rows):
 
 def _plots(rows):
     plots, kinds = [], _kinds(rows)
-    epsilon = rows[0]["epsilon"]
-    for name, title in (
-        ("full", f"sharpness, all directions, ε = {epsilon:g}"),
-        ("subspace", f"sharpness in random subspaces, ε = {epsilon:g}"),
-        ("eigenvalue", "largest eigenvalue of the Hessian"),
+    epsilon, levels = rows[0]["epsilon"], tuple(sorted({r["level"] for r in rows}))
+    rates = sorted({lr for _, lr in kinds})
+    for name, title, y in (
+        ("full", f"sharpness, all directions, ε = {epsilon:g}", "sharpness"),
+        ("subspace", f"sharpness in random subspaces, ε = {epsilon:g}", "sharpness"),
+        ("eigenvalue", "largest eigenvalue of the Hessian", "λ"),
     ):
         curves = []
-        for (b, lr), color in zip(kinds, PALETTE, strict=False):
+        for b, lr in kinds:
             here = _of(rows, batch_size=b, lr=lr, epsilon=epsilon)
             errors = tuple(r[f"{name}_error"] for r in here)
             curves.append(
@@ -192,12 +193,17 @@ def _plots(rows):
                     tuple(r["loss"] for r in here),
                     tuple(r[name] for r in here),
                     errors,
-                    color,
+                    batch_color(b),
                     "",
-                    "o",
+                    MARKERS[rates.index(lr)],
                 )
             )
-        plots.append(Plot(title, "train loss", "", tuple(curves), True, True))
+        if name == "eigenvalue":
+            curves += [
+                Curve(f"2/η, η = {lr:.3g}", levels, (2 / lr,) * len(levels), color=GREY, dash=dash)
+                for lr, dash in zip(rates, (":", "--", "-."), strict=False)
+            ]
+        plots.append(Plot(title, "train loss", y, tuple(curves), True, True, xticks=levels))
     return tuple(plots)
 
 

@@ -7,6 +7,7 @@ from page_numbers import given, here, listed
 from run_numbers import above, accuracy_at, agreed, last
 
 from minisgd import LeNet5
+from minisgd.measures import methods_shown
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.report import answer, answer_shown, claims
 from minisgd.report.experiments import SIZES
@@ -388,8 +389,194 @@ def forgiving(files):
     )  # fmt: skip
 
 
-def your_own(files):
+def carried(files):
+    """Ch. 11, the rules."""
+    cells = answer.plan(files.trials).rules
+    order = {size: [] for size in (answer.RULED, answer.LARGE)}
+    for settings in cells.values():
+        order[settings.batch_size].append(settings)
+
+    def ends(words):
+        b = cells[words].batch_size
+        return files.values(last, "answer-rules", b, order[b].index(cells[words]))
+
+    ruled = ends("Adam by its square-root rule")
+    lars = [ends(f"LARS by the linear rule{how}") for how in ("", ", with warmup")]
+    assert {end for values in lars for end in values} == {0.1135}
+    times = answer.LARGE // answer.RULED
+    at_512 = [
+        here(median(ends(f"{name} at {answer.RULED}, {how}")), "answer-rules")[0]
+        for how in ("by the power", "tuned (other ranges)")
+        for name in ("Adam",)
+    ]
+    by_power, tuned = at_512
+    return listed(
+        given("five", "seeds"), here(answer.RULED, "minisgd/report/answer.py"),
+        here(answer.LARGE, "minisgd/report/answer.py"), here(times, "512 to 8192"),
+        here(round(times**0.5), "the rule"), here(times, "the rule"),
+        given("1", "1 - β"), here(median(ruled), "answer-rules"),
+        here(median(ends("Adam tuned there")), "answer-rules"),
+        here(sum(end < 0.9 for end in ruled), "answer-rules"),
+        here(len(ruled), "answer-rules"), here(len(lars[0]), "answer-rules"),
+        given("8,192 two 512 64 8,192", "batch sizes"), [by_power],
+        here(median(ends(f"LARS at {answer.RULED}, by the power")), "answer-rules"), [tuned],
+        here(median(ends(f"LARS at {answer.RULED}, tuned")), "answer-rules"),
+    )  # fmt: skip
+
+
+def sharp(files):
+    """Ch. 9."""
+    name, epsilon = "measure-sharpness", 0.001
+    kinds = [(b, lr) for lr in (0.01, 0.16) for b in (64, 1024)]
+
+    def values(of, b, lr, level):
+        rows = files.rows(name, batch_size=b, lr=lr, level=level, epsilon=epsilon)
+        return {row.seed: getattr(row, of) for row in rows}
+
+    def middle(of, *which):
+        return median(values(of, *which).values())
+
+    levels, low, high = (0.25, 0.05), 0.01, 0.16
+    for level in levels:
+        for lr in low, high:
+            small, large = (values("full", b, lr, level) for b in (64, 1024))
+            assert all(large[seed] > small[seed] for seed in small)
+    flatter = [
+        middle("full", b, low, level) / middle("full", b, high, level)
+        for b in (64, 1024)
+        for level in levels
+    ]
+    bounds = {
+        (b, lr, level): [λ * lr / 2 for λ in values("eigenvalue", b, lr, level).values()]
+        for b, lr in kinds
+        for level in levels
+    }
+    at_1024 = [ratio for (b, _, _), ratios in bounds.items() for ratio in ratios if b == 1024]
+    below = [max(ratios) <= 0.53 for (b, _, _), ratios in bounds.items() if b == 64]
+    accuracies = {kind: values("test_accuracy", *kind, 0.05).values() for kind in kinds}
+    sharpest = accuracies.pop((1024, low))
+    others = [a for values in accuracies.values() for a in values]
+    table = [
+        listed(
+            given(f"{b:,} {f'{lr:.2f}'[1:]}", "a batch size, and η"),
+            *(here(middle("full", b, lr, level), name) for level in levels),
+            *(here(middle("eigenvalue", b, lr, level), name) for level in levels),
+            here(2 / lr, "2/η"),
+        )
+        for b, lr in kinds
+    ]
+    return listed(
+        here(1500, "minisgd/measures/sharpness.py"), given(".25 .05", "losses"),
+        here(len(values("full", 64, low, 0.05)), name),
+        given(".25 .05 .25 .05", "the losses"), *table,
+        given("1,024 64 .16 1,024", "batch sizes, and η"),
+        here(min(flatter), name), here(max(flatter), name),
+        *(
+            here(middle("full", 64, low, level) / middle("full", 1024, high, level), name)
+            for level in levels
+        ),
+        given("1,024", "a batch size"), here(min(at_1024), name), here(max(at_1024), name),
+        given("64", "a batch size"), here(sum(below), name), here(len(below), name),
+        given("half .05 1,024 .01", "a factor, a loss, and the run"),
+        here(min(sharpest), name), here(max(sharpest), name), here(min(others), name),
+        here(max(others), name), here(len(values("full", 64, high, 0.25)), name),
+        given("64 .16 .05", "the run"), here(100, "minisgd/measures/sharpness.py"),
+        given("2.3 two 10 10", "log 10, networks, and a factor"),
+    )  # fmt: skip
+
+
+def passing(files):
     """Ch. 12."""
+    name = "measure-methods"
+    runs = methods_shown.by_run([number_or_none(vars(row)) for row in files.rows(name)])
+    of = {run: methods_shown.summary(rows) for run, rows in runs.items()}
+    linear, clipped, adam, lars, lamb, muon, whole = of.values()
+    rows = dict(zip("linear clipped adam lars lamb muon whole".split(), runs.values(), strict=True))
+    others = [s for s in of.values() if s is not linear]
+    later = rows["linear"][linear["middle"]["update"] + 3]
+    least = min(row["step"] for row in rows["whole"][: whole["middle"]["update"] + 6])
+    assert all(s["dead"] == 0 for s in (clipped, lamb, muon, whole))
+    past = [
+        max(
+            methods_shown.ratio(row, "own_") or 0
+            for row in rows[which][of_it["middle"]["update"] - methods_shown.AROUND :]
+        )
+        for which, of_it in (("adam", adam), ("lamb", lamb))
+    ]
+
+    def rounded(value):
+        return float(f"{value:.2g}")
+
+    return listed(
+        given("1 1", "ρ"), here(linear["steeper"], name),
+        here(min(s["steeper"] for s in others), name),
+        here(max(s["steeper"] for s in others), name),
+        here(linear["far"], name), here(linear["met"], name), here(linear["rho"], name),
+        given("Three", "updates"), here(100 * methods_shown.dead(later), name),
+        here(max(s["rho"] for s in others), name), given("two", "ways"),
+        here(clipped["met"], name), here(clipped["longest"]["step"], name),
+        here(lamb["far"], name), here(lamb["met"], name), here(muon["met"], name),
+        given("8,192 60,000", "batch sizes"), here(whole["met"], name),
+        here(least, name), here(whole["far"], name),
+        here(adam["longest"]["step"], name), here(methods_shown.met(rows["adam"][0]), name),
+        here(lars["longest"]["step"], name), given("two", "methods"),
+        here(100 * adam["dead"], name), here(100 * lars["dead"], name),
+        given("two twice three", "methods, a factor, and methods"), here(clipped["plain"], name),
+        here(rounded(whole["plain"]), name), given("60,000", "images"), here(lars["own"], name),
+        here(rounded(adam["own"]), name), here(rounded(lamb["own"]), name),
+        given("two", "methods"), here(past[0], name), here(past[1], name),
+        here(800, "minisgd/measures/methods.py"), given("2 2 2 1", "of the formulas"),
+    )  # fmt: skip
+
+
+def number_or_none(row):
+    """A row of a table of a measure, without a number where it has none."""
+    return {column: None if value == "" else value for column, value in row.items()}
+
+
+def momentum(files):
+    """Ch. 6."""
+    name = "measure-effective-rate"
+
+    def path(epoch, m, effective=0.1):
+        rows = files.rows(name, epoch=epoch, momentum=m)
+        return [row for row in rows if abs(row.lr - effective * (1 - m)) < 1e-9]
+
+    def end(epoch, m, effective=0.1):
+        return path(epoch, m, effective)[-1]
+
+    other = files.rows(name, epoch=0, momentum="other batches")[-1]
+    steep = {kind: [row.loss for row in path(1, *kind)] for kind in ((0, 0.1), (0, 0.05))}
+    room = {effective: path(1, 0.9, effective) for effective in (0.1, 0.2)}
+    lowest = min(files.rows(name, epoch=1, update=400), key=lambda row: row.loss)
+    assert lowest == room[0.2][-1]
+    assert max(row.loss for row in room[0.1]) < 0.36 and max(row.loss for row in room[0.2]) < 0.47
+    before = files.cell("measure-equivalence", epoch=1, k=2).loss_before
+    return listed(
+        given("1", "of the sum"), given("Four .1", "values of m, and their η_eff"),
+        given("256", "images, in minisgd/measures/effective_rate.py"), here(other.update, name),
+        here(end(0, 0).loss, name), here(end(0, 0.5).loss, name), here(end(0, 0.9).loss, name),
+        given("0 .5 .9 half", "m, and of η_eff"),
+        here(end(0, 0, 0.05).loss, name), here(end(0, 0.9, 0.05).loss, name),
+        given("0 .9 twice", "m, and η_eff"),
+        here(end(0, 0, 0.2).loss, name), here(end(0, 0.9, 0.2).loss, name),
+        given(".99", "m"), here(end(0, 0.99).loss, name), given("100 .5 .9", "1/(1-m), and m"),
+        here(agreed(*(round(end(0, m).distance, 2) for m in (0.5, 0.9))), name),
+        here(other.distance, name), given("half", "η_eff"),
+        here(end(0, 0, 0.05).distance, name), given(".01 .1", "η"),
+        here(before, "measure-equivalence"), here(steep[0, 0.1][0], name),
+        here(steep[0, 0.1][1], name), given("two .05", "updates, and η"),
+        here(max(steep[0, 0.05]), name), given(".9 .36 .1 .2 .47 twice", "m, losses, and η_eff"),
+        here(lowest.loss, name),
+        here(round(2 / 0.1), "2/η"), given(".1", "η"), here(round(2 * 1.9 / 0.01), "2(1+m)/η"),
+        given(".9 1 .9 hundred", "m; of the quadratic: η_eff c, m, and updates"),
+        here(round(1 / (1 - 0.9)), "m"),
+        here(0.9**0.5, "√m"), given("hundred", "updates"), here(0.9**50, "√m to the 100th"),
+    )  # fmt: skip
+
+
+def your_own(files):
+    """Ch. 13."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -405,14 +592,14 @@ CHAPTERS = {
     "3. How much longer may a step be? (Sec. II)": two_rules,
     "4. Is one large step as good as many small ones? (Sec. II)": equivalence,
     "5. Does it help to begin gently? (Sec. II)": gentle_start,
+    "6. What does momentum add? (Sec. III)": momentum,
     "8. How large a batch is worth it? (Sec. V)": noise_scale,
+    "9. Do large batches find sharper minima? (Sec. I)": sharp,
     "10. How large can the batch be, if everything may be adjusted?": the_answer,
     "11. What did the work?": the_work,
     "11. What did the work?: How forgiving is it": forgiving,
-    "12. An idea of your own": your_own,
+    "11. What did the work?: Can tuned numbers be carried to another size": carried,
+    "12. Why do these methods live?": passing,
+    "13. An idea of your own": your_own,
 }
-NOT_YET = (
-    "6. What does momentum add? (Sec. III)",
-    "7. What kills 4096 and 8192, and why warmup does not save them (Sec. IV)",
-    "9. Do large batches find sharper minima? (Sec. I)",
-)
+NOT_YET = ("7. What kills 4096 and 8192, and why warmup does not save them (Sec. IV)",)
