@@ -11,7 +11,9 @@ from .types import Entry
 
 
 @click.command()
-@click.argument("name", required=False, type=Entry("minisgd.exercises", "EXERCISES"))
+@click.argument(
+    "name", required=False, type=Entry("minisgd.exercises", "EXERCISES"), metavar="[NAME]"
+)
 @click.argument("folder", required=False, type=PATH, metavar="[DIR]")
 @click.option("--check", "path", type=PATH, metavar="FILE", help="Judge a file that is done.")
 @click.pass_context

@@ -100,7 +100,7 @@ LINEAR_RULE = Exercise(
         Mistake("factor", lambda c: 1, "Your rate does not depend on the batch size."),
         Mistake("factor", lambda c: c.b * c.b0, "You multiplied b by b0."),
     ],
-    train="sweep --with {} --rule mine",
+    train="sweep --with {} --rule mine --epochs 5",
     judge="values worked out by hand",
 )
 
@@ -216,6 +216,6 @@ WARMUP = Exercise(
             "You return how many times η0 the rate is, and the rate itself is asked for.",
         ),
     ],
-    train="sweep --with {} --rule linear --warmup mine",
+    train="sweep --with {} --rule linear --warmup mine --warmup-epochs 3 --epochs 5",
     judge="values worked out by hand",
 )
