@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import SettingError
-from ..lab.own import OwnFile, imported, line_of
+from ..lab.own import OwnFile, imported, line_of, said
 from .entries import Amiss
 
 LIMIT = 10  # seconds that a learner's code may take
@@ -182,7 +182,7 @@ def _answer(exercise, inputs, module, own):
     given = {name: np.copy(v) if isinstance(v, np.ndarray) else v for name, v in inputs.items()}
     try:
         found = exercise.ask(module, **given)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         return Answer({}, {}, [], crash_of(error, line_of(error, own)))
     amiss = {output: why for output, value in found.items() if (why := _unusable(output, value))}
     values = {output: np.array(value) for output, value in found.items() if output not in amiss}
@@ -193,8 +193,7 @@ def _answer(exercise, inputs, module, own):
 
 def crash_of(error, line=None):
     """An exception as a Crash."""
-    kind = type(error).__name__
-    return Crash(kind, " ".join(f"{kind}: {error}".split()), line)
+    return Crash(type(error).__name__, said(error), line)
 
 
 def _unusable(output, value):

@@ -159,6 +159,12 @@ CONV = Exercise(
         ),
         Mistake(
             "dx",
+            lambda c: _with(c, x=_padded(c), pad=0)["dx"][:, c.pad : -c.pad, c.pad : -c.pad],
+            "Without padding your dx is empty. -0 is the same as 0, and A[0:-0] takes nothing: "
+            "count the end of what you take from the front.",
+        ),
+        Mistake(
+            "dx",
             _last_written,
             "In dx each entry of the kernel overwrites what the one before it has left. A pixel is "
             "seen by several outputs, and what they tell it adds up.",

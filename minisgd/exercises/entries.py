@@ -92,8 +92,8 @@ def passes(layer, x, dy, **gradients):
         else:
             found[name] = Amiss(
                 f"`self.{name} = ...` gives the layer a new array, but the network goes on reading "
-                "the one that it gave to the layer, in which nothing has changed. Change what is "
-                "in that one."
+                "the one that it gave to the layer, in which nothing has changed. "
+                f"`self.{name} += ...` changes that one."
             )
     return found
 

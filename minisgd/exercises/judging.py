@@ -18,6 +18,7 @@ from . import EXERCISES
 from .asking import Crash, ask, crash_of
 
 WIDTH = 90  # of what is said, in letters
+FEW = 3  # cases that are named; more are counted
 UNFIT = {"ValueError", "IndexError"}  # what NumPy raises where shapes do not fit: one as the other
 
 
@@ -96,7 +97,8 @@ def _compared(exercise, own, pairs):
         return Verdict(True, [f"{own.path} is right: {compared}."], [])
     mistakes = recognised(exercise, pairs, problems)
     lines = [f"{own.path} is not right yet. Compared with {exercise.judge}:", ""]
-    shown = [output for output in right if output in problems or output in asked_for]
+    returned = {output for _, answer in pairs for output in (*answer.values, *answer.amiss)}
+    shown = [k for k in right if k in asked_for or (k in problems and k in returned)]
     margin, told = 2 + max(map(len, shown)), []
     for output in shown:
         if output not in problems:
@@ -142,7 +144,7 @@ def _problem(output, pairs):
 
 
 def _same(value, wanted):
-    return bool(compare("", np.asarray(value), np.asarray(wanted)).passed)
+    return not wanted.size or bool(compare("", np.asarray(value), np.asarray(wanted)).passed)
 
 
 def _entry(output, value, wanted):
@@ -162,8 +164,12 @@ def _clues(output, pairs):
     bad = [each for each in found if not _same(each[1], each[2])]
     good = [each for each in found if _same(each[1], each[2])]
     fewer, word = min((bad, "wrong"), (good, "right"), key=lambda pair: len(pair[0]))
-    words = "; ".join(case.words for case, *_ in fewer)
-    says = [f"It is {word} only with {words}."] if good else []
+    says = []
+    if good:
+        words = "; ".join(case.words for case, *_ in fewer[:FEW])
+        says = [f"It is {word} only with {words}."]
+        if len(fewer) > FEW:
+            says = [f"It is {word} in {len(fewer)} of {len(found)} cases, such as {words}."]
     factors = [_factor(value, wanted) for _, value, wanted in bad if wanted.size > 1]
     if factors and None not in factors:
         said = " or ".join(dict.fromkeys(f"{factor:.4g}" for factor in factors))
@@ -208,7 +214,14 @@ def outputs_of(mistake):
 
 
 def recognised(exercise, pairs, wrong):
-    """The known mistakes by which the outputs that are wrong are explained: [Mistake]."""
+    """The known mistakes by which the outputs that are wrong are explained: [Mistake].
+
+    An error is explained, too: the first one. Cases that end in one of another line tell nothing.
+    """
+    lines = [answer.crash.line for _, answer in pairs if answer.crash]
+    pairs = [
+        (c, answer) for c, answer in pairs if not answer.crash or answer.crash.line == lines[0]
+    ]
     blind = all(answer.crash for _, answer in pairs)
     return [
         mistake
@@ -252,7 +265,7 @@ def _agrees(answer, found, blind):
     return all(
         output in answer.values
         and answer.values[output].shape == value.shape
-        and answer.values[output].dtype.kind in "iuf"
+        and answer.values[output].dtype.kind in "biuf"
         and _same(answer.values[output], value)
         for output, value in found.items()
     )

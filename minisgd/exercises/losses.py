@@ -56,6 +56,11 @@ def _one_hot(c, labels):
     return 1.0 * (np.arange(len(c.z))[:, None] == labels)
 
 
+_NUMBER = (
+    "You subtracted the numbers of the classes, such as 7, from the probabilities. y_n says which "
+    "of the entries in column n is another one, not by how much."
+)
+
 SOFTMAX = Exercise(
     "the derivative of softmax with cross-entropy",
     "softmax_cross_entropy",
@@ -66,7 +71,8 @@ SOFTMAX = Exercise(
         Mistake(
             "dz",
             lambda c: c.dz * c.B,
-            "It is the derivative of the sum over the images, and the loss is their mean.",
+            "That is the derivative of the sum over the images. The loss is the mean: what has "
+            "become of its 1/B?",
         ),
         Mistake(
             "dz",
@@ -120,6 +126,8 @@ SOFTMAX = Exercise(
             lambda c: (_p(c) - _one_hot(c, c.z.argmax(axis=0))) / c.B,
             "You took the class with the largest logit for the right one: the right one is y_n.",
         ),
+        Mistake("dz", lambda c: (_p(c) - c.y) / c.B, _NUMBER),
+        Mistake("dz", lambda c: _p(c) - c.y, _NUMBER),
         Mistake(
             "dz",
             lambda c: (_p(c) - 1) / c.B,

@@ -11,16 +11,15 @@ from .entries import OPPOSITE, Exercise, Mistake, case, passes, slopes
 
 def _maxpool_cases():
     rng = np.random.default_rng(3)
-    for shape, values, words in (
-        ((2, 4, 6, 3), None, "3 images of 4 x 6"),
-        ((1, 6, 2, 1), None, "a single image of 6 x 2"),
-        ((3, 2, 2, 4), None, "4 images of one window each"),
-        ((2, 4, 4, 2), (-4, -3, -2, -1), "only negative numbers"),
-        ((2, 6, 4, 5), (0, 1), "ties: the largest number is in a window more than once"),
-        ((1, 2, 4, 3), (1,), "ties: all numbers are the same"),
+    for x, words in (
+        (rng.normal(size=(2, 4, 6, 3)), "3 images of 4 x 6"),
+        (rng.normal(size=(1, 6, 2, 1)), "a single image of 6 x 2"),
+        (rng.normal(size=(3, 2, 2, 4)), "4 images of one window each"),
+        (-rng.uniform(1, 2, size=(2, 4, 4, 2)), "only negative numbers"),
+        (rng.choice((0.0, 1.0), (2, 6, 4, 5)), "ties: the largest is in a window more than once"),
+        (np.ones((1, 2, 4, 3)), "ties: all numbers are the same"),
     ):
-        x = rng.normal(size=shape) if values is None else rng.choice(values, shape).astype(float)
-        C, H, W, N = shape
+        C, H, W, N = x.shape
         yield case(words, x=x, dy=rng.normal(size=(C, H // 2, W // 2, N)))
 
 

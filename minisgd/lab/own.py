@@ -217,9 +217,13 @@ def forget():
 def sentence(error, own=None):
     """An exception in one line, with the line of the user's file that it came from, if any."""
     own = own or loaded()
-    said = " ".join(f"{type(error).__name__}: {error}".split())
     line = line_of(error, own)
-    return f"{own.path}, line {line}: {said}" if line else said
+    return f"{own.path}, line {line}: {said(error)}" if line else said(error)
+
+
+def said(error):
+    """An exception in one line: its class, and its message if it has one."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
 def line_of(error, own=None):

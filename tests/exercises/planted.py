@@ -87,6 +87,7 @@ PLANTED = [
     # ---- ReLU
     ("relu", "return dy", "the mask is missing"),
     ("relu", "return np.where(self.x > 0, 1.0, 0.0)", "You return the derivative of y by x"),
+    ("relu", "return self.x > 0", "You return the derivative of y by x"),
     ("relu", "dx = dy.copy()\ndx[self.x < 0] = 0\nreturn dx", "except where x is exactly 0"),
     ("relu", "return dy * np.heaviside(self.x, 0.5)", "you take 1/2 for the slope"),
     ("relu", "return np.maximum(dy, 0)", "where dy itself is negative"),
@@ -194,6 +195,11 @@ PLANTED = [
         conv((X_PART, X_PART.replace("W[:, :, k, l]", "W[:, :, KH - 1 - k, KW - 1 - l]"))),
         "The kernel is not flipped",
     ),
+    (
+        "conv",
+        conv((RETURN, "p = self.pad\nreturn dpadded[:, p:-p, p:-p]")),
+        "Without padding your dx is empty",
+    ),
     ("conv", conv((RETURN, "return dpadded")), "dx still has the padding around it"),
     ("conv", conv((X_PART, X_PART.replace("+=", "="))), "overwrites what the one before it"),
     (
@@ -220,6 +226,8 @@ PLANTED = [
     ("softmax", "dz = p * (1 - p) / B", "p (1 - p) is the derivative of"),
     ("softmax", "dz = 0 * p\ndz[y, columns] = -1 / p[y, columns] / B", "the loss by p"),
     ("softmax", "dz = p / B\ndz[p.argmax(axis=0), columns] -= 1 / B", "with the largest logit"),
+    ("softmax", "dz = (p - y) / B", "You subtracted the numbers of the classes"),
+    ("softmax", "dz = p - y", "You subtracted the numbers of the classes"),
     ("softmax", "dz = (p - 1) / B", "as if it were the right one"),
     ("softmax", "dz = p\ndz[y] -= 1\ndz /= B", "An index `y` alone takes whole rows"),
     ("softmax", "dz = p / B\ndz[y, columns] -= 1", "You divided one part by B and not the"),

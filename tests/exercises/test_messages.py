@@ -1,8 +1,10 @@
 """What is said of an answer, besides which mistake it is."""
 
+from io import StringIO
+
 import pytest
 from answering import verdict
-from planted import linear
+from planted import linear, pool
 
 RIGHT = "return self.W.T @ dy"
 
@@ -85,16 +87,45 @@ def test_what_is_changed_is_told_even_if_all_else_is_right():
         ("linear", "return dy @ self.x", ["ValueError: matmul", "return dy @ self.x"]),
         ("relu", "a = 1\nreturn dz", ["NameError: name 'dz' is not defined", "    return dz"]),
         ("relu", "raise SystemExit(0)", ["SystemExit: 0", "    raise SystemExit(0)"]),
+        ("relu", "raise KeyboardInterrupt", ["KeyboardInterrupt\n    raise Keyboard"]),
+        ("relu", "assert dy.size < 2", ["AssertionError\n    assert dy.size < 2"]),
         ("relu", "return self.backward(dy)", ["RecursionError: maximum recursion depth"]),
         ("linear-rule", "return b / 0", ["ZeroDivisionError", "with b = 128, b0 = 64."]),
-        ("relu", "return input()", ["OSError: ", "    return input()"]),
+        ("relu", "return input()", ["EOFError: ", "    return input()"]),
     ],
 )
-def test_an_error_shows_her_line(name, body, said, capsys):
+def test_an_error_shows_her_line(name, body, said, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO())  # as it is in a process of its own
     lines = told(name, body)
     assert lines[0].startswith("mine.py, line ")
     assert all(part in "\n".join(lines) for part in said)
     assert "Traceback" not in "".join(lines) and lines[2].startswith("It was called with ")
+
+
+def test_the_first_of_several_errors_is_told():
+    """The transposed product fits where D = M, and it is another line that fails there."""
+    found = verdict(
+        "linear",
+        linear(
+            dW="self.dW += self.x @ dy.T", db="self.db += dy.sum(axis=0)", dx="return self.W @ dy"
+        ),
+    )
+    assert "self.dW += self.x @ dy.T" in found.lines[1]
+    assert [mistake.says[:10] for mistake in found.mistakes] == ["dW comes o", "dx is made"]
+
+
+def test_many_cases_are_counted():
+    said = one_line("warmup", "return base_lr + 3 * (i // k) * (lr - base_lr)")
+    assert "It is right in 6 of 20 cases, such as i = 1, k = 4, η0 = 0.1, η = 0.5; i = 1" in said
+
+
+def test_a_mistake_in_a_tie_is_shown_at_a_tie():
+    assert "(ties: " in one_line("maxpool", pool("into[window == window.max()] = d"))
+
+
+def test_what_returns_too_little_is_told_that_alone():
+    lines = told("softmax", "dz = p\nreturn dz")
+    assert [line.split()[0] for line in lines[2:]] == ["dz"]
 
 
 def test_an_error_in_every_case_is_no_mistake_that_ends_in_another_error():
