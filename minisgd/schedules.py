@@ -50,10 +50,10 @@ def warmup_lr(kind, epoch, base_lr, lr, warmup_epochs=10):
              text's formula.
     """
     warmup = one_of("warmup", WARMUPS, kind)
-    if epoch < 1 or warmup_epochs < 1:
-        raise SettingError(
-            f"epochs are counted from 1, got epoch {epoch} and {warmup_epochs} warmup epochs"
-        )
+    if epoch < 1:
+        raise SettingError(f"epochs are counted from 1, got epoch {epoch}")
+    if warmup_epochs < 1:
+        raise SettingError(f"a warmup needs at least 1 epoch, got {warmup_epochs}")
     if warmup is None or epoch > warmup_epochs:
         return lr
     return warmup(epoch, warmup_epochs, base_lr, lr)

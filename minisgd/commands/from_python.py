@@ -47,9 +47,13 @@ def train(
     Raises:  SettingError (a ValueError) for what makes no sense, UserError for what fails, in the
              sentences of the command
     """
+    from minisgd.errors import SettingError
     from minisgd.lab.facts import cores
     from minisgd.lab.sweep import Question
 
+    if several := {"batch_sizes", "seeds"} & set(settings):
+        name = min(several)
+        raise SettingError(f"train takes one: give {name[:-1]}, not {name}, or call sweep")
     given = {"batch_size": batch_size} | ({"seed": seed} if seed else {}) | settings
     found = _settings({"batch_size": batch_size, "seed": seed} | settings)
     question = Question(found, (found.batch_size,), (found.seed,))
@@ -82,7 +86,9 @@ def sweep(
     if isinstance(seeds, Integral):
         seeds = range(_count("seeds", seeds, 1000))
     question = Question(
-        _settings(settings), _wholes("batch_sizes", batch_sizes), _wholes("seeds", seeds)
+        _settings(settings),
+        _wholes("batch_sizes", batch_sizes, "(64, 128)"),
+        _wholes("seeds", seeds, "(0, 1, 2)"),
     )
     threads, device = _count("threads", threads) or 1, resolve_device(device)
     jobs = _count("jobs", jobs) or side_by_side(threads, device)
@@ -232,7 +238,7 @@ def _data(dataset, data_dir):
     return dataset
 
 
-def _wholes(name, values):
+def _wholes(name, values, example):
     """Distinct whole numbers, in order, as a tuple.  Raises: SettingError"""
     from minisgd.errors import SettingError
 
@@ -241,7 +247,7 @@ def _wholes(name, values):
     except TypeError:
         numbers = [values]
     if not numbers or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers):
-        raise SettingError(f"{name} must be whole numbers such as (64, 128), got {values!r}")
+        raise SettingError(f"{name} must be whole numbers such as {example}, got {values!r}")
     return tuple(dict.fromkeys(map(int, numbers)))
 
 

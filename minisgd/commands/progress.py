@@ -67,7 +67,8 @@ class Progress:
             self.bar.__exit__(*error)
         elif self.line and not any(error):
             runs = f" of {len(self.epochs_left)} runs" if len(self.epochs_left) > 1 else ""
-            self.line(f"{self.total} epochs{runs}: done")  # the same whenever it is made again
+            epochs = "1 epoch" if self.total == 1 else f"{self.total} epochs"
+            self.line(f"{epochs}{runs}: done")  # the same whenever it is made again
 
     def __call__(self, settings, record):
         over = self.is_last(record, settings)

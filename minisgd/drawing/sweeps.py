@@ -37,9 +37,11 @@ def size_figure(sweeps, title, note=None):
     from minimum to maximum. A run that diverged ends at 0.
 
     sweeps:  {label: records}, a line each
-    Raises:  SettingError (a ValueError) for a sweep without records, or whose records differ in
-             more than batch size and seed, which would be another line
+    Raises:  SettingError (a ValueError) for no sweep, one without records, or one whose records
+             differ in more than batch size and seed, which would be another line
     """
+    if not sweeps:
+        raise SettingError("size_figure has no sweeps to draw")
     lines = []
     for label, records in sweeps.items():
         values = {}

@@ -167,6 +167,8 @@ def test_a_senseless_call_is_refused_in_a_sentence_before_anything_is_done(
         ({"batch_sizes": ()}, "batch_sizes must be whole numbers such as (64, 128), got ()"),
         ({"batch_sizes": "64,128"}, "batch_sizes must be whole numbers such as "),
         ({"seeds": 0}, "seeds must be a whole number from 1 to 1000, got 0"),
+        ({"seeds": "3"}, "seeds must be whole numbers such as (0, 1, 2), got '3'"),
+        ({"warmup": "gradual", "warmup_epochs": -1}, "a warmup needs at least 1 epoch, got -1"),
         ({"seeds": [-1]}, "a seed must be at least 0, got -1"),
         ({"jobs": 0}, "jobs must be a whole number from 1, got 0"),
     ],
@@ -175,6 +177,11 @@ def test_a_senseless_sweep_is_refused_too(sweep, given, sentence):
     with pytest.raises(SettingError) as refused:
         sweep(**given)
     assert str(refused.value).startswith(sentence)
+
+
+def test_one_run_has_one_batch_size(train):
+    with pytest.raises(SettingError, match="train takes one: give batch_size, not batch_sizes"):
+        train(batch_sizes=(64, 128))
 
 
 def test_the_sentence_is_that_of_the_command(train, small_mnist):

@@ -100,6 +100,8 @@ def test_two_kinds_of_runs_are_not_one_line():
         minisgd.plots.size_figure({"all": [*run([0.5]), *run([0.5], momentum=0.9)]}, "mixed")
     with pytest.raises(SettingError, match="none: there are no records"):
         minisgd.plots.size_figure({"none": []}, "nothing")
+    with pytest.raises(SettingError, match="size_figure has no sweeps"):
+        minisgd.plots.size_figure({}, "nothing")
 
 
 def test_a_notebook_shows_a_figure_without_pyplot(tmp_path):
