@@ -26,5 +26,14 @@ def program():
     called = Path(sys.argv[0])
     if called.parts[-2:] == ("minisgd", "__main__.py"):
         return "python -m minisgd"
-    checkout = Path(__file__).parents[1] / "cli.py"
-    return "python cli.py" if called.stem != "minisgd" and checkout.exists() else "minisgd"
+    return "python cli.py" if called.stem != "minisgd" and _in_checkout() else "minisgd"
+
+
+def install(extra):
+    """How the packages of an extra of setup.cfg are installed."""
+    place = '-e ".' if _in_checkout() else '"minisgd'
+    return f'python -m pip install {place}[{extra}]"'
+
+
+def _in_checkout():
+    return (Path(__file__).parents[1] / "cli.py").exists()

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 
 from ..backend import resolve_device
 from ..disk.files import StorageError, locked, make_folder
-from ..errors import SettingError, UserError
+from ..errors import SettingError, UserError, install
 from ..train import train
 from . import own
 from .facts import machine
@@ -108,9 +108,7 @@ def cluster(scheduler=None):
     try:
         from distributed import Client
     except ImportError:
-        raise SettingError(
-            '--scheduler needs distributed: python -m pip install -e ".[cluster]"'
-        ) from None
+        raise SettingError(f"--scheduler needs distributed: {install('cluster')}") from None
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

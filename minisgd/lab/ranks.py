@@ -25,7 +25,7 @@ import numpy as np
 
 from .. import backend
 from ..backend import array_module, module_of, to_host
-from ..errors import SettingError, UserError, program
+from ..errors import SettingError, UserError, install, program
 from ..gradient import Alone
 from . import own
 
@@ -166,7 +166,7 @@ def world():
     except (ImportError, RuntimeError) as error:  # the latter: there is no MPI library
         raise SettingError(
             f"started by mpiexec, but mpi4py cannot be used ({' '.join(str(error).split())}): "
-            'python -m pip install -e ".[mpi]"'
+            f"{install('mpi')}"
         ) from None
     if not started and (not MPI.Is_initialized() or MPI.COMM_WORLD.Get_size() == 1):
         return Alone()  # mpi4py was merely imported

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import MISSING, array_module, cuda_problem, device_name, nccl
 from ..data import KNOWN, data_folder, status
-from ..errors import UserError, program
+from ..errors import UserError, install, program
 from ..lab.facts import blas_built_with, machine
 
 REQUIRED = "matplotlib", "click"
@@ -72,7 +72,7 @@ def _cupy():
         yield (
             f"CuPy        {problem}",
             "training runs on the CPU; for a GPU, install its driver, and CuPy with the CUDA of "
-            'that driver: python -m pip install -e ".[cuda12]", or cuda13',
+            f"that driver: {install('cuda12')}, or cuda13",
         )
 
 

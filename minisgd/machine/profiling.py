@@ -18,14 +18,13 @@ import numpy as np
 
 from .. import networks, optim, train
 from ..data import epoch_order
+from ..errors import install
 from ..settings import Settings
 
 PASSES = "begin", "forward", "backward", "finish"
 OTHERS = "input", "loss", "update"  # the other work of an epoch, a row each
 HOTTEST = 15  # lines shown
-NO_LINE_PROFILER = (
-    'The hottest lines need line_profiler: python -m pip install -e ".[bench]" installs it.'
-)
+NO_LINE_PROFILER = f"The hottest lines need line_profiler: {install('bench')} installs it."
 
 
 # ---- what is timed: all that this module knows about the training code

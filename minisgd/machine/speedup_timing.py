@@ -18,7 +18,7 @@ from time import perf_counter
 import numpy as np
 
 from ..data import epoch_order, load_dataset
-from ..errors import SettingError, UserError
+from ..errors import SettingError, UserError, install
 from ..lab.ranks import world
 from ..settings import Settings
 from ..train import Run
@@ -35,7 +35,7 @@ def start(ranks, dataset, data_dir, batch_sizes, rounds):
     beside = Path(sys.executable).with_name("mpiexec")
     mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
     if mpiexec is None or find_spec("mpi4py") is None:
-        raise SettingError('scaling needs MPI: python -m pip install -e ".[mpi]"')
+        raise SettingError(f"scaling needs MPI: {install('mpi')}")
     request = {
         "dataset": dataset,
         "data_dir": data_dir and str(data_dir),

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from ..data.folder import cache_folder
 from ..disk.files import StorageError, make_folder, write_aside
-from ..errors import UserError
+from ..errors import UserError, install
 
 PACKAGE = "vl-convert-python"
-MISSING = 'a page needs the extra "page": python -m pip install -e ".[page]"'
+MISSING = f'a page needs the extra "page": {install("page")}'
 # In a process of its own, because it takes 140 MB, which a sweep should not hold while it trains.
 MAKE = """
 import sys, vl_convert as v

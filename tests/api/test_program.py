@@ -62,6 +62,7 @@ def test_outside_a_checkout_it_is_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py"])
     monkeypatch.setattr(errors, "__file__", str(tmp_path / "minisgd" / "errors.py"))
     assert errors.program() == "minisgd"
+    assert errors.install("page") == 'python -m pip install "minisgd[page]"'
 
 
 def test_a_shell_completes_commands_options_and_their_values():
