@@ -3,11 +3,13 @@
 from math import ceil
 from statistics import median
 
+import numpy as np
 from page_numbers import given, here, listed
 from run_numbers import above, accuracy_at, agreed, last
 
 from minisgd import LeNet5
-from minisgd.measures import methods_shown
+from minisgd.measures import curvature_shown, methods_shown
+from minisgd.measures.following import thrown
 from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.report import answer, answer_shown, claims
 from minisgd.report.experiments import SIZES
@@ -424,6 +426,97 @@ def carried(files):
     )  # fmt: skip
 
 
+def what_kills(files):
+    """Ch. 7."""
+    name, curve = "measure-curvature", curvature_shown
+    rows = [number_or_none(vars(row)) for row in files.rows(name)]
+    runs = curve.by_run(rows)
+    of = {run: curve.summed_up(found) for run, found in runs.items()}
+    first = [row for row in rows if not row["update"]]
+    exits = [next(row for row in run if row["loss"] < curve.PLATEAU) for run in runs.values()]
+    part = [row["lr"] / Settings(row["batch_size"], rule="linear").scaled_lr for row in exits]
+    warm = [k for k, row in enumerate(exits) if row["warmup"] == "gradual"]
+    assert {ceil(exits[k]["epoch"]) for k in warm} == {2, 3}
+    plain = {b: [of["none", b, seed] for seed in range(3)] for b in (1024, 2048, 4096, 8192)}
+    ramp = {b: [of["gradual", b, seed] for seed in range(3)] for b in plain}
+
+    def ends(some, what):
+        values = [s[what] for s in some]
+        return [*here(min(values), name), *here(max(values), name)]
+
+    def dead2(some):
+        return 100 * max(s["dead"][1] for s in some)
+
+    assert max(s["dead"][0] for s in of.values()) == 0
+    thrown_back = {b: sum(bool(s["thrown"]) for s in some) for b, some in plain.items()}
+    assert thrown_back[2048] == thrown_back[8192] == 3
+    assert all(s["thrown"] for b in (4096, 8192) for s in ramp[b])
+    assert not any(s["thrown"] for b in (1024, 2048) for s in ramp[b])
+    mild = runs["none", 1024, 1]
+    left, back = thrown([row["spread"] for row in mild])
+    rates = [row["lr"] for row in exits if (row["warmup"], row["batch_size"]) == ("gradual", 1024)]
+    lengths = [s["step"] for b in (4096, 8192) for s in ramp[b]]
+    highest = max(
+        row["lr"] / Settings(row["batch_size"], rule="linear").scaled_lr
+        for (warmup, b, _), run in runs.items()
+        for row in run
+        if warmup == "gradual" and b > 2048
+    )
+    assert highest < 1 / 3
+    others = [row["eigenvalue_other_images"] / row["eigenvalue"] for row in rows]
+    low, middle, high = np.percentile(others, (10, 50, 90))
+    seed_0 = {row["update"]: row for row in rows if (row["warmup"], row["batch_size"],
+              row["seed"]) == ("none", 8192, 0)}  # fmt: skip
+    return listed(
+        here(len(plain[1024]), name), given("1 6", "the window"),
+        *(here(end(row["eigenvalue"] for row in first), name) for end in (min, max)),
+        given("2", "η λ/2"), here(max(map(curve.over_bound, first)), name),
+        given("8,192", "a batch size"),
+        *(here(end(s["exit"] for s in of.values()), name) for end in (min, max)),
+        *(here(end(s["top"] for s in of.values()), name) for end in (min, max)),
+        ends(plain[1024], "over"), given("1,024", "a batch size"), ends(plain[8192], "over"),
+        given("8,192", "a batch size"), here(round(max(row["length"] for row in first)), name),
+        *(
+            listed(ends(some, "step"), given(f"{b:,}", "a batch size"))
+            for b, some in plain.items()
+        ),
+        given(".1", "a spread"), here(thrown_back[1024], name), given("three 1,024", "runs"),
+        given("2,048 8,192", "batch sizes"), here(thrown_back[4096], name),
+        given("4,096 1,024", "batch sizes"),
+        here(max(row["step"] for row in mild[: back[0]]), name),
+        here(left[1] - back[0], name),
+        here(agreed(0, *(round(dead2(plain[b])) for b in (1024,))), name),
+        given("1,024", "a batch size"),
+        *(
+            listed(here(dead2(plain[b]), name), given(f"{b:,}", "a batch size"))
+            for b in (2048, 4096, 8192)
+        ),
+        given("none", "of conv1"), given("2 3 ten", "epochs"),
+        here(min(part[k] for k in warm), name), here(max(part[k] for k in warm), name),
+        here(min(rates), name), here(max(rates), name), given("1,024", "a batch size"),
+        here(max(row["lr"] for row in exits if row["warmup"] == "gradual"), name),
+        given("8,192 1,024 2,048", "batch sizes"),
+        *(here(max(s["step"] for s in ramp[b]), name) for b in (1024, 2048)),
+        given("none six 4,096 8,192 six", "runs"), here(min(lengths), name),
+        here(max(lengths), name),
+        here(max(dead2(ramp[b]) for b in (4096, 8192)), name),
+        given("third", "of the target"), here(min(s["step"] for s in plain[2048]), name),
+        given("2,048", "a batch size"),
+        here(max(s["step"] for s in plain[1024] if not s["thrown"]), name),
+        given("1,024 8,192", "batch sizes"),
+        here(Settings(8192, rule="sqrt").scaled_lr, "minisgd/rules.py"), given("30", "epochs"),
+        here(median(files.values(last, "figure2", 8192)), "figure2"),
+        given("800 800", "images, in minisgd/measures/curvature.py"), here(middle, name),
+        here(low, name), here(high, name), given("tenth tenth .01", "parts, and h"),
+        *(here(end(row["eigenvalue_kinks"] for row in first), name) for end in (min, max)),
+        given("256", "images, in minisgd/measures/curvature.py"),
+        here(curve.PLATEAU, "minisgd/measures/curvature_shown.py"), given(".5 .1", "spreads"),
+        given("third 8,192 2", "the run, and η λ/2"), here(curve.over_bound(seed_0[2]), name),
+        here(-seed_0[2]["batch_sharpness"], name), here(seed_0[3]["batch_sharpness"], name),
+        here(seed_0[3]["loss"], name), here(seed_0[4]["loss"], name),
+    )  # fmt: skip
+
+
 def sharp(files):
     """Ch. 9."""
     name, epsilon = "measure-sharpness", 0.001
@@ -593,6 +686,7 @@ CHAPTERS = {
     "4. Is one large step as good as many small ones? (Sec. II)": equivalence,
     "5. Does it help to begin gently? (Sec. II)": gentle_start,
     "6. What does momentum add? (Sec. III)": momentum,
+    "7. What kills 4096 and 8192, and why does warmup not save them? (Sec. IV)": what_kills,
     "8. How large a batch is worth it? (Sec. V)": noise_scale,
     "9. Do large batches find sharper minima? (Sec. I)": sharp,
     "10. How large can the batch be, if everything may be adjusted?": the_answer,
@@ -602,4 +696,4 @@ CHAPTERS = {
     "12. Why do these methods live?": passing,
     "13. An idea of your own": your_own,
 }
-NOT_YET = ("7. What kills 4096 and 8192, and why warmup does not save them (Sec. IV)",)
+NOT_YET = ()
