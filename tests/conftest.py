@@ -54,6 +54,7 @@ def small_mnist(tmp_path_factory):
         arrays = [*blobs(640, seed=0), *blobs(160, seed=1)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(glyphs, "make", lambda log=None: arrays)
+        (folder / "glyphs").mkdir()  # where digits are there, they stay there
         load_dataset("glyphs", folder, log=lambda line: None)
     return folder
 

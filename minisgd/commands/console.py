@@ -1,7 +1,10 @@
-"""How every command talks to its user: notes on stderr, times, and errors of one sentence."""
+"""How every command talks to its user: notes on stderr, times, errors and ends of one sentence."""
 
+import os
 import shlex
+import signal
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -14,10 +17,65 @@ class Sentence(click.ClickException):
         super().__init__(message)
         self.exit_code = exit_code
 
+    def show(self, file=None):
+        with suppress(OSError):  # if stderr is full, the exit code still tells
+            super().show(file)
+
 
 def say(line):
-    """Print a line that is not a result, such as the progress of a sweep: on stderr."""
-    click.echo(line, err=True)
+    """Print a line that is not a result, such as the progress of a sweep: on stderr. Where it
+    cannot be printed, as on a full disk, the work goes on without it.
+    """
+    with suppress(OSError):
+        click.echo(line, err=True)
+
+
+def stopped(epochs, out):
+    """The beginning of the sentence on an interruption: how many epochs are kept, and where."""
+    return f"Stopped. {epochs} whole epochs are kept in {out}"
+
+
+def stop(interrupt, kept=None):
+    """End the program after a KeyboardInterrupt, with the exit code of its signal.
+
+    kept    the sentence that `stopped` begins, if anything is
+    """
+    say(f"\n{kept}; the same command goes on from there." if kept else "\nStopped.")
+    sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
+
+
+@contextmanager
+def signals_as_ctrl_c():
+    """Let SIGTERM, and SIGHUP unless it is ignored as under nohup, do what Ctrl-C does: raise
+    KeyboardInterrupt, here with the number of the signal. Only the first of them counts.
+    """
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [n for n in (getattr(signal, name) for name in names)
+               if signal.getsignal(n) is signal.SIG_DFL]  # fmt: skip
+
+    def interrupt(number, frame):
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(number)
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def open_closed_streams():
+    """Open to nowhere those of stdin, stdout and stderr that are closed, as after `>&-`. Otherwise
+    the next file to be opened, a result perhaps, would take the number of one of them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode)  # takes the lowest number that is free: its own
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def show(lines):

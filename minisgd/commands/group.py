@@ -8,7 +8,7 @@ import click
 from .. import __version__
 from .answer import answer
 from .carry import carry
-from .console import Sentence
+from .console import Sentence, open_closed_streams, signals_as_ctrl_c, stop
 from .exercise import exercise
 from .figures import figures, verdicts
 from .measure import measure
@@ -43,6 +43,11 @@ class Commands(click.Group):
                     [(c.name.ljust(width), c.get_short_help_str(limit)) for c in section]
                 )
 
+    def main(self, *args, **keywords):
+        open_closed_streams()
+        with signals_as_ctrl_c():
+            return super().main(*args, **keywords)
+
     def parse_args(self, ctx, args):
         try:
             return super().parse_args(ctx, args)
@@ -50,6 +55,8 @@ class Commands(click.Group):
             raise
         except click.UsageError as error:
             raise Sentence(error.format_message(), 2) from None
+        except OSError as error:  # --help on a full disk
+            raise sentence_of(error) or error from None
 
     def invoke(self, ctx):
         try:
@@ -58,9 +65,8 @@ class Commands(click.Group):
             raise  # --help, or a deliberate exit code
         except click.UsageError as error:
             raise Sentence(error.format_message(), 2) from None
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("\nStopped.", err=True)
-            ctx.exit(130)
+        except (KeyboardInterrupt, click.Abort) as interrupt:
+            stop(interrupt)
         except Exception as error:
             if sentence := sentence_of(error):
                 raise sentence from None
@@ -75,8 +81,11 @@ def sentence_of(error):
         return Sentence(str(error), 2 if isinstance(error, SettingError) else 1)
     # A closed pipe is left to click, which ends the program silently.
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
-        where = f": {error.filename}" if error.filename else ""
-        return Sentence(f"{error.strerror or error}{where}", 1)
+        # Files that are written name themselves, see disk/files.py.
+        where = error.filename or ("standard output" if error.errno == errno.ENOSPC else "")
+        return Sentence(f"{error.strerror or error}{where and f': {where}'}", 1)
+    if isinstance(error, MemoryError):
+        return Sentence("there is not enough memory: close other programs, or give fewer --jobs", 1)
     own = sys.modules.get("minisgd.lab.own")  # loaded if --with was given
     if own and own.line_of(error):
         return Sentence(own.sentence(error), 2)

@@ -1,11 +1,10 @@
 """train, sweep and rates: one run, many runs, and the rates and updates before any run."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from .console import Sentence, command_line, say
+from .console import Sentence, command_line, say, stop, stopped
 from .live import LivePage
 from .options import MACHINE, RUN, check_workers, options, settings_of
 from .plot import show_sweep
@@ -118,9 +117,8 @@ def answer(
             failures = run_missing(
                 out, question, everything, data, device, jobs, threads, ranks, elsewhere
             )
-        except KeyboardInterrupt:
-            say(f"\n{kept_in(out, question, data.identity)}; the same command goes on from there.")
-            sys.exit(130)
+        except KeyboardInterrupt as interrupt:
+            stop(interrupt, kept_in(out, question, data.identity))
         show_sweep(out, everything, failures)
     if failures:
         raise Sentence(f"{len(failures)} of {len(question.cells())} runs failed, see the table", 1)
@@ -131,7 +129,7 @@ def kept_in(out, question, digest):
     from minisgd.lab import sweep
 
     kept = sum(len(records) for _, records, _ in sweep.collect(out, question, digest))
-    return f"Stopped. {kept} whole epochs are kept in {out}"
+    return stopped(kept, out)
 
 
 def folder_name(question, dataset_name, alone):

@@ -3,7 +3,7 @@
 import functools
 from copy import copy
 
-from .console import Sentence, command_line, say
+from .console import Sentence, command_line, say, stop, stopped
 from .options import WORKSHOP, check_workers, options
 from .progress import Progress
 from .train import side_by_side
@@ -56,9 +56,13 @@ class Workshop:
             left = {c: c.epochs - len(f.records()) for c, f in folders.items() if not f.finished()}
             with cluster(self.scheduler) as elsewhere, Progress(left) as progress:
                 self.where = elsewhere and elsewhere.where
-                failures = sweep.run_cells(
-                    out, left, data, self.device, self.jobs, self.threads, progress, say, elsewhere
-                )
+                try:
+                    failures = sweep.run_cells(
+                        out, left, data, self.device, self.jobs, self.threads, progress, say,
+                        elsewhere,
+                    )  # fmt: skip
+                except KeyboardInterrupt as interrupt:
+                    stop(interrupt, stopped(sum(len(f.records()) for f in folders.values()), out))
         whole = {cell: folder for cell, folder in folders.items() if cell not in failures}
         reasons = "; ".join(f"{run_name(c)}: {why}" for c, why in failures.items())
         amiss = f"{len(failures)} runs failed ({reasons}); the others are kept"

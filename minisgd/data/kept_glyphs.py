@@ -1,5 +1,8 @@
 """The built-in digits on the disk: drawn once, kept with their digests, verified when read.
 
+They are made in the cache, not beside the real data in a folder that a user named. But where such a
+folder holds them, as earlier versions left them, it goes on to.
+
 Those called "glyphs" are packed and read into memory. All others are mapped: 960,000 images are
 753 MB, which the processes of a sweep share.
 """
@@ -9,7 +12,7 @@ import json
 
 from ..disk.files import StorageError, write_aside
 from . import glyphs
-from .folder import CHOOSE_ANOTHER, DataError
+from .folder import DataError, cache_folder
 from .idx import digest_of, map_idx, read_digested, write_idx
 from .known import FILES, GLYPHS
 from .published import wrong_bytes
@@ -17,7 +20,7 @@ from .splits import make_dataset
 
 
 def load_glyphs(folder, log, name="glyphs"):
-    """The digits kept in the folder; if there are none, they are drawn, and kept if possible.
+    """The digits that are kept; if there are none, they are drawn, and kept if possible.
 
     Raises:  DataError if they are to be mapped and cannot be kept
     """
@@ -29,7 +32,7 @@ def load_glyphs(folder, log, name="glyphs"):
     if dataset is not None:
         return dataset
     arrays = glyphs.make(log=log, **GLYPHS[name])
-    place = folder / name
+    place = _place(folder, name)
     try:
         place.mkdir(parents=True, exist_ok=True)
         digests = {}
@@ -41,7 +44,10 @@ def load_glyphs(folder, log, name="glyphs"):
         write_aside(place / "digests.json", note.encode())
     except (StorageError, OSError, ValueError) as why:
         why = why.__cause__ or why
-        problem = f"{place} cannot be written ({why}); {CHOOSE_ANOTHER}"
+        problem = (
+            f"{place} cannot be written ({why}); let it be, or set XDG_CACHE_HOME to a folder "
+            "that can be written"
+        )
         if _mapped(name):
             raise DataError(problem) from why
         log(f"the digits are not kept: {problem}")
@@ -56,7 +62,7 @@ def read_glyphs(folder, name="glyphs"):
 
     Raises:  DataError if they are damaged
     """
-    place = folder / name
+    place = _place(folder, name)
     try:
         note = json.loads((place / "digests.json").read_bytes())
         if note["recipe"] != glyphs.RECIPE:
@@ -82,6 +88,18 @@ def _mapped(name):
 
 def _files(name):
     return FILES if _mapped(name) else [f"{file}.gz" for file in FILES]
+
+
+def _place(folder, name):
+    """Where the digits of this name are, or will be.
+
+    folder    the folder for datasets: a named one, or the cache
+    """
+    here = folder / name
+    try:
+        return here if here.exists() else cache_folder() / name
+    except RuntimeError:  # there is no home, so there is no cache
+        return here
 
 
 def _source(place):

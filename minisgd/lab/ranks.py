@@ -16,6 +16,7 @@ host's memory.
 """
 
 import os
+import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -145,6 +146,8 @@ class Ranks:
                 if not error.code:
                     raise
                 code = error.code if isinstance(error.code, int) else 1
+            elif isinstance(error, KeyboardInterrupt):  # rank 0 says what is kept
+                code = 128 + (error.args or (signal.SIGINT,))[0]
             else:
                 print(f"Error: {message} (rank {self.rank} of {self.size})", file=sys.stderr)
             sys.stdout.flush()

@@ -175,7 +175,9 @@ def _start(process):
 def _how_it_died(exitcode):
     if exitcode is not None and exitcode < 0:
         try:
-            return f"its process was killed ({signal.Signals(-exitcode).name})"
+            name = signal.Signals(-exitcode).name
+            memory = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+            return f"its process was killed ({name}{memory})"
         except ValueError:
             return f"its process was killed (signal {-exitcode})"
     return f"its process ended (exit code {exitcode})"

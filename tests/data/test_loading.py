@@ -173,72 +173,100 @@ def test_what_is_missing_says_how_to_get_it(tmp_path):
     )
 
 
-def test_glyphs_are_kept_and_verified(tmp_path, monkeypatch):
-    said = []
-    first = load_dataset("glyphs", tmp_path, log=said.append)
-    assert "kept in" in first.source and not parts(tmp_path)
+def test_glyphs_are_kept_in_the_cache_and_verified(tmp_path, monkeypatch):
+    said, kept = [], data_folder() / "glyphs"
+    first = load_dataset("glyphs", log=said.append)
+    assert f"kept in {kept}" in first.source and not parts(kept)
     with monkeypatch.context() as patch:
         patch.setattr(glyphs, "make", None)
-        assert load_dataset("glyphs", tmp_path, log=said.append).digest == first.digest
+        assert load_dataset("glyphs", log=said.append).digest == first.digest
     assert said == []
-    assert "20 + 10 images, verified" in status("glyphs", tmp_path)
-    write_idx(tmp_path / "glyphs" / f"{FILES[1]}.gz", DIGITS[1][::-1])
+    assert "20 + 10 images, verified" in status("glyphs")
+    write_idx(kept / f"{FILES[1]}.gz", DIGITS[1][::-1])
     with pytest.raises(DataError, match="damaged"):
-        status("glyphs", tmp_path)
-    assert load_dataset("glyphs", tmp_path, log=said.append).digest == first.digest
+        status("glyphs")
+    assert load_dataset("glyphs", log=said.append).digest == first.digest
     assert "drawing the digits again" in said[0]
+    assert status("glyphs")
+
+
+def test_glyphs_are_not_made_beside_the_data_in_a_named_folder(tmp_path, monkeypatch):
+    named = tmp_path / "named"
+    put(named, DIGITS)
+    monkeypatch.setenv("MINISGD_DATA", str(named))
+    before = sorted(named.rglob("*"))
+    first = load_dataset("glyphs")
+    assert sorted(named.rglob("*")) == before and "cache" in first.source
+    assert "cache" in status("glyphs", named)
+    # An earlier version made them there. They are found there, and mended there.
+    (tmp_path / "cache" / "minisgd" / "glyphs").rename(named / "glyphs")
+    assert str(named) in load_dataset("glyphs", named).source
+    write_idx(named / "glyphs" / f"{FILES[1]}.gz", DIGITS[1][::-1])
+    assert load_dataset("glyphs", log=lambda line: None).digest == first.digest
+    assert str(named) in status("glyphs") and not any(tmp_path.glob("cache/minisgd/*"))
+
+
+def test_glyphs_are_made_in_the_named_folder_where_there_is_no_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_glyphs, "cache_folder", _no_home)
+    assert str(tmp_path) in load_dataset("glyphs", tmp_path).source
     assert status("glyphs", tmp_path)
+
+
+def _no_home():
+    raise RuntimeError("Could not determine home directory.")
 
 
 @pytest.mark.parametrize(
     "note", ["", "{", "[]", "null", '{"recipe": 0}', "[" * 9999, '"x"', "\xff"]
 )
-def test_glyphs_of_another_recipe_or_unfinished_are_drawn_again(tmp_path, note):
-    load_dataset("glyphs", tmp_path)
-    (tmp_path / "glyphs" / "digests.json").write_text(note, encoding="latin-1")
-    assert status("glyphs", tmp_path) is None
-    load_dataset("glyphs", tmp_path)
-    assert status("glyphs", tmp_path)
+def test_glyphs_of_another_recipe_or_unfinished_are_drawn_again(note):
+    load_dataset("glyphs")
+    (data_folder() / "glyphs" / "digests.json").write_text(note, encoding="latin-1")
+    assert status("glyphs") is None
+    load_dataset("glyphs")
+    assert status("glyphs")
 
 
 def test_bent_glyphs_are_mapped_and_verified(tmp_path):
-    drawn = load_dataset("bent-glyphs", tmp_path)
-    assert isinstance(drawn.train.images, np.memmap) and not parts(tmp_path)
-    assert (tmp_path / "bent-glyphs" / FILES[0]).exists()  # not packed
-    again = load_dataset("bent-glyphs", tmp_path)
+    kept, named = data_folder() / "bent-glyphs", tmp_path / "named"
+    drawn = load_dataset("bent-glyphs", named)
+    assert isinstance(drawn.train.images, np.memmap) and not parts(kept)
+    assert (kept / FILES[0]).exists() and not named.exists()  # not packed
+    again = load_dataset("bent-glyphs", named)
     assert again.name == "bent-glyphs" and again.digest == drawn.digest
-    assert again.digest != load_dataset("glyphs", tmp_path).digest
-    write_idx(tmp_path / "bent-glyphs" / FILES[1], DIGITS[1][::-1])
+    assert again.digest != load_dataset("glyphs", named).digest
+    write_idx(kept / FILES[1], DIGITS[1][::-1])
     with pytest.raises(DataError, match="damaged"):
-        status("bent-glyphs", tmp_path)
-    assert load_dataset("bent-glyphs", tmp_path, log=print).digest == drawn.digest
+        status("bent-glyphs", named)
+    assert load_dataset("bent-glyphs", named, log=print).digest == drawn.digest
 
 
 def test_bent_glyphs_that_cannot_be_kept_are_refused(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("in the way")
-    with pytest.raises(DataError, match=r"cannot be written .* MINISGD_DATA"):
-        load_dataset("bent-glyphs", blocked, log=print)
+    (tmp_path / "cache").write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot be written .* XDG_CACHE_HOME"):
+        load_dataset("bent-glyphs", log=print)
 
 
 def test_glyphs_that_cannot_be_kept_are_used_all_the_same(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("in the way")
+    (tmp_path / "cache").write_text("in the way")
     said = []
-    found = load_dataset("glyphs", blocked, log=said.append)
+    found = load_dataset("glyphs", tmp_path / "named", log=said.append)
     assert found.name == "glyphs" and "not kept" in found.source
-    assert "not kept" in said[0] and "MINISGD_DATA" in said[0]
+    assert "not kept" in said[0] and "XDG_CACHE_HOME" in said[0]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
 def test_a_read_only_folder_is_read(tmp_path):
     put(tmp_path, DIGITS)
+    (tmp_path / "glyphs").mkdir()
+    (tmp_path / "glyphs").chmod(0o555)
     tmp_path.chmod(0o555)
     try:
         assert load_dataset("mnist", tmp_path, known=KNOWN).name == "mnist"
         assert "not kept" in load_dataset("glyphs", tmp_path).source
     finally:
         tmp_path.chmod(0o755)
+        (tmp_path / "glyphs").chmod(0o755)
 
 
 def test_reading_writes_nothing(tmp_path, monkeypatch):

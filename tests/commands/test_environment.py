@@ -1,0 +1,123 @@
+"""Streams that are closed or full, signals, odd names: a sentence and the right exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from calling import PROGRAM, epochs_of, sentence, small, sweep_of
+from test_ctrl_c import group
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="closes, fills and signals as POSIX does")
+
+
+def shell(line, *args, **keywords):
+    """Run a command, `"$@"` in a line of the shell."""
+    command = ["sh", "-c", line, "sh", sys.executable, PROGRAM, *args]
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=300, **keywords
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_one_that_nobody_reads(closed):
+    ended = shell(f'"$@" {closed}', "rates", "--epochs", "2")
+    assert ended.returncode == 0 and ended.stderr == ""
+    assert (ended.stdout == "") == (">&-" in closed.replace("2>&-", ""))
+
+
+def test_results_are_whole_though_all_streams_are_closed(small_mnist, tmp_path):
+    """The first files that are opened must not take the numbers of the streams."""
+    out = tmp_path / "out"
+    ended = shell('"$@" <&- >&- 2>&-', *sweep_of(small_mnist, out, "--jobs", "2"))
+    assert ended.returncode == 0
+    assert (out / "table.txt").read_text().count(" ok\n") == 2
+
+
+def test_a_wrong_command_keeps_its_exit_code_without_stderr():
+    for redirected in ("2>&-", "2>/dev/full")[: 1 + Path("/dev/full").exists()]:
+        assert shell(f'"$@" {redirected}', "rates", "--epochs", "0").returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("args", [["--help"], ["rates"], ["rates", "--help"]])
+def test_a_result_that_cannot_be_printed_is_an_error_of_one_sentence(args):
+    ended = shell('"$@" >/dev/full', *args)
+    assert ended.returncode == 1
+    assert "No space left on device: standard output" in sentence(ended.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_sweep_goes_on_though_its_progress_cannot_be_printed(small_mnist, tmp_path):
+    ended = shell('"$@" 2>/dev/full', *sweep_of(small_mnist, tmp_path / "out", "--jobs", "2"))
+    assert ended.returncode == 0 and ended.stdout.count(" ok\n") == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("command", ["train", "sweep", "tune"])
+def test_a_signal_ends_a_command_as_ctrl_c_does(small_mnist, tmp_path, name, command):
+    out = tmp_path / "out"
+    many = ("--epochs", "4000")
+    args = {
+        "train": small(small_mnist, "train", "--batch-size", "160", *many, "--out", out),
+        "sweep": sweep_of(small_mnist, out, *many, "--jobs", "2"),
+        "tune": small(small_mnist, "tune", "--batch-size", "160", *many, "--held-out", "160",
+                      "--trials", "2", "--runs", out, "--out", tmp_path, "--jobs", "2"),
+    }[command]  # fmt: skip
+    process = subprocess.Popen(
+        [str(part) for part in (sys.executable, PROGRAM, *args)], start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_DFL),
+    )  # fmt: skip
+    epochs = lambda: sum(p.read_bytes().count(b"\n") for p in out.rglob("epochs.jsonl"))  # noqa: E731
+    try:
+        until = time.monotonic() + 120
+        while not epochs():
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, name))
+        said = process.communicate(timeout=60)[1]
+        until = time.monotonic() + 20
+        while group(process.pid) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert group(process.pid) == []
+    finally:
+        if group(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 128 + getattr(signal, name) and "Traceback" not in said
+    assert f"Stopped. {epochs()} whole epochs are kept in " in said
+
+
+def test_nohup_keeps_a_hangup_from_ending_it():
+    """A signal that the starter ignores stays ignored."""
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    ended = shell('"$@" & sleep .5; kill -HUP $!; wait $!', "rates", preexec_fn=ignore)
+    assert ended.returncode == 0 and "updates in all" in ended.stdout
+
+
+NAMES = {
+    "of spaces and a quote": " a 'b\" c ", "of two lines": "two\nlines",
+    "as long as can be": "n" * 255, "no text": os.fsdecode(b"caf\xe9"),
+    "like an option": "-o", "like a pattern": "[a-b]*{1}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_folder_may_have_any_name(small_mnist, tmp_path, name):
+    out = tmp_path / name
+    try:
+        out.mkdir()
+    except OSError as error:
+        pytest.skip(f"no such name here: {error.strerror}")
+    for finished in (False, True):
+        ended = subprocess.run(
+            [sys.executable, PROGRAM, *map(os.fspath, sweep_of(small_mnist, out, "--jobs", "2"))],
+            capture_output=True, text=True, errors="replace", timeout=300,
+        )  # fmt: skip
+        assert ended.returncode == 0 and ended.stderr.count("Traceback") == 0, ended.stderr
+        assert ("2 of 2 runs were finished before" in ended.stderr) == finished
+    assert len(epochs_of(out)) in (0, 2)  # 0 where glob takes the name for a pattern
