@@ -4,7 +4,9 @@ The test suite runs a few cases of each kind (test_endurance.py). The long form 
 
     python tests/endurance.py --kills 100 --cases 20000
 
-which prints counts of what it did, and exits with 1 if anything was lost or got through.
+which prints counts of what it did, and exits with 1 if anything was lost or got through. With
+--faults, it lets every system call of train, sweep and tune on their folders fail instead, one at a
+time (see system_calls.py); --step 10 tries every tenth.
 """
 
 import argparse
@@ -409,16 +411,35 @@ def wait_for(condition, seconds=60):
         time.sleep(0.01)
 
 
+def every_fault(data, work, step):
+    """Enumerate the system calls, print the counts by command and fault, return the exit code."""
+    from system_calls import enumerate_faults
+
+    found = enumerate_faults(data, work, step=step, log=lambda line: print(line, flush=True))
+    if isinstance(found, str):
+        print(f"no system call can be made to fail here: {found}")
+        return 1
+    counts, losses = found
+    for (command, kind), count in counts.items():
+        print(f"{command:<8}{kind:<8}{count:>6} faults")
+    print(f"losses: {len(losses)} of {sum(counts.values())}")
+    return 1 if losses else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--flips", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--step", type=int, default=1)
     given = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="minisgd-endurance-"))
     data = work / "data"
     make_data(data)
+    if given.faults:
+        sys.exit(every_fault(data, work, given.step))
     fuzzed = fuzz(work, given.cases, given.seed)
     print(
         f"{fuzzed['cases']:,} damaged files read: {fuzzed['values']:,} values, "

@@ -45,8 +45,8 @@ def load_glyphs(folder, log, name="glyphs"):
     except (StorageError, OSError, ValueError) as why:
         why = why.__cause__ or why
         problem = (
-            f"{place} cannot be written ({why}); let it be, or set XDG_CACHE_HOME to a folder "
-            "that can be written"
+            f"{place} cannot be written ({why}); make it writable, or set XDG_CACHE_HOME to a "
+            "folder that is"
         )
         if _mapped(name):
             raise DataError(problem) from why

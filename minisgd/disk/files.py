@@ -1,5 +1,6 @@
 """Files that survive a crash: written aside and renamed, or appended; one owner per folder."""
 
+import errno
 import io
 import os
 import platform
@@ -36,14 +37,16 @@ def storage_errors(path):
 def make_folder(path, parents=True):
     """Make a folder, and by default those above it, if missing.  Raises: StorageError"""
     with storage_errors(path):
-        Path(path).mkdir(parents=parents, exist_ok=True)
+        if not Path(path).is_dir():
+            Path(path).mkdir(parents=parents, exist_ok=True)
+            _flush_names(Path(path).parent)
 
 
 def write_aside(path, source, keep=None):
     """Write bytes, or the rest of an open file, to a file beside `path` and rename it to `path`.
 
     The bytes are flushed to disk first, so a crash leaves the old file or the new one, never a
-    torn one.
+    torn one; the name is flushed last, so that what is then appended is not lost with it.
 
     keep     the path to which the old file, if there is one, is moved
     Raises:  StorageError
@@ -61,8 +64,23 @@ def write_aside(path, source, keep=None):
             if keep is not None and path.exists():
                 os.replace(path, keep)
             os.replace(part, path)
+            _flush_names(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _flush_names(folder):
+    """Flush the names in a folder to disk, where the system can: Windows does not open folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems know no such thing
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def append(path, line):
