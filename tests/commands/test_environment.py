@@ -66,7 +66,8 @@ def test_a_signal_ends_a_command_as_ctrl_c_does(small_mnist, tmp_path, name, com
         "train": small(small_mnist, "train", "--batch-size", "160", *many, "--out", out),
         "sweep": sweep_of(small_mnist, out, *many, "--jobs", "2"),
         "tune": small(small_mnist, "tune", "--batch-size", "160", *many, "--held-out", "160",
-                      "--lrs", ".01,.05", "--seeds", "1", "--runs", out, "--out", tmp_path, "--jobs", "2"),
+                      "--lrs", ".01,.05", "--seeds", "1", "--runs", out, "--out", tmp_path / "fig",
+                      "--jobs", "2"),
     }[command]  # fmt: skip
     process = subprocess.Popen(
         [str(part) for part in (sys.executable, PROGRAM, *args)], start_new_session=True,
