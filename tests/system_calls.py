@@ -63,6 +63,7 @@ class Faults:
         """built    as `library` gives it;  command    an entry of `commands`"""
         self.built, (self.arguments, self.names), self.work = built, command, work
         self.out, self.count = work / "out", work / "count"
+        self.missed = 0  # faults that came to nothing: this time there were fewer calls
         ended, _ = self.run()
         if ended.returncode:
             raise RuntimeError(ended.stderr)
@@ -88,6 +89,7 @@ class Faults:
         """None if a fault was survived, otherwise what was wrong."""
         shutil.rmtree(self.out, ignore_errors=True)
         ended, hit = self.run(at, KINDS[kind])
+        self.missed += hit is None
         kept = lines(self.out)
         said = ended.stderr.strip().splitlines()[-1:] or [""]
         where = f"{kind} at call {at} ({hit})"
@@ -149,7 +151,8 @@ def enumerate_faults(data, work, names=("train", "sweep", "tune"), kinds=KINDS, 
                     wrong = faults.one(at, kind)
                 except subprocess.TimeoutExpired:
                     wrong = f"{kind} at call {at}: it hangs"
-                counts[name, kind] += 1
+                counts[name, kind] += not faults.missed
+                faults.missed = 0
                 if wrong:
                     losses.append(f"{name}: {wrong}")
                     log(f"LOST: {losses[-1]}")

@@ -22,3 +22,4 @@ def faults(tmp_path_factory):
 def test_a_system_call_that_fails_costs_nothing(faults, kind, share):
     assert faults.calls > 50
     assert faults.one(round(faults.calls * share), kind) is None
+    assert not faults.missed
