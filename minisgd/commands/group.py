@@ -83,7 +83,8 @@ def sentence_of(error):
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         # Files that are written name themselves, see disk/files.py.
         where = error.filename or ("standard output" if error.errno == errno.ENOSPC else "")
-        return Sentence(f"{error.strerror or error}{where and f': {where}'}", 1)
+        then = "; give fewer --jobs, or raise `ulimit -n`" if error.errno == errno.EMFILE else ""
+        return Sentence(f"{error.strerror or error}{where and f': {where}'}{then}", 1)
     if isinstance(error, MemoryError):
         return Sentence("there is not enough memory: close other programs, or give fewer --jobs", 1)
     own = sys.modules.get("minisgd.lab.own")  # loaded if --with was given

@@ -110,7 +110,8 @@ def page(title, body, data, scripts, itself=False):
         element("script", as_json(data), type="application/json", id="data"),
         *(element("script", Html(text)) for text in texts),
     )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n".encode()
+    text = f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    return text.encode(errors="replace")  # a folder of the command may have a name that is no text
 
 
 def _beside(name):
