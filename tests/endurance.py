@@ -6,7 +6,8 @@ The test suite runs a few cases of each kind (test_endurance.py). The long form 
 
 which prints counts of what it did, and exits with 1 if anything was lost or got through. With
 --faults, it lets every system call of train, sweep and tune on their folders fail instead, one at a
-time (see system_calls.py); --step 10 tries every tenth.
+time (see system_calls.py), and loses the power after every change of train (see power_loss.py);
+--step 10 tries every tenth.
 """
 
 import argparse
@@ -413,13 +414,16 @@ def wait_for(condition, seconds=60):
 
 def every_fault(data, work, step):
     """Enumerate the system calls, print the counts by command and fault, return the exit code."""
+    from power_loss import power_losses
     from system_calls import enumerate_faults
 
     found = enumerate_faults(data, work, step=step, log=lambda line: print(line, flush=True))
+    (work / "power").mkdir()
     if isinstance(found, str):
         print(f"no system call can be made to fail here: {found}")
         return 1
-    counts, losses = found
+    (counts, losses), found = found, power_losses(data, work / "power", step)
+    counts["train", "power"], losses = found[1], losses + found[2]
     for (command, kind), count in counts.items():
         print(f"{command:<8}{kind:<8}{count:>6} faults")
     print(f"losses: {len(losses)} of {sum(counts.values())}")

@@ -25,15 +25,14 @@ KINDS = {name: str(kind) for name, kind in KINDS.items()} | {"short": "short"}
 PATIENCE = 600  # seconds for one command, before it counts as hanging
 
 
-def library(work):
+def library(work, source="system_calls.c"):
     """The library, built in the folder `work`; or None and why it cannot be."""
     if not sys.platform.startswith("linux"):
         return None, "it is loaded as Linux does"
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return None, "there is no C compiler"
-    built = work / "system_calls.so"
-    source = Path(__file__).with_suffix(".c")
+    built, source = work / f"{source}.so", Path(__file__).with_name(source)
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(source), "-ldl"]
     ended = subprocess.run(command, capture_output=True, text=True)
     return (None, ended.stderr.strip()) if ended.returncode else (built, None)
