@@ -111,3 +111,18 @@ def test_a_folder_may_have_any_name(call, small_mnist, tmp_path, name):
     assert "1 of 1 runs" not in call(*args).stderr
     assert "1 of 1 runs were finished before" in call(*args).stderr
     assert len(epochs_of(tmp_path / name)) == 1
+
+
+def test_a_bare_environment_and_few_file_handles_suffice(small_mnist, tmp_path):
+    """No HOME, no TMPDIR, no PATH; and a limit that is a sixteenth of the usual one."""
+    args = ("train", "--batch-size", "320", "--epochs", "1", "--out", tmp_path / "out")
+    ended = shell('ulimit -n 64; exec env -i "$@"', *small(small_mnist, *args))
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts Linux's file handles")
+def test_too_few_file_handles_are_told_in_one_sentence(small_mnist, tmp_path):
+    ended = shell('ulimit -n 16; "$@"', *sweep_of(small_mnist, tmp_path / "out", "--jobs", "2"))
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    told = ended.stderr.splitlines()[-1]
+    assert told == "Error: Too many open files; give fewer --jobs, or raise `ulimit -n`"
