@@ -18,6 +18,7 @@ host's memory.
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from time import perf_counter
@@ -33,6 +34,7 @@ from . import own
 # What MPI launchers set in the environment: MPICH and Intel, Open MPI, any other that uses PMIx.
 STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"
 
+PATIENCE = 60  # seconds in one all-reduce, before rank 0 says that it waits
 PARTING = 0.5  # seconds between the error message and the abort: mpiexec is still reading it
 
 
@@ -50,7 +52,9 @@ class Ranks:
         here = self.comm.Split_type(mpi.COMM_TYPE_SHARED)
         self.local, self.place = here.Get_size(), here.Get_rank()
         self.machine = here.bcast(self.rank)
-        self.seconds, self.sum = 0.0, None
+        self.seconds, self.sum, self.began = 0.0, None, None
+        if self.rank == 0 and self.size > 1:
+            threading.Thread(target=self._tell_long_waits, daemon=True).start()
         self.nccl = self.gpus = None  # CuPy's module, and the communicator of all ranks' GPUs
 
     def link(self, device):
@@ -122,11 +126,26 @@ class Ranks:
             self.gpus.allReduce(data, data, array.size, kind, nccl.NCCL_SUM, stream)
             return
         whole = to_host(array)
-        began = perf_counter()
+        self.began = perf_counter()
         self.comm.Allreduce(self.mpi.IN_PLACE, whole)
-        self.seconds += perf_counter() - began
+        self.seconds += perf_counter() - self.began
+        self.began = None
         if xp is not np:
             array[...] = xp.asarray(whole)
+
+    def _tell_long_waits(self):
+        """MPI notices a rank that is killed, but not one that is stopped or cut off."""
+        told = None
+        while True:
+            time.sleep(PATIENCE / 4)
+            began = self.began
+            if began not in (None, told) and perf_counter() - began > PATIENCE:
+                told = began
+                print(
+                    f"Rank 0 has waited {PATIENCE:.0f} s for the other {self.size - 1}: one may be "
+                    "stopped or cut off. Wait on, or end it by Ctrl-C: all whole epochs are kept.",
+                    file=sys.stderr, flush=True,
+                )  # fmt: skip
 
     def tell(self, what):
         self.comm.bcast(what)

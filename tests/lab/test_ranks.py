@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mpi_jobs import ROOT, Pretended, finished, needs_mpi, start, weights
 
 from minisgd import backend
 from minisgd.gradient import even_bounds
+from minisgd.lab import ranks
 from minisgd.model import LeNet5
 
 
@@ -310,6 +312,16 @@ def test_any_number_of_ranks_sums_to_the_gradient_of_the_batch(small_data, size,
     assert sum(right for _, right in results) == correct
     if size > 4 and B > size:
         assert len(results) == size  # nobody is idle
+
+
+def test_a_rank_that_does_not_come_is_told(monkeypatch, capfd):
+    comm = mock.MagicMock(**{"Get_rank.return_value": 0, "Get_size.return_value": 3})
+    monkeypatch.setattr(ranks, "PATIENCE", 0.2)
+    job = ranks.Ranks(mock.MagicMock(COMM_WORLD=comm))
+    for seconds, told in ((0.01, 0), (1.0, 1)):
+        comm.Allreduce = lambda *_, seconds=seconds: time.sleep(seconds)
+        job.all_reduce(np.zeros(3))
+        assert capfd.readouterr().err.count("for the other 2: one may be stopped") == told
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])

@@ -4,6 +4,7 @@ from math import ceil
 
 from page_numbers import given, here, listed, measured
 
+from minisgd.lab import ranks
 from minisgd.machine import speedup_results
 from minisgd.machine.speedup import CostModel
 from minisgd.measures.noise_scale import steps_to_target
@@ -44,7 +45,10 @@ def speed(files):
 
 
 def several_processes(files):
-    return given("1 2 3 4 five four four three two 0", "ranks, and lanes")
+    return listed(
+        given("1 2 3 4 five four four three two 0 0", "ranks, and lanes"),
+        here(ranks.PATIENCE, "minisgd/lab/ranks.py"),
+    )
 
 
 def scaling(files):
