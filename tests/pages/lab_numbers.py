@@ -7,6 +7,7 @@ def nothing_lost(files):
     return listed(
         given("hundred 20,000", "what the command below asks for"),
         measured("6,000", "python tests/endurance.py --kills 100 --cases 20000"),
+        measured("90", "python tests/endurance.py --faults --step 3"),
     )
 
 
