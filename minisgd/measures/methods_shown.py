@@ -3,9 +3,10 @@
 from ..drawing import GREY, METHOD_PALETTE, Curve, Plot
 from .common import columned, listed
 
-AROUND = 5  # updates before and after the exit that count as around it
 THROWN = 0.1  # of the first loss: a step that raises the loss by more throws the run
-EARLY = 30  # updates for which ρ is drawn; later it is mostly noise
+EARLY = (
+    30  # updates in which runs leave the plateau; ρ is drawn for these, later it is mostly noise
+)
 
 
 def dead(row):
@@ -48,8 +49,7 @@ def middle_of(rows):
     if left is not None:
         return left
     longest = max(range(len(rows)), key=lambda k: rows[k]["step"])
-    rises = [row["fixed_loss_after"] - row["fixed_loss"] for row in rows]
-    return next((k for k, rise in enumerate(rises) if rise > far), longest)
+    return next((k for k, row in enumerate(rows) if rise(row) > far), longest)
 
 
 def ratio(row, kind=""):
@@ -67,26 +67,30 @@ def met(row):
     return row["bend"] / row["step"] ** 2 / row["eigenvalue"]
 
 
+def rise(row):
+    """By how much the step raises the loss of the fixed images."""
+    return row["fixed_loss_after"] - row["fixed_loss"]
+
+
 def summary(rows):
     """What is said of one run: {name: number, or None}."""
     left, middle = exit_of(rows), middle_of(rows)
-    around = rows[max(0, middle - AROUND) : middle + AROUND + 1]
+    early = rows[:EARLY]
 
     def most(of, rows):
         return max((value for value in map(of, rows) if value is not None), default=None)
 
-    steepest = most(lambda row: row["gradient"], around)
-    far = most(lambda row: row["step"], around)
+    steepest = most(lambda row: row["gradient"], early)
     rhos = [row["rho"] for row in rows]
     return {
         "left": None if left is None else rows[left],
         "middle": rows[middle],
         "longest": max(rows, key=lambda row: row["step"]),
         "steeper": steepest / rows[0]["gradient"] if rows[0]["gradient"] else None,
-        "longer": far / rows[0]["step"] if rows[0]["step"] else None,
-        "far": far,
-        "rho": most(lambda row: row["rho"], around),
-        "met": most(met, around),
+        "far": most(lambda row: row["step"], early),
+        "rho": most(lambda row: row["rho"], early),
+        "rise": most(rise, early),
+        "met": most(met, early),
         "beyond": sum(rho is not None and rho > 1 for rho in rhos) / len(rows),
         "uphill": sum(rho is None for rho in rhos),
         "plain": most(ratio, rows),
@@ -104,7 +108,7 @@ def _given(value):
 
 
 def table(rows, subset):
-    heads = "run,exit,Σ to it,|g| ×,|Δw| ×,|Δw|,ρ,of λ,max |Δw|,at,ρ > 1,uphill,max λ,own,dead,loss"
+    heads = "run,exit,Σ to it,|g| ×,|Δw|,ρ,rise,of λ,max |Δw|,at,ρ > 1,uphill,max λ,own,dead,loss"
     lines = []
     for name, run in by_run(rows).items():
         s = summary(run)
@@ -114,7 +118,7 @@ def table(rows, subset):
                 name,
                 left["update"] if left else f"({s['middle']['update']})",
                 f"{s['middle']['rate_sum']:.2g}",
-                *(_given(s[what]) for what in ("steeper", "longer", "far", "rho", "met")),
+                *(_given(s[what]) for what in ("steeper", "far", "rho", "rise", "met")),
                 f"{longest['step']:.2g}",
                 longest["update"],
                 f"{s['beyond']:.0%}",
@@ -130,11 +134,11 @@ def table(rows, subset):
         "exit: the first update at less than half the first loss; in brackets, without one, the "
         "first step that",
         f"raises the loss by {THROWN:.0%} of it. The five columns after Σ are the largest values "
-        f"within {AROUND} updates of it:",
-        "gradient and step as multiples of the first, ρ, and the curvature along the step as a "
-        "part of λ. max λ and own,",
-        f"in the method's metric, are multiples of their bounds. ρ and λ on {subset:,} training "
-        "images.",
+        f"of the first {EARLY} updates:",
+        "the gradient as a multiple of the first, the step, ρ, the rise of the loss, and the "
+        "curvature along the step",
+        "as a fraction of λ. max λ and own, in the method's metric, are multiples of their bounds. "
+        f"ρ and λ on {subset:,} images.",
     ]
 
 
@@ -142,13 +146,13 @@ def plots(rows):
     panels, looks = [], _looks(rows)
     for title, y, of, limit, logy in (
         ("loss of the batch", "cross-entropy", lambda r: r["loss"], None, True),
-        ("dead channels of the conv layer that has more", "share", dead, None, False),
+        ("dead channels, the worse conv layer", "share", dead, None, False),
         ("gradient of the batch", "|g|", lambda r: r["gradient"], None, True),
         ("step", "|Δw|", lambda r: r["step"], None, True),
         ("λ of the Hessian", "λ / bound", ratio, 1, True),
         ("λ in the method's own metric", "λ / bound", lambda r: ratio(r, "own_"), 1, True),
         (f"ρ, first {EARLY} updates; overshoots above 1", "ρ", _early, 1, True),
-        ("curvature along the step, as a part of λ", "Δ'HΔ / (λ |Δ|²)", met, None, True),
+        ("curvature along the step, as a fraction of λ", "Δ'HΔ / (λ |Δ|²)", met, None, True),
     ):
         curves = []
         for name, run in by_run(rows).items():
@@ -194,15 +198,15 @@ def text(rows):
     clauses = []
     for what, words in (
         ("steeper", "the gradient grows to {} times the first, and to {} times"),
-        ("longer", "the step to {} times the first, and to {} times"),
         ("far", "the longest step is {}, and {}"),
         ("rho", "the largest ρ is {}, and {}"),
+        ("rise", "a step raises the loss by up to {}, and {}"),
         ("met", "the curvature along a step is up to {} of λ, and {}"),
     ):
         numbers = [[_given(s[what]) for s in some.values()] for some in (failed, learnt)]
         clauses.append(words.format(*(listed(some, "{}") for some in numbers)))
     parts.append(
-        f"Within {AROUND} updates of there, first in what fails ({'; '.join(failed)}) and then in "
+        f"In the first {EARLY} updates, first in what fails ({'; '.join(failed)}) and then in "
         f"the others ({'; '.join(learnt)}): {'; '.join(clauses)}."
     )
     shorter, flatter = (

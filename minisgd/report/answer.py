@@ -261,9 +261,9 @@ def rules(tuned, sizes):
             linear, warmup="gradual", warmup_epochs=WARM
         ),
         "LARS tuned there": tuned["lars", LARGE],
-        f"Adam at {RULED}, by the power": sizes["adam", RULED],
+        f"Adam at {RULED}, on the line between": sizes["adam", RULED],
         f"Adam at {RULED}, tuned (other ranges)": adam,
-        f"LARS at {RULED}, by the power": sizes["lars", RULED],
+        f"LARS at {RULED}, on the line between": sizes["lars", RULED],
         f"LARS at {RULED}, tuned": lars,
     }
 

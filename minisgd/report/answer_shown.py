@@ -39,8 +39,9 @@ def alike(found):
 
 
 def spread(values):
-    """The median, the smallest and the largest."""
-    return f"{median(values):.4f} ({min(values):.4f} to {max(values):.4f})"
+    """The median, the smallest and the largest; a run that diverged has 0."""
+    low = f"{min(values):.4f}" if min(values) else "diverged"
+    return f"{median(values):.4f} ({low} to {max(values):.4f})"
 
 
 # ---- the searches
@@ -233,7 +234,7 @@ def rates_table(lines):
     for line in lines:
         cells = "".join(f"{median(line.values[f]):<10.4f}" for f in factors if f in line.values)
         low, high = forgiving(line.values)
-        words = f"{'at most ' if low == factors[0] else ''}{low:g} to "
-        words += f"{'at least ' if high == factors[-1] else ''}{high:g} times"
+        words = f"{low:g}{' or less' if low == factors[0] else ''} to "
+        words += f"{high:g}{' or more' if high == factors[-1] else ''} times"
         table.append(line.label.ljust(width) + cells + words)
     return table

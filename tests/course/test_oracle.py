@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minisgd import LeNet5, rules
-from minisgd.optim import OPTIMIZERS, adam_step, momentum_step, nesterov_step
+from minisgd.optim import OPTIMIZERS, adam_step, clip_by_norm, momentum_step, nesterov_step
 from minisgd.settings import Settings
 
 torch = pytest.importorskip("torch", reason="PyTorch, the independent oracle, is not installed")
@@ -188,3 +188,14 @@ def test_initial_weights_have_the_bounds_of_torchs_defaults():
             ours[name] = max(ours.get(name, 0), np.abs(mine).max())
             theirs[name] = max(theirs.get(name, 0), other.detach().abs().max().item())
     assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_clipping_agrees(rng):
+    """PyTorch divides by |g| + 1e-6, so that it agrees to a millionth of 1/|g|."""
+    for c in 0.5, 8.0, 100.0:  # of lengths near 8: clipped, about as long, left alone
+        g = rng.normal(size=64)
+        theirs = torch.nn.Parameter(torch.zeros(64, dtype=torch.float64))
+        theirs.grad = torch.tensor(g)
+        torch.nn.utils.clip_grad_norm_([theirs], c)
+        clip_by_norm(g, c)
+        assert off(g, theirs.grad.numpy()) < 1e-6
