@@ -32,6 +32,7 @@ SIZES = (1024, 2048, 4096, 8192)
 WARMUPS = ("none", "gradual")
 WINDOW = (1.0, 6.0)  # of the sum of the rates before an update
 LEAST = 8  # updates that are looked at, even where few lead through the window
+SHARPENED = 4096  # images in all, whose batches have the batch sharpness that is the mean
 STEPS = (1e-3, 1e-2, 3e-2)  # of the differences; |w| is 9 at the start. λ is found with the second
 
 
@@ -128,8 +129,8 @@ class Look:
         return found, self.last[kind]
 
     def of_the_batch(self, moment):
-        """The critical rate and the batch sharpness; the latter over 4,096 images in all, unless a
-        batch is larger.
+        """The critical rate and the batch sharpness, the latter over SHARPENED images in all if a
+        batch is no larger.
         """
         f, (x, y) = self.batch, (self.data.train.images, self.data.train.labels)
         w, batch = moment.before.astype(np.float64), moment.batch
@@ -137,7 +138,7 @@ class Look:
         g = f(w)[1].astype(np.float64)
         low, high = critical_rate(lambda rate: f.loss(w - rate * g), 0.02, 1.25)
         sharp = [sharpness_along(f, w, g, STEPS[1])]
-        for _ in range(4096 // len(batch) - 1):
+        for _ in range(SHARPENED // len(batch) - 1):
             another = self.rng.choice(len(y), len(batch), replace=False)
             f.images, f.labels = x[another], y[another]
             g = f(w)[1].astype(np.float64)

@@ -44,6 +44,7 @@ COLUMNS = (
     "relative_step length dead_conv1 dead_conv2 dead_fc logits spread fixed_loss fixed_loss_after "
     "slope bend rho bound own_bound eigenvalue eigenvalue_error own_eigenvalue own_eigenvalue_error"
 ).split()
+AROUND = 5  # updates after the exit whose eigenvalues are measured one by one
 DESCENTS = ("sgd", "momentum", "nesterov")  # whose D is the share of the gradient that is kept
 MEANS = ("adam", "lamb")  # whose v is a mean of gradients, not a sum
 
@@ -222,7 +223,7 @@ def examined(rows, points):
     """
     if not rows:
         return []
-    end = methods_shown.middle_of(rows) + methods_shown.AROUND + 1
-    dense = range(max(0, end - min(points, 2 * methods_shown.AROUND)), min(len(rows), end))
+    end = methods_shown.middle_of(rows) + AROUND + 1
+    dense = range(max(0, end - min(points, 2 * AROUND)), min(len(rows), end))
     evenly = np.linspace(0, len(rows) - 1, max(0, points - len(dense))).round().astype(int)
     return sorted({*dense, *evenly.tolist()})

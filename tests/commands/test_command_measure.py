@@ -37,9 +37,9 @@ SMALL = {
     "noise-scale": {"updates": (0, 5), "draws": 3, "large": 256},
     "sharpness": {
         "sizes": (64, 256),
-        "levels": (2.299, 2.298),
+        "levels": (2.299,),
         "seeds": 1,
-        "subset": 60,
+        "subset": 30,
         "subspaces": 2,
     },
     "methods": {
@@ -77,6 +77,8 @@ def quick(monkeypatch):
 
     from minisgd import measures
 
+    monkeypatch.setattr("minisgd.measures.sharpness.SUBSPACE", 10)
+    monkeypatch.setattr("minisgd.measures.curvature.SHARPENED", 256)
     for name, measure in measures.MEASURES.items():
         monkeypatch.setitem(measures.MEASURES, name, partial(measure, **SMALL[name]))
 

@@ -143,7 +143,7 @@ def test_sec_4_momentum_under_the_other_rules():
         (lambda: rules.scaled_lr("sqrt", 0.01, 64, -1), "-1"),
         (lambda: rules.warmup_lr("slow", 1, 0.01, 1.28), "slow"),
         (lambda: rules.warmup_lr("gradual", 0, 0.01, 1.28), "epoch 0"),
-        (lambda: rules.warmup_lr("gradual", 1, 0.01, 1.28, 0), "0 warmup"),
+        (lambda: rules.warmup_lr("gradual", 1, 0.01, 1.28, 0), "at least 1 epoch, got 0"),
         (lambda: rules.effective_lr(0.01, 1.0), "got 1"),
         (lambda: rules.effective_lr(0.01, -0.1), "-0.1"),
         (lambda: rules.effective_lr(0.0, 0.9), "got 0"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minisgd.measures import MEASURES
+from minisgd.measures import MEASURES, curvature
 from minisgd.measures.common import Landscape, generator
 from minisgd.measures.curvature import COLUMNS, LEAST, Look
 from minisgd.measures.curvature_shown import summed_up
@@ -15,6 +15,11 @@ from minisgd.measures.following import followed, network_at, passed, thrown
 from minisgd.model import LeNet5
 from minisgd.settings import Settings
 from minisgd.train import Run, train
+
+
+@pytest.fixture(autouse=True)
+def few_batches(monkeypatch):
+    monkeypatch.setattr(curvature, "SHARPENED", 200)
 
 
 def look(data, settings, window=(0.0, 1.0)):

@@ -28,7 +28,8 @@ def the_answer(files):
     muon = files.values(last, "answer", 60000, list(answer.METHODS).index("muon"))
     tolerances = 0.002, 0.005
     return listed(
-        given("64 .002 .005", "b, and tolerances"),
+        given("64", "b"), here(files.answer_lines[2], "answer"),
+        given(".002 .005", "tolerances"),
         *(
             here(files.carried(name, tolerance), "answer")
             for name in ("muon", "lamb", "nesterov")
@@ -53,6 +54,7 @@ def what_to_do(files):
                 changes.index("... and clipping"),
             )
         ),
+        given("four", "changes"),
     )
 
 
