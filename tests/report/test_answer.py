@@ -125,9 +125,9 @@ def test_how_forgiving_is_counted_outwards_from_the_best_rate():
     assert answer_shown.rates_table([Line("a", values)])[1].endswith("0.1000    1 to 2 times")
     gaps = {0.25: [0.99], 0.5: [0.5], 1.0: [0.98], 2.0: [0.9905], 4.0: [0.99]}
     assert answer_shown.forgiving(gaps) == (2.0, 4.0)
-    assert answer_shown.rates_table([Line("a", gaps)])[1].endswith("2 to at least 4 times")
+    assert answer_shown.rates_table([Line("a", gaps)])[1].endswith("2 to 4 or more times")
     lowest = {0.25: [0.99], 1.0: [0.98]}
-    assert answer_shown.rates_table([Line("a", lowest)])[1].endswith("at most 0.25 to 0.25 times")
+    assert answer_shown.rates_table([Line("a", lowest)])[1].endswith("0.25 or less to 0.25 times")
 
 
 def test_no_rate_is_judged_by_more_seeds_than_another():
