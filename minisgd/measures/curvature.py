@@ -32,7 +32,7 @@ SIZES = (1024, 2048, 4096, 8192)
 WARMUPS = ("none", "gradual")
 WINDOW = (1.0, 6.0)  # of the sum of the rates before an update
 LEAST = 8  # updates that are looked at, even where few lead through the window
-SHARPENED = 4096  # images in all, whose batches have the batch sharpness that is the mean
+SHARPENED = 4096  # images in all, over whose batches the batch sharpness is averaged
 STEPS = (1e-3, 1e-2, 3e-2)  # of the differences; |w| is 9 at the start. λ is found with the second
 
 
