@@ -38,6 +38,35 @@ def group(number):
     return found
 
 
+def ended_by(send, number, args, out):
+    """Start the program in a process group, and send it a signal after the first epoch in `out`.
+
+    send     os.kill, or os.killpg for the whole group, as a terminal does
+    Returns: (exit code, what it said); no process of the group is left
+    """
+    process = subprocess.Popen(
+        [str(part) for part in (sys.executable, PROGRAM, *args)], start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A suite that was started in the background ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 120
+        while not any(b"\n" in path.read_bytes() for path in out.rglob("epochs.jsonl")):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        send(process.pid, number)
+        said = process.communicate(timeout=60)[1]
+        until = time.monotonic() + 20
+        while group(process.pid) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert group(process.pid) == []
+    finally:
+        if group(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, said
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_ctrl_c_says_what_is_kept_leaves_no_process_and_the_same_command_goes_on(
     small_mnist, tmp_path
@@ -45,27 +74,8 @@ def test_ctrl_c_says_what_is_kept_leaves_no_process_and_the_same_command_goes_on
     out = tmp_path / "out"
     args = ("--batch-sizes", "64,128", "--epochs", "16", "--jobs", "2")
     command = [sys.executable, PROGRAM, *sweep_of(small_mnist, out, *args)]
-    process = subprocess.Popen(
-        [str(part) for part in command], start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # A suite that was started in the background ignores it, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    try:
-        until = time.monotonic() + 60
-        while not any(text.count(b"\n") for text in epochs_of(out).values()):
-            assert process.poll() is None and time.monotonic() < until
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGINT)  # the terminal sends it to all of them
-        said = process.communicate(timeout=30)[1]
-        until = time.monotonic() + 10
-        while group(process.pid) and time.monotonic() < until:
-            time.sleep(0.02)
-        assert group(process.pid) == []
-    finally:
-        if group(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 130 and "Traceback" not in said
+    code, said = ended_by(os.killpg, signal.SIGINT, command[2:], out)
+    assert code == 130 and "Traceback" not in said
     kept = int(re.search(r"Stopped\. (\d+) whole epochs are kept in ", said)[1])
     before = epochs_of(out)
     assert kept == sum(text.count(b"\n") for text in before.values()) and 1 <= kept < 32

@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from calling import PROGRAM, epochs_of, sentence, small, sweep_of
-from test_ctrl_c import group
+from test_ctrl_c import ended_by
 
 # Spaces, quotes, two lines, a pattern of the shell, and bytes that are no text.
 ODD = os.fsdecode(b" 'a\" \n[a-b]*{1} caf\xe9 ") if sys.platform.startswith("linux") else " a 'b\" "
@@ -73,28 +72,10 @@ def test_a_signal_ends_a_command_as_ctrl_c_does(small_mnist, tmp_path, name, com
                       "--lrs", ".01,.05", "--seeds", "1", "--runs", out, "--out", tmp_path / "fig",
                       "--jobs", "2"),
     }[command]  # fmt: skip
-    process = subprocess.Popen(
-        [str(part) for part in (sys.executable, PROGRAM, *args)], start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_DFL),
-    )  # fmt: skip
-    epochs = lambda: sum(p.read_bytes().count(b"\n") for p in out.rglob("epochs.jsonl"))  # noqa: E731
-    try:
-        until = time.monotonic() + 120
-        while not epochs():
-            assert process.poll() is None and time.monotonic() < until
-            time.sleep(0.05)
-        process.send_signal(getattr(signal, name))
-        said = process.communicate(timeout=60)[1]
-        until = time.monotonic() + 20
-        while group(process.pid) and time.monotonic() < until:
-            time.sleep(0.05)
-        assert group(process.pid) == []
-    finally:
-        if group(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 128 + getattr(signal, name) and "Traceback" not in said
-    assert f"Stopped. {epochs()} whole epochs are kept in " in said
+    code, said = ended_by(os.kill, getattr(signal, name), args, out)
+    assert code == 128 + getattr(signal, name) and "Traceback" not in said
+    epochs = sum(path.read_bytes().count(b"\n") for path in out.rglob("epochs.jsonl"))
+    assert f"Stopped. {epochs} whole epochs are kept in " in said
 
 
 def test_nohup_keeps_a_hangup_from_ending_it():
