@@ -51,13 +51,13 @@ def ended_by(send, number, args, out):
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )  # fmt: skip
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 60
         while not any(b"\n" in path.read_bytes() for path in out.rglob("epochs.jsonl")):
             assert process.poll() is None and time.monotonic() < until
             time.sleep(0.02)
         send(process.pid, number)
-        said = process.communicate(timeout=60)[1]
-        until = time.monotonic() + 20
+        said = process.communicate(timeout=30)[1]
+        until = time.monotonic() + 10
         while group(process.pid) and time.monotonic() < until:
             time.sleep(0.02)
         assert group(process.pid) == []
@@ -73,8 +73,8 @@ def test_ctrl_c_says_what_is_kept_leaves_no_process_and_the_same_command_goes_on
 ):
     out = tmp_path / "out"
     args = ("--batch-sizes", "64,128", "--epochs", "16", "--jobs", "2")
-    command = [sys.executable, PROGRAM, *sweep_of(small_mnist, out, *args)]
-    code, said = ended_by(os.killpg, signal.SIGINT, command[2:], out)
+    asked = sweep_of(small_mnist, out, *args)
+    code, said = ended_by(os.killpg, signal.SIGINT, asked, out)
     assert code == 130 and "Traceback" not in said
     kept = int(re.search(r"Stopped\. (\d+) whole epochs are kept in ", said)[1])
     before = epochs_of(out)
