@@ -125,7 +125,7 @@ class ConvReLUPool:
         self.PH, self.PW = ((n + 2 * pad - k + 1) // 2 for n, k in zip(size, (KH, KW), strict=True))
         self.spaces = {}
 
-        xp = module_of(W)
+        self.xp = xp = module_of(W)
         wide = xp.zeros((2, 2, self.F, KH + 1, KW + 1, self.C), W.dtype)
         dwide = xp.zeros((KH + 1, KW + 1, self.C, 2, 2, self.F), W.dtype)
         self.wide = wide.reshape(4 * self.F, -1)  # (4 F, (KH+1) (KW+1) C)
@@ -142,7 +142,7 @@ class ConvReLUPool:
 
     def begin(self):
         """Copy the kernel to its four positions in the wide matrix."""
-        self.copies[...] = module_of(self.W).ascontiguousarray(self.W.transpose(0, 2, 3, 1))
+        self.copies[...] = self.xp.ascontiguousarray(self.W.transpose(0, 2, 3, 1))
         self.first = True
 
     def finish(self):
@@ -150,7 +150,7 @@ class ConvReLUPool:
         self.dW[...] = self.dcopies.sum(axis=(0, 1)).transpose(3, 2, 0, 1)  # (F, C, KH, KW)
 
     def forward(self, x):
-        xp, s = module_of(x), kept(self.spaces, x.shape[-1], self._workspace)
+        xp, s = self.xp, kept(self.spaces, x.shape[-1], self._workspace)
         s.inside[...] = x.reshape(s.inside.shape)  # (C, H/2, 2, W/2, 2, N)
         s.cols[...] = s.patches
         xp.matmul(self.wide, s.flat_cols, out=s.flat_y)  # (4 F, PH PW N)
@@ -164,14 +164,14 @@ class ConvReLUPool:
         return s.pooled.reshape(self.F, self.PH, self.PW, -1)  # (F, PH, PW, N)
 
     def backward(self, dy, wants_dx=True):
-        xp, s = module_of(dy), self.cache
+        xp, s = self.xp, self.cache
         xp.greater(s.pooled, 0, out=s.positive)
         d_pooled = s.d_pooled  # (F, PH PW N)
         xp.multiply(dy.reshape(d_pooled.shape), s.positive, out=d_pooled)
-        add_product(d_pooled, s.ones, self.db, self.first)  # (F,)
+        add_product(xp, d_pooled, s.ones, self.db, self.first)  # (F,)
         self._unpool(s, d_pooled)  # s.y now holds dy before pooling, (4 F, PH PW N)
 
-        add_product(s.flat_cols, s.flat_y.T, self.dwide, self.first)
+        add_product(xp, s.flat_cols, s.flat_y.T, self.dwide, self.first)
         self.first = False
         if not wants_dx:
             return None
@@ -189,7 +189,7 @@ class ConvReLUPool:
 
     def _unpool(self, s, d_pooled):
         """Pass each gradient to the winner of its window, overwriting y; the others get zero."""
-        xp, y, of_rows = module_of(d_pooled), s.y, s.of_rows
+        xp, y, of_rows = self.xp, s.y, s.of_rows
         xp.greater_equal(of_rows[0], of_rows[1], out=s.upper)
         xp.greater_equal(y[:, 0], y[:, 1], out=s.left)
         xp.multiply(d_pooled, s.upper, out=of_rows[0])
@@ -199,7 +199,7 @@ class ConvReLUPool:
 
     def _workspace(self, N):
         """All the arrays that a chunk of N images needs, and views of them."""
-        xp, dtype = module_of(self.W), self.W.dtype
+        xp, dtype = self.xp, self.W.dtype
         C, F, (H, W), PH, PW = self.C, self.F, self.size, self.PH, self.PW
         s, empty = SimpleNamespace(), Cutter(xp).empty
         R, S = (self.W.shape[2] + 1) // 2, (self.W.shape[3] + 1) // 2  # the patch is 2R x 2S
@@ -254,13 +254,13 @@ class LinearReLU:
 
     def __init__(self, W, b, dW, db, relu=True):
         self.W, self.b, self.dW, self.db, self.relu = W, b, dW, db, relu
-        self.spaces = {}
+        self.spaces, self.xp = {}, module_of(W)
 
     def begin(self):
         self.first = True
 
     def forward(self, x):
-        xp, s = module_of(x), kept(self.spaces, x.shape[-1], self._workspace)
+        xp, s = self.xp, kept(self.spaces, x.shape[-1], self._workspace)
         xp.matmul(self.W, x, out=s.y)  # (M, N)
         s.y += self.b[:, None]
         if self.relu:
@@ -269,13 +269,12 @@ class LinearReLU:
         return s.y  # (M, N)
 
     def backward(self, dy, wants_dx=True):
-        x, s = self.cache
-        xp = module_of(dy)
+        xp, (x, s) = self.xp, self.cache
         if self.relu:
             xp.greater(s.y, 0, out=s.positive)
             dy = xp.multiply(dy, s.positive, out=s.dy)  # (M, N)
-        add_product(dy, x.T, self.dW, self.first)  # (M, D)
-        add_product(dy, s.ones, self.db, self.first)  # (M,)
+        add_product(xp, dy, x.T, self.dW, self.first)  # (M, D)
+        add_product(xp, dy, s.ones, self.db, self.first)  # (M,)
         self.first = False
         return xp.matmul(self.W.T, dy, out=s.dx) if wants_dx else None  # (D, N)
 
@@ -287,7 +286,7 @@ class LinearReLU:
         self.cache = None
 
     def _workspace(self, N):
-        xp, dtype, (M, D) = module_of(self.W), self.W.dtype, self.W.shape
+        xp, dtype, (M, D) = self.xp, self.W.dtype, self.W.shape
         return SimpleNamespace(
             y=xp.empty((M, N), dtype),
             dy=xp.empty((M, N), dtype),

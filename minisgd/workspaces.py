@@ -4,17 +4,15 @@ from math import prod
 
 import numpy as np
 
-from .backend import module_of
-
 KEPT = 4  # chunk sizes whose workspaces are kept: the usual one and a few last chunks
 BLOCK = 8 << 20  # bytes
 LINE = 64  # bytes in a cache line
 
 
-def add_product(a, b, total, first):
+def add_product(xp, a, b, total, first):
     """total = a @ b for the first chunk of a batch, total += a @ b for the others."""
     if first:
-        module_of(total).matmul(a, b, out=total)
+        xp.matmul(a, b, out=total)
     else:
         total += a @ b
 
