@@ -3,7 +3,8 @@
 Every contender has a process of its own. At each batch size all of them warm up and then take
 turns, one epoch each, for several rounds, while the others wait. The results are the median of the
 seconds, their range, and the median of the ratios round by round, which hardly change when the
-machine changes its speed. What the updates take of an epoch is measured after that: updates.py.
+machine changes its speed. What updates take of an epoch is measured after that (updates.py), and
+what looking at a run does (looking.py).
 """
 
 import multiprocessing
@@ -19,7 +20,7 @@ from ..backend import device_name, to_host
 from ..data import epoch_order
 from ..errors import UserError
 from ..lab import facts
-from . import rivals, updates
+from . import floor, looking, rivals, updates
 
 BATCH_SIZES = (64, 512, 2048, 8192)
 MICRO_BATCH = 256  # images; the size at which PyTorch is fastest
@@ -51,6 +52,8 @@ def contenders(threads, device="cpu"):
             rivals.torch_eager, {"threads": threads, "micro_batch": MICRO_BATCH}, 1
         ),
         "JAX, jitted": (rivals.jax_jitted, {"threads": threads}, 1),
+        floor.PRODUCTS: (floor.products_alone, {"threads": threads}, 1),
+        floor.ARITHMETIC: (floor.arithmetic_at_best, {"threads": threads}, 1),
     }  # fmt: skip
 
 
@@ -199,6 +202,7 @@ def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
         "absent": absent,
         "measured": measured,
         "updates": updates.measure(dataset, batch_sizes, rounds, log, device),
+        "looking": looking.measure(dataset, batch_sizes, rounds, threads, log, device),
     }
 
 
@@ -232,6 +236,19 @@ def ratio(row, base, what):
     return median(ratios), min(ratios), max(ratios)
 
 
+def over_the_floor(rows):
+    """How many times the matrix products' own time minisgd takes on all cores: a line, or none."""
+    products = next((row for row in rows if row["contender"] == floor.PRODUCTS), None)
+    ours = [row for row in rows if row["contender"].startswith("minisgd")]
+    if not products or not ours:
+        return []
+    times = [
+        f"{row['contender']} {ratio(row, products, 'epoch_seconds')[0]:.2f}"
+        for row in ours[1:] or ours
+    ]
+    return [f"  times as long as {floor.PRODUCTS}: {', '.join(times)}"]
+
+
 HEAD = "{:<34}epoch, s                ratio                 test set, s   ratio   peak memory"
 
 
@@ -263,5 +280,12 @@ def table(result):
         if len(rows) > 2 and rows[2]["contender"].endswith("processes"):
             gain = 1 / ratio(rows[2], rows[0], "epoch_seconds")[0]
             lines.append(f"  {rows[2]['contender']} do {gain:.2f} times the epochs of 1 thread")
+        lines += over_the_floor(rows)
     lines += [""] + [f"{name}: left out, {reason}" for name, reason in result["absent"].items()]
-    return [*lines, *([""] if result["absent"] else []), *updates.table(result["updates"])]
+    return [
+        *lines,
+        *([""] if result["absent"] else []),
+        *updates.table(result["updates"]),
+        "",
+        *looking.table(result["looking"], result["threads"]),
+    ]

@@ -41,19 +41,24 @@ def trainer(data, batch_size):
     return run.model, lambda order: run.epoch(1, order)
 
 
-def training_multiply_adds():
-    """Multiply-adds of one training image: forward, dW and dx, but no dx of the image itself.
-
-    The forward pass of an image uses each weight of a layer once per position in its output.
+def multiply_adds():
+    """[multiply-adds of the forward pass of one image], one of each layer that has weights: each
+    of its weights is used once per position in its output.
     """
     parts = networks.LENET5
     w = np.zeros(networks.size_of(parts))
     network = networks.Network(parts, w, w, plain=True)
-    y, forward = networks.columns(np.zeros((1, 1, 28, 28)), w.dtype), []
+    y, found = networks.columns(np.zeros((1, 1, 28, 28)), w.dtype), []
     for _, layer in network.layers:
         y = layer.forward(y)  # (F, OH, OW, 1) or (M, 1)
         if hasattr(layer, "W"):
-            forward.append(layer.W.size * y[0].size)
+            found.append(layer.W.size * y[0].size)
+    return found
+
+
+def training_multiply_adds():
+    """Those of one training image: forward, dW and dx, but no dx of the image itself."""
+    forward = multiply_adds()
     return 3 * sum(forward) - forward[0]
 
 

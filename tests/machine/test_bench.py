@@ -11,7 +11,7 @@ import pytest
 
 from minisgd import load_dataset
 from minisgd.data import DataError
-from minisgd.machine import bench, rivals
+from minisgd.machine import bench, floor, rivals
 from minisgd.settings import Settings
 from minisgd.train import train
 
@@ -44,6 +44,7 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
             row("minisgd, 2 threads", [0.6, 0.6, 0.6]),
             row("minisgd, 2 processes", [0.5, 0.5, 0.8]),
             row(bench.BASELINE, [2, 2, 2]),
+            row(floor.PRODUCTS, [0.4, 0.5, 0.3]),
             row("minisgd, 1 thread", [3, 1, 2], batch_size=512),
         ],
         "updates": [
@@ -54,15 +55,30 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
                 "share": [0.01, 0.02, 0.04],
             }
         ],
+        "threads": 2,
+        "looking": [
+            {
+                "batch_size": 64,
+                "epoch_seconds": [2.0, 4.0],
+                "test set": [0.1, 0.1],
+                "checkpoint": [0.02, 0.1],
+            }
+        ],
     }
-    *lines, last = bench.table(result)
+    lines = bench.table(result)
     text = "\n".join(lines)
-    small, large, _ = text.split("batch size ")[1:]
+    small, large, _, _ = text.split("batch size ")[1:]
     assert "0.50 (0.50 to 0.50)" in small and "120 MB" in small
     assert "2.00 (1.00 to 3.00)" in large and "ratio" in large and "0.50" not in large[:40]
     assert "2 processes do 2.00 times the epochs of 1 thread" in small
     assert "JAX, jitted: left out, jax is not installed" in text
-    assert lines[-1].split() == "sgd 2.00 % (4.00)".split() and last == "  ms each: sgd 0.020"
+    floors = "  times as long as the matrix products alone: "
+    assert floors + "minisgd, 2 threads 1.50, minisgd, 2 processes 1.25" in lines
+    assert "  sgd         2.00 % (4.00)" in lines and "  ms each: sgd 0.020" in lines
+    assert lines[-2:] == [
+        "  together      5.50 % (6.00)",
+        "  ms each: test set 100.0, checkpoint 60.0",
+    ]
 
 
 def test_contenders_take_turns_and_are_measured(small_data, monkeypatch):
@@ -113,21 +129,23 @@ def apart(data, builder, arguments):
     return first, moved, np.abs(forward_theirs(64) - forward_ours(64)).max()
 
 
-def test_the_peak_memory_is_a_contenders_own(small_data):
+def test_the_peak_memory_is_a_contenders_own(small_data, monkeypatch):
     """Not that of the process that started it, which holds 300 MB here."""
+    alone = {"minisgd, 1 thread": (bench.minisgd_fused, {"threads": 1}, 1)}
+    monkeypatch.setattr(bench, "contenders", lambda threads, device: alone)
     ballast = np.ones(300_000_000, np.uint8)
     result = bench.bench(small_data, batch_sizes=(64,), rounds=1, log=lambda line: None)
-    alone = next(r for r in result["measured"] if r["contender"] == "minisgd, 1 thread")
-    if alone["peak_bytes"] is None:
+    (measured,) = result["measured"]
+    if measured["peak_bytes"] is None:
         pytest.skip("this system does not tell a process's peak memory")
-    assert 20e6 < alone["peak_bytes"] < 250e6 and ballast[-1] == 1
+    assert 20e6 < measured["peak_bytes"] < 250e6 and ballast[-1] == 1
 
 
 def test_one_core_needs_no_contender_twice():
     assert [name for name in bench.contenders(1) if name.startswith("minisgd")] == [
         "minisgd, 1 thread"
     ]
-    assert len(bench.contenders(2)) == 6
+    assert len(bench.contenders(2)) == 8
 
 
 def test_float32_training_follows_float64_training():
