@@ -11,6 +11,7 @@ from minisgd import LeNet5
 from minisgd.measures import curvature_shown, methods_shown
 from minisgd.measures.following import thrown
 from minisgd.measures.noise_scale import fitted, steps_to_target
+from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE
 from minisgd.report import answer, answer_shown, claims
 from minisgd.report.experiments import SIZES
 from minisgd.report.statistics import best_accuracy, loss_at
@@ -540,6 +541,78 @@ def step_of(row):
     return row["step"]
 
 
+def what_saves(files):
+    """Ch. 7, what would have saved them."""
+    name = "measure-survival"
+
+    def of(kind, *sizes):
+        return [row for b in sizes for row in files.rows(name, kind=kind, batch_size=b)]
+
+    def learnt(kind, *sizes):
+        return here(sum(row.accuracy >= LEARNT for row in of(kind, *sizes)), name)
+
+    def limited(c, *sizes):
+        return learnt(f"no step over {c}", *sizes)
+
+    def ends(rows, column):
+        values = [getattr(row, column) for row in rows]
+        return [*here(min(values), name), *here(max(values), name)]
+
+    def diverged(rows):
+        return here(sum(row.diverged != "" for row in rows), name)
+
+    own, large = ("no warmup", "gradual warmup"), (4096, 8192)
+    plain, gentle = ({b: of(kind, b) for b in (1024, 2048, *large)} for kind in own)
+    half = "no step over 0.5"
+    thrown_2 = of("no step over 2", 4096)
+    calm = "η/16 to a sum of 6, then a ramp"
+    assert max(row.thrown for row in plain[1024]) == 1 and min(r.thrown for r in plain[2048]) > 0
+    assert sum(row.thrown > 0 for row in gentle[2048]) == 1
+    assert sum(row.accuracy >= LEARNT for row in of(calm, 4096)) == 1
+    for b, least, most in ((4096, 0.25, 2), (8192, 0.5, 1)):
+        will_do = [
+            c for c in CAPS if all(r.accuracy >= LEARNT for r in of(f"no step over {c:g}", b))
+        ]
+        assert [min(will_do), max(will_do)] == [least, most]
+    assert not any(row.accuracy >= LEARNT for c in (2, 4) for row in of(f"no step over {c}", 8192))
+    assert max(row.thrown + row.dead_conv2 for row in of(half, *large)) == 0
+    assert max(row.thrown for row in of("no step over 0.25", *large)) == 0
+    assert min(row.thrown for row in thrown_2) > 0
+    assert sum(row.accuracy >= LEARNT for kind in own for row in of(kind, 8192)) == 0
+    assert agreed(*(sum(r.accuracy >= LEARNT for r in some[4096]) for some in (plain, gentle))) == 1
+    (epochs,) = {row.epochs for row in of(calm, 2048, *large)}
+    return listed(
+        given("five", "seeds"), here(len(plain[1024]), name), here(plain[1024][0].epochs, name),
+        here(gentle[1024][0].epochs, name), given(".9 0", "LEARNT, and what the figure shows"),
+        here(sum(row.thrown > 0 for row in plain[1024]), name),
+        given("ten 1,024", "runs"), learnt("no warmup", 1024),
+        given("2,048", "a batch size"), here(max(row.thrown for row in plain[2048]), name),
+        learnt("no warmup", 2048), learnt("gradual warmup", 2048), given("4,096", "a batch size"),
+        ends(plain[4096] + gentle[4096], "thrown"), learnt("no warmup", 4096), given("ten", "runs"),
+        given("8,192 none", "a batch size, and of its runs"),
+        given(".5", "c"), limited(0.5, 4096), given("4,096", "a batch size"),
+        ends(of(half, 4096), "accuracy"), limited(0.5, 8192), given("8,192", "a batch size"),
+        ends(of(half, 8192), "accuracy"), given("none", "of them thrown"),
+        given("4,096 .25 2 2", "a batch size, and c"), here(max(r.thrown for r in thrown_2), name),
+        given("4", "c"), limited(4, 4096), given("five", "runs"),
+        given("8,192 .5 1 .25", "a batch size, and c"),
+        ends(of("no step over 0.25", 8192), "accuracy"), given("2 4", "c"), limited(4, 8192),
+        given(".5", "c"), learnt(f"the rates of a run with {half}", *large), given("ten", "runs"),
+        learnt(f"{half} until it has left", *large), given("ten", "runs"),
+        learnt(f"{half} until it has learnt", *large),
+        given("Two", "explanations"), learnt("leaky ReLUs", 4096), given("five 4,096", "runs"),
+        learnt("leaky ReLUs", 8192), given("8,192", "a batch size"),
+        diverged(of("leaky ReLUs", *large)), given("ten", "runs"),
+        diverged(of("dead units revived", *large)),
+        diverged([row for kind in own for row in of(kind, *plain)]),
+        here(sum(len(of(kind, *plain)) for kind in own), name),
+        here(round(1 / SHARE), "minisgd/measures/survival.py"),
+        here(round(CALM), "minisgd/measures/survival.py"), here(epochs, name),
+        learnt(calm, 2048), given("five 2,048 4,096", "runs"), learnt(calm, 8192),
+        given("8,192", "a batch size"),
+    )  # fmt: skip
+
+
 def gentle_falls(files):
     """How many of how many runs of 2,048 with warmup fall below .75 after .98: ch. 5's numbers."""
     accuracies = files.values(all_accuracies, "figure4", 2048)
@@ -733,6 +806,8 @@ CHAPTERS = {
     "5. Does it help to begin gently? (Sec. II)": gentle_start,
     "6. What does momentum add? (Sec. III)": momentum,
     "7. What happens to 4096 and 8192, and why does warmup not help? (Sec. IV)": what_kills,
+    "7. What happens to 4096 and 8192, and why does warmup not help? (Sec. IV): "
+    "What would have saved them": what_saves,
     "8. How large a batch is worth it? (Sec. V)": noise_scale,
     "9. Do large batches find sharper minima? (Sec. I)": sharp,
     "10. How large can the batch be, if everything may be adjusted?": the_answer,
