@@ -115,7 +115,7 @@ def survival(data, seed, threads, log, remember=fresh, kinds=kinds, seeds=5, mor
         survival_shown.table(rows, LEARNT),
         (),
         survival_shown.text(rows, LEARNT),
-        draw=lambda title, note: survival_shown.figure(rows, title, note),
+        draw=lambda title, note: survival_shown.figure(rows, title, note, LEARNT),
     )
 
 

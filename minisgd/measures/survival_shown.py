@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from ..drawing import rows_figure
+from ..drawing import GREY, rows_figure
 from .common import columned
 from .following import DEAD
 
@@ -61,13 +61,20 @@ def _range(values, form):
     return low if low == high else f"{low} to {high}"
 
 
-def figure(rows, title, note):
-    """A row for every batch size and kind, a dot for every seed."""
+def figure(rows, title, note, learnt):
+    """A row for every batch size and kind, a dot for every seed; a line where a run has learnt."""
+    usual = min(row["epochs"] for row in rows)
+
+    def label(b, kind, epochs):
+        return f"{b}: {kind}" + (f", {epochs} epochs" if epochs != usual else "")
+
     accuracies = {
-        f"{b}: {kind}": [run["accuracy"] for run in runs]
+        label(b, kind, runs[0]["epochs"]): [run["accuracy"] for run in runs]
         for (b, kind), runs in groups(rows).items()
     }
-    return rows_figure(accuracies, title, (0.0, 1.0), note)
+    figure = rows_figure(accuracies, title, (-0.02, 1.02), note)
+    figure.axes[0].axvline(learnt, color=GREY, linestyle="--", linewidth=1)
+    return figure
 
 
 def text(rows, learnt):
