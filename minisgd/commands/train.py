@@ -41,9 +41,12 @@ def follow(ranks, threads):
     from minisgd.backend import resolve_device
     from minisgd.data import load_dataset
     from minisgd.errors import UserError
-    from minisgd.lab import own, sweep
+    from minisgd.lab import facts, own, sweep
 
-    name, digest, data_dir, device, file = ranks.hear()
+    rank_0, *asked = ranks.hear()
+    if note := facts.compare(rank_0, "rank 0"):
+        say(f"Rank {ranks.rank}: {note}.")
+    name, digest, data_dir, device, file = asked
     own.add(file)  # as rank 0 read it
     data = load_dataset(name, data_dir, log=lambda line: None)
     if data.identity != digest:
@@ -72,7 +75,7 @@ def sweep(
     if not is_elsewhere(scheduler):
         device = resolve_device(device)
     jobs = jobs or side_by_side(threads, device)
-    with cluster(scheduler) as elsewhere:
+    with cluster(scheduler, say) as elsewhere:
         answer(question, jobs, threads, device, dataset, data_dir, out, fresh, elsewhere=elsewhere)
 
 
@@ -94,7 +97,7 @@ def answer(
     """
     from minisgd.backend import device_name, resolve_device
     from minisgd.data import load_dataset
-    from minisgd.lab import own, sweep
+    from minisgd.lab import facts, own, sweep
 
     question.cells()  # raises for senseless batch sizes and seeds, before anything is done
     if not elsewhere:
@@ -103,7 +106,7 @@ def answer(
     for cell in question.cells():
         cell.check(len(data.train.labels))
     if ranks:
-        ranks.tell((data.name, data.identity, data_dir, device, own.loaded()))
+        ranks.tell((facts.about(), data.name, data.identity, data_dir, device, own.loaded()))
         if how := ranks.link(device):
             say(f"{ranks.size} ranks: {how}.")
     out = out or Path("runs") / folder_name(question, data.name, alone=jobs is None)

@@ -54,7 +54,7 @@ class Workshop:
         folders = {cell: RunFolder(out, cell, data.identity) for cell in cells}
         with locked(out):
             left = {c: c.epochs - len(f.records()) for c, f in folders.items() if not f.finished()}
-            with cluster(self.scheduler) as elsewhere, Progress(left) as progress:
+            with cluster(self.scheduler, say) as elsewhere, Progress(left) as progress:
                 self.where = elsewhere and elsewhere.where
                 try:
                     failures = sweep.run_cells(

@@ -1,12 +1,16 @@
 """What a result depends on besides its settings: versions, commit and processor."""
 
+import hashlib
 import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+
+from ..errors import UserError
 
 
 def versions():
@@ -74,3 +78,48 @@ def commit():
 def machine():
     """This machine in words: cores and processor."""
     return f"{cores()} cores of {processor()}"
+
+
+@cache  # what is loaded stays so, even if a file changes later
+def code():
+    """A checksum of this package's source."""
+    package, checksum = Path(__file__).parents[1], hashlib.sha256()
+    files = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
+    for name in sorted(files):
+        text = files[name].read_bytes().replace(b"\r\n", b"\n")
+        checksum.update(f"{name} {len(text)}\n".encode() + text)
+    return checksum.hexdigest()[:12]
+
+
+def about():
+    """What processes that share a sweep or a run tell one another of themselves."""
+    return {
+        "minisgd": sys.modules["minisgd"].__version__,
+        "code": code(),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": machine(),
+    }
+
+
+def compare(there, who):
+    """Hold what another process says `about` itself against this one.
+
+    who    the other process in words
+
+    Returns: a note if its results may differ in the last digits, else None
+    Raises:  UserError if its minisgd is not this one
+    """
+    here = about()
+    if there["code"] != here["code"]:
+        raise UserError(
+            f"{who} has another minisgd ({there['minisgd']}, code {there['code']}) than this "
+            f"process ({here['minisgd']}, code {here['code']}): install the same on both"
+        )
+    names = [name for name in ("NumPy", "Python") if there[name.lower()] != here[name.lower()]]
+    if not names:
+        return None
+    theirs, ours = (
+        " and ".join(f"{name} {each[name.lower()]}" for name in names) for each in (there, here)
+    )
+    return f"{who} has {theirs}, this process {ours}: results may differ in their last digits"

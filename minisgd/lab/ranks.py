@@ -34,7 +34,7 @@ from . import own
 # What MPI launchers set in the environment: MPICH and Intel, Open MPI, any other that uses PMIx.
 STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"
 
-PATIENCE = 60  # seconds in one all-reduce, before rank 0 says that it waits
+PATIENCE = 60  # seconds of waiting for other ranks, before ranks 0 and 1 say that they do
 PARTING = 0.5  # seconds between the error message and the abort: mpiexec is still reading it
 
 
@@ -53,7 +53,7 @@ class Ranks:
         self.local, self.place = here.Get_size(), here.Get_rank()
         self.machine = here.bcast(self.rank)
         self.seconds, self.sum, self.began = 0.0, None, None
-        if self.rank == 0 and self.size > 1:
+        if self.rank < 2 <= self.size:  # if one of these two is stopped, the other says so
             threading.Thread(target=self._tell_long_waits, daemon=True).start()
         self.nccl = self.gpus = None  # CuPy's module, and the communicator of all ranks' GPUs
 
@@ -110,7 +110,7 @@ class Ranks:
 
     def together(self):
         """Wait for all ranks."""
-        self.comm.Barrier()
+        self._wait(self.comm.Barrier)
 
     def all_reduce(self, array):
         """Replace every rank's array by the sum over the ranks.
@@ -126,12 +126,18 @@ class Ranks:
             self.gpus.allReduce(data, data, array.size, kind, nccl.NCCL_SUM, stream)
             return
         whole = to_host(array)
-        self.began = perf_counter()
-        self.comm.Allreduce(self.mpi.IN_PLACE, whole)
-        self.seconds += perf_counter() - self.began
-        self.began = None
+        began = perf_counter()
+        self._wait(self.comm.Allreduce, self.mpi.IN_PLACE, whole)
+        self.seconds += perf_counter() - began
         if xp is not np:
             array[...] = xp.asarray(whole)
+
+    def _wait(self, call, *given):
+        """call(*given), which waits for other ranks."""
+        self.began = perf_counter()
+        result = call(*given)
+        self.began = None
+        return result
 
     def _tell_long_waits(self):
         """MPI notices a rank that is killed, but not one that is stopped or cut off."""
@@ -142,17 +148,18 @@ class Ranks:
             if began not in (None, told) and perf_counter() - began > PATIENCE:
                 told = began
                 print(
-                    f"Rank 0 has waited {PATIENCE:.0f} s for the other {self.size - 1}: one may be "
-                    "stopped or cut off. Wait on, or end it by Ctrl-C: all whole epochs are kept.",
+                    f"Rank {self.rank} has waited {PATIENCE:.0f} s for the other {self.size - 1}: "
+                    "one may be stopped or cut off. Wait on, or end it by Ctrl-C: all whole epochs "
+                    "are kept.",
                     file=sys.stderr, flush=True,
                 )  # fmt: skip
 
     def tell(self, what):
-        self.comm.bcast(what)
+        self._wait(self.comm.bcast, what)
 
     def hear(self):
         """As another rank: receive what rank 0 sends."""
-        return self.comm.bcast(None)
+        return self._wait(self.comm.bcast, None)
 
     @contextmanager
     def or_abort(self):

@@ -314,14 +314,18 @@ def test_any_number_of_ranks_sums_to_the_gradient_of_the_batch(small_data, size,
         assert len(results) == size  # nobody is idle
 
 
-def test_a_rank_that_does_not_come_is_told(monkeypatch, capfd):
-    comm = mock.MagicMock(**{"Get_rank.return_value": 0, "Get_size.return_value": 3})
-    monkeypatch.setattr(ranks, "PATIENCE", 0.2)
+@pytest.mark.parametrize("rank", [0, 1, 2])
+@pytest.mark.parametrize("wait", ["all_reduce", "together", "tell", "hear"])
+def test_a_rank_that_does_not_come_is_told(monkeypatch, capfd, rank, wait):
+    comm = mock.MagicMock(**{"Get_rank.return_value": rank, "Get_size.return_value": 3})
+    monkeypatch.setattr(ranks, "PATIENCE", 0.08)
     job = ranks.Ranks(mock.MagicMock(COMM_WORLD=comm))
-    for seconds, told in ((0.01, 0), (1.0, 1)):
-        comm.Allreduce = lambda *_, seconds=seconds: time.sleep(seconds)
-        job.all_reduce(np.zeros(3))
-        assert capfd.readouterr().err.count("for the other 2: one may be stopped") == told
+    given = {"all_reduce": (np.zeros(3),), "tell": ("what",)}.get(wait, ())
+    for seconds, told in ((0.01, 0), (0.4, int(rank < 2))):
+        comm.Allreduce = comm.Barrier = comm.bcast = lambda *_, s=seconds: time.sleep(s)
+        getattr(job, wait)(*given)
+        said = capfd.readouterr().err
+        assert said.count(f"Rank {rank} has waited") == said.count("for the other 2: one") == told
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])

@@ -1,0 +1,436 @@
+"""Lose a scheduler, a worker, a rank or a connection: what is said, and after how long?
+
+The test suite does some of this with short waits (lab/test_machines.py). With those of a user,
+
+    python tests/machines.py
+
+takes some ten minutes, prints a row for every case, and exits with 1 if one is not as expected.
+Cases that are named after it ("worker stopped") are tried alone. It wants distributed and MPI.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from endurance import make_data  # noqa: E402
+from mpi_jobs import start as start_ranks  # noqa: E402
+
+STOP, GO, KILL = signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL
+RUNS = ("--batch-sizes", "32,256", "--seeds", "2", "--dataset", "glyphs", "--device", "cpu")
+# What Python runs first in a worker.
+NO_MINISGD = """
+import sys
+
+class Without:
+    def find_spec(self, name, *given):
+        if name.split(".")[0] == "minisgd":
+            raise ModuleNotFoundError("No module named 'minisgd'", name=name)
+
+sys.meta_path.insert(0, Without())
+"""
+OTHER_NUMPY = "import numpy; numpy.__version__ = '1.99.0'"
+HUNGRY = """
+import time
+import numpy as np
+from minisgd.optim import Optimizer
+
+def hungry(w, g, memory, lr, t, settings, shapes):
+    kept = []
+    while len(w) > 1000 and len(kept) < 40:
+        kept.append(np.ones(2**23))  # 64 MB
+        time.sleep(0.1)
+    w -= lr * g
+
+OPTIMIZERS = {"hungry": Optimizer(hungry)}
+"""
+# A rank says which process it is, so that it can be stopped, and does what makes it another.
+RANK = """
+import os
+import sys
+from mpi4py import MPI
+import minisgd.data
+from minisgd.lab import facts, ranks
+
+rank, load = MPI.COMM_WORLD.Get_rank(), minisgd.data.load_dataset
+print("process of rank", rank, os.getpid(), flush=True)
+{}
+from cli import cli
+cli()
+"""
+OTHER_CODE = "if rank: facts.code = lambda: 'another'"
+OTHER_NUMPY_THERE = "if rank: facts.np.__version__ = '1.99.0'"
+OTHER_DATA = "if rank: minisgd.data.load_dataset = lambda name, folder, **more: load(name, {!r})"
+
+
+class Proxy:
+    """A way to a port of this machine, on which connections can be reset, or cut off."""
+
+    def __init__(self, port):
+        self.port, self.cut, self.pairs = port, False, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            ours, _ = self.listener.accept()
+            pair = ours, socket.create_connection(("127.0.0.1", self.port))
+            self.pairs.append(pair)
+            for one, other in (pair, pair[::-1]):
+                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+
+    def _copy(self, one, other):
+        with suppress(OSError):  # one of the two is closed
+            while piece := one.recv(65536):
+                while self.cut:
+                    time.sleep(0.1)
+                other.sendall(piece)
+            other.shutdown(socket.SHUT_WR)
+
+    def reset(self):
+        """Every connection there is ends by RST; those made later are as before."""
+        for end in (end for pair in self.pairs for end in pair):
+            with suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.shutdown(socket.SHUT_RD)  # wakes its thread
+            end.close()
+        self.pairs = []
+
+
+class Process:
+    """A process in a group of its own, whose lines are read as they come."""
+
+    def __init__(self, popen):
+        self.popen, self.lines, self.since = popen, [], 0
+        streams = [stream for stream in (popen.stdout, popen.stderr) if stream]
+        self.readers = [
+            threading.Thread(target=self._read, args=(s,), daemon=True) for s in streams
+        ]
+        for reader in self.readers:
+            reader.start()
+
+    def _read(self, stream):
+        for line in stream:
+            self.lines.append(line.rstrip())
+
+    def says(self, pattern, within=200):
+        """The next line in which the pattern is found."""
+        until = time.monotonic() + within
+        while True:
+            over = not any(reader.is_alive() for reader in self.readers)
+            while self.since < len(self.lines):
+                self.since += 1
+                if re.search(pattern, self.lines[self.since - 1]):
+                    return self.lines[self.since - 1]
+            if over or time.monotonic() > until:
+                raise AssertionError(f"{pattern!r} is not in " + "\n".join(["", *self.lines]))
+            time.sleep(0.02)
+
+    def ends(self, code, within=300):
+        found = self.popen.wait(within)
+        for reader in self.readers:
+            reader.join()
+        assert found == code, (found, *self.lines)
+        assert not any("Traceback" in line for line in self.lines), "\n".join(self.lines)
+
+    def send(self, number):
+        with suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, number)
+
+
+class Place:
+    """A folder, what was started there, and a folder with a small dataset."""
+
+    def __init__(self, folder, data):
+        self.folder, self.data, self.started = Path(folder), data or folder, []
+        if data is None:
+            make_data(folder)
+
+    def start(self, *command, **environment):
+        process = Process(subprocess.Popen(
+            [sys.executable, *map(str, command)], text=True, cwd=self.folder,
+            start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        ))  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def scheduler(self, **environment):
+        """(its process, its address)"""
+        given = "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
+        process = self.start("-m", "distributed.cli.dask_scheduler", *given, **environment)
+        return process, re.search(r"tcp://[\d.:]+", process.says(r"at: +tcp://"))[0]
+
+    def worker(self, address, *more, first="", path=ROOT):
+        """A worker; first, what its Python does first; path, where it finds minisgd."""
+        aside = Path(tempfile.mkdtemp(dir=self.folder))
+        (aside / "sitecustomize.py").write_text(first)
+        given = "--nthreads", "1", "--no-dashboard", "--local-directory", aside, *more
+        given = address, *(() if more else ("--no-nanny",)), *given
+        process = self.start(
+            "-m", "distributed.cli.dask_worker", *given, PYTHONPATH=f"{aside}{os.pathsep}{path}",
+            MINISGD_DATA=str(aside),
+        )  # fmt: skip
+        process.says("Registered to")
+        return process
+
+    def sweep(self, address, *more, epochs=40):
+        out = tempfile.mkdtemp(dir=self.folder)
+        return self.start(
+            ROOT / "cli.py", "sweep", *RUNS, "--epochs", epochs, "--data-dir", self.data,
+            "--out", Path(out) / "o", "--scheduler", address, *more,
+        )  # fmt: skip
+
+    def ranks(self, different="", epochs=100_000, size=2):
+        """(an MPI job, the numbers of its processes)"""
+        program = Path(tempfile.mkdtemp(dir=self.folder)) / "program.py"
+        program.write_text(RANK.format(different))
+        given = "--epochs", epochs, "--out", program.with_name("out")
+        job = Process(start_ranks(size, self.data, *given, program=program))
+        self.started.append(job)
+        lines = sorted(job.says("process of rank") for _ in range(size))
+        return job, [int(line.split()[-1]) for line in lines]
+
+    def end(self):
+        for process in self.started:
+            process.send(KILL)
+            process.popen.wait()
+        self.started = []
+
+
+def since(began):
+    return time.monotonic() - began
+
+
+# -- the cases: each returns a line that was said, and how many seconds after what
+
+
+def under_way(place, workers=1, way=lambda address: address):
+    """(scheduler, address, [worker], sweep) of which a run is over and others are trained"""
+    scheduler, address = place.scheduler()
+    there = [place.worker(address) for _ in range(workers)]
+    sweep = place.sweep(way(address))
+    sweep.says("1 of 4 runs")
+    return scheduler, there, sweep, time.monotonic()
+
+
+def scheduler_killed(place):
+    scheduler, _, sweep, began = under_way(place)
+    scheduler.send(KILL)
+    line = sweep.says("scheduler at .* is gone")
+    sweep.ends(1)
+    return line, since(began)
+
+
+def scheduler_stopped(place):
+    scheduler, _, sweep, began = under_way(place)
+    scheduler.send(STOP)
+    line = sweep.says("scheduler at .* has not answered")
+    sweep.ends(1)
+    return line, since(began)
+
+
+def scheduler_cut_off(place):
+    proxies = []
+
+    def way(address):
+        proxies.append(Proxy(int(address.rsplit(":", 1)[1])))
+        return proxies[0].address
+
+    _, _, sweep, began = under_way(place, way=way)
+    proxies[0].cut = True
+    line = sweep.says("scheduler at .* (is gone|has not answered)")
+    sweep.ends(1)
+    return line, since(began)
+
+
+def connection_reset(place):
+    proxies = []
+
+    def way(address):
+        proxies.append(Proxy(int(address.rsplit(":", 1)[1])))
+        return proxies[0].address
+
+    _, _, sweep, began = under_way(place, way=way)
+    proxies[0].reset()
+    line, told = sweep.says("connection to the scheduler .* is lost"), since(began)
+    sweep.says("tried once more")
+    sweep.ends(0)
+    return line, told
+
+
+def worker_killed(place):
+    _, workers, sweep, began = under_way(place, 2)
+    workers[0].send(KILL)
+    line, told = sweep.says("worker at .* is gone"), since(began)
+    sweep.ends(0)
+    return line, told
+
+
+def worker_stopped(place):
+    _, workers, sweep, began = under_way(place)
+    workers[0].send(STOP)
+    line, told = sweep.says("has said nothing"), since(began)
+    workers[0].send(GO)
+    sweep.says("is back")
+    sweep.ends(0)
+    return line, told
+
+
+def refused(place, pattern, *more, **different):
+    _, address = place.scheduler()
+    place.worker(address, **different)
+    began = time.monotonic()
+    sweep = place.sweep(address, *more)
+    line = sweep.says(pattern)
+    sweep.ends(1)
+    return line, since(began)
+
+
+def worker_with_other_code(place):
+    copy = place.folder / "copy"
+    shutil.copytree(ROOT / "minisgd", copy / "minisgd")
+    with open(copy / "minisgd" / "optim.py", "a") as file:
+        file.write("# another\n")
+    return refused(place, "has another minisgd", path=copy)
+
+
+def worker_without_minisgd(place):
+    return refused(place, "cannot run minisgd", first=NO_MINISGD)
+
+
+def worker_with_other_numpy(place):
+    _, address = place.scheduler()
+    place.worker(address, first=OTHER_NUMPY)
+    began = time.monotonic()
+    sweep = place.sweep(address, epochs=2)
+    line, told = sweep.says("has NumPy .* may differ"), since(began)
+    sweep.ends(0)
+    return line, told
+
+
+def worker_without_the_dataset(place):
+    """It needs none: the images are sent."""
+    _, address = place.scheduler()
+    place.worker(address)  # in an empty folder, with an empty folder of datasets
+    began = time.monotonic()
+    sweep = place.sweep(address, epochs=2)
+    sweep.ends(0)
+    return sweep.says("4 of 4 runs"), since(began)
+
+
+def worker_out_of_memory(place):
+    (place.folder / "hungry.py").write_text(HUNGRY)
+    _, address = place.scheduler(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")
+    for _ in range(2):
+        place.worker(address, "--memory-limit", "600MB")  # with a nanny, which ends it
+    began = time.monotonic()
+    more = "--with", place.folder / "hungry.py", "--optimizer", "hungry"
+    sweep = place.sweep(address, *more, "--batch-sizes", "256", "--seeds", "1", epochs=1)
+    line = sweep.says("workers died of it")
+    sweep.ends(1)
+    return line, since(began)
+
+
+def rank_killed(place):
+    job, processes = place.ranks()
+    job.says("^epoch")
+    began = time.monotonic()
+    os.kill(processes[1], KILL)
+    code = job.popen.wait(60)
+    return f"exit code {code}", since(began)
+
+
+def rank_stopped(place, rank=1):
+    job, processes = place.ranks()
+    job.says("^epoch")
+    began = time.monotonic()
+    os.kill(processes[rank], STOP)
+    line, told = job.says(f"Rank {1 - rank} has waited"), since(began)
+    job.since = len(job.lines)
+    os.kill(processes[rank], GO)
+    job.says("^epoch")
+    return line, told
+
+
+def rank_0_stopped(place):
+    return rank_stopped(place, 0)
+
+
+def rank_refused(place, different, pattern):
+    began = time.monotonic()
+    job, _ = place.ranks(different)
+    line = job.says(pattern)
+    job.ends(1)
+    return line, since(began)
+
+
+def ranks_with_other_code(place):
+    return rank_refused(place, OTHER_CODE, "has another minisgd")
+
+
+def ranks_with_other_data(place):
+    other = place.folder / "other"
+    make_data(other, train=400)
+    return rank_refused(place, OTHER_DATA.format(str(other)), "is not the same here as at rank 0")
+
+
+def ranks_with_other_numpy(place):
+    began = time.monotonic()
+    job, _ = place.ranks(OTHER_NUMPY_THERE, epochs=1)
+    line, told = job.says("Rank 1: rank 0 has NumPy"), since(began)
+    job.ends(0)
+    return line, told
+
+
+CASES = {
+    scheduler_killed: 25, scheduler_stopped: 75, scheduler_cut_off: 75, connection_reset: 20,
+    worker_killed: 20, worker_stopped: 75, worker_with_other_code: 20, worker_without_minisgd: 20,
+    worker_with_other_numpy: 20, worker_without_the_dataset: 60, worker_out_of_memory: 120,
+    rank_killed: 5, rank_stopped: 80, rank_0_stopped: 80, ranks_with_other_code: 20,
+    ranks_with_other_data: 20, ranks_with_other_numpy: 20,
+}  # fmt: skip
+
+
+@contextmanager
+def a_place(data=None):
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(folder, data)
+        try:
+            yield place
+        finally:
+            place.end()
+
+
+def main():
+    wrong, chosen = 0, sys.argv[1:]
+    for case, within in CASES.items():
+        name = case.__name__.replace("_", " ")
+        if chosen and name not in chosen:
+            continue
+        with a_place() as place:
+            try:
+                line, seconds = case(place)
+                fault = "" if seconds <= within else f" LATER THAN {within} s"
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                line, seconds, fault = str(error), float("nan"), " NOT AS EXPECTED"
+        wrong += bool(fault)
+        print(f"{name} | {line} | {seconds:.1f} s{fault}", flush=True)
+    return min(1, wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
