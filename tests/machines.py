@@ -168,21 +168,20 @@ class Place:
         self.started.append(process)
         return process
 
-    def scheduler(self, **environment):
+    def scheduler(self, *more, **environment):
         """(its process, its address)"""
-        given = "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
+        given = "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *more
         process = self.start("-m", "distributed.cli.dask_scheduler", *given, **environment)
-        return process, re.search(r"tcp://[\d.:]+", process.says(r"at: +tcp://"))[0]
+        return process, re.search(r"\w+://[\d.:]+", process.says(r"at: +\w+://127"))[0]
 
-    def worker(self, address, *more, first="", path=ROOT):
+    def worker(self, address, *more, first="", path=ROOT, nanny=False):
         """A worker; first, what its Python does first; path, where it finds minisgd."""
         aside = Path(tempfile.mkdtemp(dir=self.folder))
         (aside / "sitecustomize.py").write_text(first)
-        given = "--nthreads", "1", "--no-dashboard", "--local-directory", aside, *more
-        given = address, *(() if more else ("--no-nanny",)), *given
+        given = address, "--nthreads", "1", "--no-dashboard", "--local-directory", aside, *more
         process = self.start(
-            "-m", "distributed.cli.dask_worker", *given, PYTHONPATH=f"{aside}{os.pathsep}{path}",
-            MINISGD_DATA=str(aside),
+            "-m", "distributed.cli.dask_worker", *given, "--nanny" if nanny else "--no-nanny",
+            PYTHONPATH=f"{aside}{os.pathsep}{path}", MINISGD_DATA=str(aside),
         )  # fmt: skip
         process.says("Registered to")
         return process
@@ -336,7 +335,7 @@ def worker_out_of_memory(place):
     (place.folder / "hungry.py").write_text(HUNGRY)
     _, address = place.scheduler(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")
     for _ in range(2):
-        place.worker(address, "--memory-limit", "600MB")  # with a nanny, which ends it
+        place.worker(address, "--memory-limit", "600MB", nanny=True)  # a nanny ends it
     began = time.monotonic()
     more = "--with", place.folder / "hungry.py", "--optimizer", "hungry"
     sweep = place.sweep(address, *more, "--batch-sizes", "256", "--seeds", "1", epochs=1)

@@ -122,7 +122,8 @@ OPTIONS = SCHEDULE | UPDATE | {
     "jobs": _option("--jobs", type=COUNT,
                     help="Runs side by side, a process each.  [default: the cores; on a GPU 1]"),
     "scheduler": _option("--scheduler", metavar="ADDRESS",
-                         help="Give the runs to the workers of this scheduler (distributed)."),
+                         help="Give the runs to the workers of this scheduler (distributed). "
+                              "Whoever reaches its port can run code on the workers."),
     "threads": _option("--threads", type=COUNT,
                        help="Threads of a run.  [default: the cores; in a sweep 1]"),
     "device": _option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto",

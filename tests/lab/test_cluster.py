@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
+import machines
 import pytest
 from mpi_jobs import finished, needs_mpi, starter
 
@@ -261,40 +263,31 @@ def test_a_scheduler_without_workers_and_one_that_is_not_there(scheduler, monkey
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_certificates_decide_who_reaches_a_scheduler(tmp_path):
-    """With the names that the page about machines gives."""
-    distributed = pytest.importorskip("distributed")
+def test_a_certificate_decides_who_reaches_a_scheduler(small_mnist, monkeypatch):
+    """As the lines on the page about machines say, but on another port."""
+    pytest.importorskip("distributed", reason="distributed is not installed")
     import dask
 
-    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=test", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    files = {"tls_ca_file": certificate, "require_encryption": True}
-    for who in ("scheduler", "worker", "client"):
-        files |= {f"tls_{who}_cert": certificate, f"tls_{who}_key": key}
     page = (ROOT / "minisgd" / "machine" / "README.md").read_text("utf-8")
-    named = re.findall(r"`(DASK_DISTRIBUTED__COMM__TLS__[A-Z_]+)`", page)
-    environment = {name: key if name.endswith("KEY") else certificate for name in named}
-    assert len(environment) == 3
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
-        protocol="tls", security=distributed.Security(**files),
-    ) as there:  # fmt: skip
-        address = there.scheduler_address
+    lines = page[page.index("    openssl req") :].split("\n\n")[0].splitlines()
+    make, schedule, work, *exports, ask = (shlex.split(line) for line in lines)
+    with machines.a_place(small_mnist) as place:
+        subprocess.run(make, check=True, capture_output=True, cwd=place.folder)
+        _, address = place.scheduler(*schedule[2:-1])
         assert address.startswith("tls://")
-        dask.config.refresh(env=environment)
+        assert work[2] == ask[-1] == "tls://127.0.0.1:8786"
+        place.worker(address, *work[3:-1])
+        with pytest.raises(UserError, match="no scheduler answers") as error:
+            with cluster.cluster(address):
+                pass
+        assert address in str(error.value)
+        monkeypatch.chdir(place.folder)
+        dask.config.refresh(env=dict(name.split("=") for _, name in exports))
         try:
             with cluster.cluster(address) as reached:
                 assert reached.where.startswith("1 worker of distributed")
         finally:
             dask.config.refresh()
-        with pytest.raises(UserError, match="no scheduler answers") as error:
-            with cluster.cluster(address):
-                pass
-        assert address in str(error.value)
 
 
 def test_workers_without_minisgd_are_told():
