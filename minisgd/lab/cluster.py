@@ -306,7 +306,10 @@ def _keep(future, folder, records):
         if isinstance(error, KeyboardInterrupt):
             raise
         if isinstance(error, CancelledError):
-            return "lost with its worker, or with the connection to the scheduler", True
+            return (
+                "lost with its worker, as when memory runs out, or with the connection to the "
+                "scheduler"
+            ), True
         if type(error).__name__ == "KilledWorker":  # distributed need not be installed here
             return (
                 f"{error.allowed_failures + 1} workers died of it, one after another, as they do "

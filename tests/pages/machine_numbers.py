@@ -46,7 +46,7 @@ def speed(files):
 
 def several_processes(files):
     return listed(
-        given("1 2 3 4 five four four three two 0 0", "ranks, and lanes"),
+        given("1 2 3 4 five four four three two 0 0 1", "ranks, and lanes"),
         here(ranks.PATIENCE, "minisgd/lab/ranks.py"),
     )
 
@@ -108,7 +108,7 @@ CHAPTERS = {
     "Speed": speed,
     MORE + "One run on several processes": several_processes,
     MORE + "What it brings": scaling,
-    MORE + "A sweep on several machines": lambda files: given("three", "times at most"),
+    MORE + "A sweep on several machines": lambda files: given("three two", "times, and files"),
     MORE + "A GPU": lambda files: given("14.2", "CuPy"),
     MORE + "Several GPUs": lambda files: given("2 3 5", "GPUs of the stand-in"),
     MORE + "More images than the memory holds": more_images,
