@@ -49,6 +49,7 @@ class Cluster:
         try:
             while waiting or running:
                 while waiting and (self.jobs is None or len(running) < self.jobs):
+                    handle = self._handed(dataset) if handle is None else handle
                     settings, held = waiting.pop(0), ExitStack()
                     folder = RunFolder(out, settings, dataset.identity)
                     make_folder(folder.path, parents=False)
@@ -66,7 +67,6 @@ class Cluster:
                         failures[settings] = str(error)
                         continue
                     tries[settings] = tries.get(settings, 0) + 1
-                    handle = self._handed(dataset) if handle is None else handle
                     given = settings, handle, device, threads, state, own.loaded(), code()
                     future = self.executor.submit(whole_run, *given)
                     running[future] = settings, folder, records, held
@@ -151,7 +151,7 @@ class Watch:
 
     def during(self, call, *given, **more):
         """What a method of the client returns; the watch goes on meanwhile."""
-        for _ in range(3):  # the client may still keep some that were lost
+        for _ in range(3):  # the client may try it on connections that are lost
             future = self._later(call(*given, **more, asynchronous=True))
             _ended([future], self)
             if not isinstance(future.exception(), OSError):
