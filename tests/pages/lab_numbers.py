@@ -1,10 +1,9 @@
 """The numbers of minisgd/lab/README.md. A chapter is a function of kept_files.Files."""
 
+import machines
 from page_numbers import given, here, listed, measured
 
 from minisgd.lab import cluster
-
-MACHINES = "python tests/machines.py"
 
 
 def nothing_lost(files):
@@ -16,14 +15,25 @@ def nothing_lost(files):
 
 
 def other_machines(files):
+    def within(*cases):
+        return listed(*(here(machines.CASES[case], "tests/machines.py") for case in cases))
+
     return listed(
         here(cluster.PATIENCE, "minisgd/lab/cluster.py"), given("1", "an exit code"),
-        measured("22", MACHINES),
+        within(machines.scheduler_killed),
         here(cluster.SILENCE, "minisgd/lab/cluster.py"), given("1", "an exit code"),
-        measured("61 61 0.1 1 61 5 5 5 20 0.1", MACHINES),
-        given("0", "a rank"), measured("61", MACHINES),
-        given("0 1", "ranks"), measured("61 4 4 4", MACHINES),
-        here(int(cluster.EVERY), "minisgd/lab/cluster.py"),
+        within(
+            machines.scheduler_stopped, machines.scheduler_cut_off, machines.connection_reset,
+            machines.worker_killed, machines.worker_stopped, machines.worker_with_other_code,
+            machines.worker_without_minisgd, machines.worker_with_other_numpy,
+            machines.worker_out_of_memory, machines.rank_killed,
+        ),
+        given("0", "a rank"), within(machines.rank_stopped),
+        given("0 1", "ranks"), within(machines.rank_0_stopped),
+        within(
+            machines.ranks_with_other_code, machines.ranks_with_other_data,
+            machines.ranks_with_other_numpy,
+        ),
     )  # fmt: skip
 
 
