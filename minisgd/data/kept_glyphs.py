@@ -10,7 +10,7 @@ Those called "glyphs" are packed and read into memory. All others are mapped: 96
 import hashlib
 import json
 
-from ..disk.files import StorageError, write_aside
+from ..disk.files import StorageError, make_folder, write_aside
 from . import glyphs
 from .folder import DataError, cache_folder
 from .idx import digest_of, map_idx, read_digested, write_idx
@@ -34,7 +34,7 @@ def load_glyphs(folder, log, name="glyphs"):
     arrays = glyphs.make(log=log, **GLYPHS[name])
     place = _place(folder, name)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
         digests = {}
         for file, array in zip(_files(name), arrays, strict=True):
             write_idx(place / file, array)

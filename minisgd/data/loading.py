@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..disk.files import StorageError, write_aside
+from ..disk.files import StorageError, make_folder, write_aside
 from ..errors import SettingError
 from .folder import CHOOSE_ANOTHER, DataError, MissingError, data_folder, existing_path
 from .idx import GZIP, map_idx, read_digested
@@ -78,7 +78,7 @@ def import_files(name, source, folder=None, known=KNOWN):
             sentence = wrong_bytes(path, name, found, expected, known)
             raise DataError(f"{sentence}; it was not imported")
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
         for file, path in zip(FILES, paths, strict=True):
             with open(path, "rb") as original:
                 packed = original.read(2) == GZIP

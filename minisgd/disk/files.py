@@ -36,10 +36,12 @@ def storage_errors(path):
 
 def make_folder(path, parents=True):
     """Make a folder, and by default those above it, if missing.  Raises: StorageError"""
+    path = Path(path)
     with storage_errors(path):
-        if not Path(path).is_dir():
-            Path(path).mkdir(parents=parents, exist_ok=True)
-            _flush_names(Path(path).parent)
+        missing = [each for each in (path, *path.parents) if not each.is_dir()]
+        for each in reversed(missing if parents else missing[:1]):
+            each.mkdir(exist_ok=True)
+            flush_names(each.parent)  # of each: what is flushed in a folder is lost with its name
 
 
 def write_aside(path, source, keep=None):
@@ -64,12 +66,12 @@ def write_aside(path, source, keep=None):
             if keep is not None and path.exists():
                 os.replace(path, keep)
             os.replace(part, path)
-            _flush_names(path.parent)
+            flush_names(path.parent)
         finally:
             part.unlink(missing_ok=True)
 
 
-def _flush_names(folder):
+def flush_names(folder):
     """Flush the names in a folder to disk, where the system can: Windows does not open folders."""
     if os.name == "nt":
         return

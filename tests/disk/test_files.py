@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from minisgd.disk import files
 from minisgd.disk.files import BusyError, StorageError, append, locked, make_folder, write_aside
 
 HOLD = """
@@ -145,6 +146,17 @@ def test_a_file_is_replaced_whole_and_the_old_one_kept_where_asked(tmp_path):
     write_aside(path, b"second", keep=old)
     assert (path.read_bytes(), old.read_bytes()) == (b"second", b"first")
     assert sorted(tmp_path.iterdir()) == [path, old]
+
+
+def test_the_name_of_every_folder_that_is_made_is_flushed(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(files, "flush_names", flushed.append)
+    make_folder(tmp_path / "a" / "b" / "c")
+    assert flushed == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    make_folder(tmp_path / "a" / "b" / "c")
+    with pytest.raises(StorageError):
+        make_folder(tmp_path / "d" / "e", parents=False)
+    assert len(flushed) == 3 and not (tmp_path / "d").exists()
 
 
 def test_what_cannot_be_written_is_one_sentence_with_the_path(tmp_path):
