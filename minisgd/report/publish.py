@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from .. import drawing
-from ..disk.files import make_folder
+from ..disk.files import locked, make_folder
 from ..disk.formats import read_json, write_json
 from ..errors import SettingError
 from ..lab import facts
@@ -77,14 +77,15 @@ def publish(folder, name, figure, rows_are, made=None, write_csv=None, csv=None)
     csv          the name of the table, if it is not that of the figure
 
     Returns: the sentence that says where the files are
-    Raises:  StorageError if the folder cannot be written
+    Raises:  StorageError if the folder cannot be written; BusyError
     """
     make_folder(folder)
     folder = Path(folder)
     table = folder / f"{csv or name}.csv"
-    if write_csv:
-        write_csv(table)
-    if made:
-        write_json(folder / f"{name}.json", made)
-    png, svg = drawing.save(figure, folder, name)
+    with locked(folder, wait=60.0):  # else who takes the lock deletes what is written aside here
+        if write_csv:
+            write_csv(table)
+        if made:
+            write_json(folder / f"{name}.json", made)
+        png, svg = drawing.save(figure, folder, name)
     return f"figure: {png} and {svg.name}; {rows_are}: {table}"

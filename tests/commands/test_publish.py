@@ -3,6 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
+from minisgd.disk.files import BusyError, locked
 from minisgd.disk.formats import read_json, write_json, write_table
 from minisgd.errors import SettingError
 from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
@@ -31,9 +32,21 @@ def test_a_figure_is_published_with_its_table_and_its_making(tmp_path):
     assert (folder / "tune.csv").read_text() == "x,y\n1,2\n"
     known = read_json(folder / "tune.json")
     assert list(known) == ["title", "command", "commit", "versions", "machine"]
-    first = {path: path.read_bytes() for path in folder.iterdir()}
+    first = {path: path.read_bytes() for path in folder.glob("tune.*")}
     publish(folder, "tune", Figure(), "every run")  # the figure alone, the same to the byte
-    assert {path: path.read_bytes() for path in folder.iterdir()} == first
+    assert {path: path.read_bytes() for path in folder.glob("tune.*")} == first
+
+
+def test_one_who_publishes_owns_the_folder_and_clears_up_after_one_who_was_killed(tmp_path):
+    def write_csv(path):
+        path.touch()
+        with pytest.raises(BusyError), locked(tmp_path):
+            pass
+
+    (tmp_path / ".tune.png.123.part").write_text("half")
+    publish(tmp_path, "tune", Figure(), "every run", {"title": "title"}, write_csv)
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == [".lock", "tune.csv", "tune.json", "tune.png", "tune.svg"]
 
 
 def test_the_answer_to_another_question_stays(tmp_path):
