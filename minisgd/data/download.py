@@ -12,13 +12,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ..disk.files import flush_names
 from ..errors import UserError
 
 USER_AGENT = "minisgd/0.1 (urllib)"
 CHUNK = 1 << 16
+ABANDONED = 600.0  # seconds since a part was written to, after which nobody is at work on it
 # Worth a second request; the others (403, 404, wrong bytes, no such host) will not change.
 TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 TRANSIENT_ERRORS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
@@ -56,13 +59,16 @@ def fetch(mirrors, name, path, check, log, patience=None):
     """Download `name` from the first mirror whose bytes pass `check`, and return that mirror.
 
     The bytes go to a `.part` file beside `path`, which gets its name only once it is complete and
-    checked. Whatever happens, no `.part` file is left behind.
+    checked. No `.part` file is left behind, unless the process is killed: then the next download
+    deletes it.
 
     mirrors  base addresses ending in "/", in order of preference
-    check    called with the finished `.part` file; raises UserError if its bytes are wrong
+    check    called with the finished `.part` file; raises UserError if its bytes are wrong, OSError
+             if they cannot be read, which is no mirror's fault
     log      called with one line for each download that starts
-    Raises:  DownloadError naming every mirror's answer; OSError if the folder cannot be written
+    Raises:  DownloadError naming every mirror's answer; OSError if the folder cannot be used
     """
+    _delete_abandoned(path)
     patience = patience or Patience()
     answers = {}
     worth_asking = list(mirrors)
@@ -82,11 +88,22 @@ def fetch(mirrors, name, path, check, log, patience=None):
                         worth_asking.remove(mirror)
                 else:
                     os.replace(part, path)
+                    flush_names(path.parent)
                     return mirror
     finally:
         part.unlink(missing_ok=True)
     reasons = "; ".join(f"{_host(mirror)}: {why}" for mirror, why in answers.items())
     raise DownloadError(f"{name} could not be downloaded ({reasons or 'no mirror is known'})")
+
+
+def _delete_abandoned(path):
+    """Delete what downloads of this file that were killed have left. It is known by its age: while
+    a download goes on, its part is written to every few seconds.
+    """
+    for part in path.parent.glob(f"{path.name}.*.part"):
+        with suppress(FileNotFoundError):  # another process has deleted it
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink()
 
 
 def _receive(url, part, log, patience):

@@ -11,6 +11,7 @@ import io
 import math
 import mmap
 import os
+import stat
 import zlib
 from contextlib import contextmanager
 
@@ -114,7 +115,7 @@ def mapped(path, start, shape, dtype=np.uint8):
 def _opened(path):
     """(stream of the unpacked bytes, whether the file is packed); any failure is a DataError."""
     try:
-        if not os.path.isfile(path):
+        if not stat.S_ISREG(os.stat(path).st_mode):
             raise DataError(f"{path} is not a file")
         with open(path, "rb") as raw:
             packed = raw.read(2) == GZIP

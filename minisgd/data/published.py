@@ -6,6 +6,7 @@ SHA-256 of its unpacked bytes. Bytes with another digest are never used.
 
 from pathlib import Path
 
+from ..disk.files import StorageError, make_folder
 from ..errors import program
 from .folder import CHOOSE_ANOTHER, FETCH_AGAIN, DataError, MissingError, existing_path
 from .idx import read_digested
@@ -41,19 +42,21 @@ def fetch_missing(name, folder, log, known, patience):
         def check(part, expected=expected):
             try:
                 found = read_digested(part)[1]
-            except DataError:
+            except DataError as damage:
+                if getattr(damage.__cause__, "errno", None):  # the disk's fault, no mirror's
+                    raise damage.__cause__ from None
                 raise DataError("what it sends is not an IDX file") from None
             if found != expected:
                 raise DataError(f"wrong bytes, SHA-256 {found[:12]}, expected {expected[:12]}")
 
         file = f"{FILES[index]}.gz"
         try:
-            (folder / name).mkdir(parents=True, exist_ok=True)
+            make_folder(folder / name)
             best = fetch(mirrors, file, folder / name / file, check, log, patience)
         except DownloadError as why:
             raise MissingError(f"{why}; to work offline {offline(name, known)}") from why
-        except (OSError, ValueError) as why:
-            place = folder / name
+        except (StorageError, OSError, ValueError) as why:
+            place, why = folder / name, why.__cause__ or why
             raise MissingError(f"{place} cannot be written ({why}); {CHOOSE_ANOTHER}") from why
         mirrors.sort(key=lambda mirror, best=best: mirror != best)  # ask the one that answered
 

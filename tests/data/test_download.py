@@ -242,10 +242,31 @@ def test_a_full_disk_is_not_the_mirrors_fault(mirror, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
+    (tmp_path / "mnist").mkdir()
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(MissingError, match=r"cannot be written .*No space left"):
         fetched(mirror, tmp_path)
     assert len(mirror.handler.asked) == 1 and not parts(tmp_path)
+
+
+def test_a_disk_that_cannot_be_read_is_not_the_mirrors_fault(mirror, tmp_path, monkeypatch):
+    def broken(self, *_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(gzip.GzipFile, "read", broken)
+    with pytest.raises(MissingError, match=r"mnist cannot be written .*Input/output error"):
+        fetched(mirror, tmp_path)
+    assert len(mirror.handler.asked) == 1 and not parts(tmp_path)
+
+
+def test_what_a_killed_download_left_is_deleted_once_nobody_writes_it(mirror, tmp_path):
+    for age, name in ((700, "old"), (0, "young")):
+        part = tmp_path / "mnist" / f"{FILES[0]}.gz.{name}.part"
+        part.parent.mkdir(exist_ok=True)
+        part.write_bytes(b"half")
+        os.utime(part, (time.time() - age,) * 2)
+    fetched(mirror, tmp_path)
+    assert [part.name for part in parts(tmp_path)] == [f"{FILES[0]}.gz.young.part"]
 
 
 def test_an_interrupted_download_leaves_nothing(mirror, tmp_path, monkeypatch):
