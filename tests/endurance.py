@@ -5,9 +5,9 @@ The test suite runs a few cases of each kind (test_endurance.py). The long form 
     python tests/endurance.py --kills 100 --cases 20000
 
 which prints counts of what it did, and exits with 1 if anything was lost or got through. With
---faults, it lets every system call of train, sweep and tune on their folders fail instead, one at a
-time (see system_calls.py), and loses the power after every change of train (see power_loss.py);
---step 10 tries every tenth.
+--faults, it lets every system call of six commands on their folders fail instead, one at a time
+(see system_calls.py), and loses the power after every change that they make (see power_loss.py).
+--step 10 tries every tenth, --at-once 4 four at once, --commands train,page only these.
 """
 
 import argparse
@@ -412,21 +412,27 @@ def wait_for(condition, seconds=60):
         time.sleep(0.01)
 
 
-def every_fault(data, work, step):
-    """Enumerate the system calls, print the counts by command and fault, return the exit code."""
-    from power_loss import power_losses
-    from system_calls import enumerate_faults
+def every_fault(data, work, names, step, at_once):
+    """Enumerate the system calls and losses of power, print a table of how many there were by
+    command and fault, return the exit code.
+    """
+    from power_loss import enumerate_power
+    from system_calls import KINDS, enumerate_faults
 
-    found = enumerate_faults(data, work, step=step, log=lambda line: print(line, flush=True))
-    (work / "power").mkdir()
-    if isinstance(found, str):
+    log = lambda line: print(line, flush=True)  # noqa: E731
+    found = enumerate_faults(data, work, names, step=step, at_once=at_once, log=log)
+    power = enumerate_power(data, work, names, step=step, at_once=at_once, log=log)
+    if isinstance(found, str) or isinstance(power, str):
         print(f"no system call can be made to fail here: {found}")
         return 1
-    (counts, losses), found = found, power_losses(data, work / "power", step)
-    counts["train", "power"], losses = found[1], losses + found[2]
-    for (command, kind), count in counts.items():
-        print(f"{command:<8}{kind:<8}{count:>6} faults")
-    print(f"losses: {len(losses)} of {sum(counts.values())}")
+    counts, losses = found[0] | power[0], found[1] + power[1]
+    columns = ("calls", *KINDS, "power")
+    print("\n| command | " + " | ".join(columns) + " |")
+    print("|---" * (1 + len(columns)) + "|")
+    for name in names:
+        print(f"| `{name}` | " + " | ".join(str(counts[name, each]) for each in columns) + " |")
+    total = sum(count for (_, each), count in counts.items() if each != "calls")
+    print(f"\nlosses: {len(losses)} of {total} faults")
     return 1 if losses else 0
 
 
@@ -438,12 +444,15 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--commands", default="train,sweep,page,figures,tune,download")
+    parser.add_argument("--at-once", type=int, default=1)
     given = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="minisgd-endurance-"))
     data = work / "data"
     make_data(data)
     if given.faults:
-        sys.exit(every_fault(data, work, given.step))
+        names = given.commands.split(",")
+        sys.exit(every_fault(data, work, names, given.step, given.at_once))
     fuzzed = fuzz(work, given.cases, given.seed)
     print(
         f"{fuzzed['cases']:,} damaged files read: {fuzzed['values']:,} values, "

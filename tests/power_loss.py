@@ -1,4 +1,4 @@
-"""The power fails after any change that `train` makes on its disk.
+"""The power fails after any change that a command makes on its disk.
 
 A small library (trace.c) records the changes in their order. They are then played to a model of a
 disk that promises no more than POSIX does: what a file held when it was last flushed is there, and
@@ -7,14 +7,16 @@ later changes to the names in a folder, there may be any prefix.
 """
 
 import os
+import queue
 import random
-import re
 import shutil
-import subprocess
-import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from system_calls import ROOT, commands, library, lines, results
+from forks import Forks
+from system_calls import LATER, Mirror, commands, differing, library, lines, results
 
 
 class File:
@@ -135,59 +137,107 @@ def changes(record):
         yield kind, os.fsdecode(parts[0]), os.fsdecode(parts[1]), parts[2], int(numbers[3])
 
 
-def power_losses(data, work, step=1, log=print):
-    """Lose the power after every `step`-th change of a `train`, with none, all and some of what
-    was not flushed, and give the command again each time.
+class PowerLosses:
+    """The losses of power during one command.
 
-    Returns: how many changes there are, how often the power was lost, [what was wrong]; the reason
-             in place of all if the library cannot be built
+    made     how many changes it makes below its folder
     """
-    from click.testing import CliRunner
 
-    from minisgd.commands.group import cli
+    def __init__(self, built, name, command, work, at_once=1):
+        """built    as `library` gives it;  command    the entry of `commands` of this name"""
+        self.name, self.command, self.work, self.at_once = name, command, work, at_once
+        self.disk, record = work / "disk", work / "record"
+        self.disk.mkdir(parents=True)
+        traced = {"TRACE_FOLDER": self.disk, "TRACE_FILE": record}
+        forks = Forks(work / "printed", built)
+        change = None if name == "page" else command.change
+        ended = forks.run(command.given(self.disk / "out"), traced, change)
+        forks.end()
+        if ended.returncode:
+            raise RuntimeError(ended.stderr)
+        self.uncut, self.changes = results(self.disk / "out"), list(changes(record))
+        self.made = len(self.changes)
 
+    def _disks(self, step):
+        """(where, disk after it, what was told before it) of every `step`-th change of a disk."""
+        model, told, made = Disk(self.disk), "", 0
+        for kind, path, *rest in self.changes:
+            if kind == "told":
+                told += rest[1].decode()
+            elif not model.do(kind, path, *rest):
+                continue
+            if self.name == "page" and "index.html" not in path:
+                continue
+            made += 1
+            if made % step == 0:
+                yield f"after change {made} ({kind} {path})", model, told
+        yield "at the end", model, told
+
+    def all(self, step=1):
+        """Lose the power after every `step`-th change and at the end, with none, some and all of
+        what was not flushed, and give the command again each time.
+
+        Returns: how often the power was lost, [what was wrong]
+        """
+        rng, count, losses, free = random.Random(0), 0, [], queue.SimpleQueue()
+        several = [Forks(self.work / f"again-{i}") for i in range(self.at_once)]
+        for each in several:
+            free.put(each)
+        with ThreadPoolExecutor(self.at_once) as threads:
+            waiting = []
+            for where, model, told in self._disks(step):
+                for much in (0, 0.5, 1):
+                    count += 1
+                    into = self.work / f"lost-{count}"
+                    model.lose_power(into, rng, much)
+                    where_and = f"{where}, {much} of what was not flushed"
+                    waiting.append(threads.submit(self._one, free, into, where_and, told))
+            losses = [each.result() for each in waiting]
+        for each in several:
+            each.end()
+        return count, [loss for loss in losses if loss]
+
+    def _one(self, free, into, where, told):
+        """None if a loss of power was survived, otherwise what was wrong."""
+        out, forks = into / "out", free.get()
+        try:
+            kept = lines(out)
+            if wrong := self.command.told_in_vain(told.replace(str(self.disk), str(into)), out):
+                return f"{where}: {wrong}"
+            if where.startswith("at the end") and (gone := differing(results(out), self.uncut)):
+                return f"{where}: it had ended, and not there as it was: {gone}"
+            for path in out.rglob("*.part"):
+                os.utime(path, (time.time() - LATER,) * 2)
+            change = None if self.name == "page" else self.command.change
+            ended = forks.run(self.command.given(out), None, change)
+            if ended.returncode:
+                return f"{where}: not resumed: {ended.stderr[-2000:]}"
+            if gone := [p for p, whole in kept.items() if not p.read_bytes().startswith(whole)]:
+                return f"{where}: epochs lost or done again in {gone}"
+            if differ := differing(results(out), self.uncut):
+                return f"{where}: other results than those of an undisturbed run: {differ}"
+            return None
+        finally:
+            shutil.rmtree(into, ignore_errors=True)
+            free.put(forks)
+
+
+def enumerate_power(data, work, names, step=1, at_once=1, log=print):
+    """Lose the power after every `step`-th change of these commands.
+
+    Returns: {(command, "power"): losses of power}, [what was wrong]; the reason in place of both if
+             the library cannot be built
+    """
     built, why = library(work, "trace.c")
     if built is None:
         return why
-    disk, record, again = work / "disk", work / "record", work / "again"
-    disk.mkdir()
-    arguments = [*commands(data)["train"][0], "--out"]
-    traced = {"LD_PRELOAD": built, "TRACE_FOLDER": disk, "TRACE_FILE": record}
-    subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *arguments, str(disk / "out")], check=True,
-        env=os.environ | {name: str(value) for name, value in traced.items()}, capture_output=True,
-    )  # fmt: skip
-    uncut, rng = results(disk / "out"), random.Random(0)
-    model, told, losses, count, made = Disk(disk), "", [], 0, 0
-    for change in changes(record):
-        kind, path, _, text, _ = change
-        if kind == "told":
-            told += text.decode()
-        elif not model.do(*change):
-            continue
-        made += 1
-        if made % step:
-            continue
-        epochs = len(re.findall(r"^epoch +\d.*\n", told, re.M))
-        before = len(losses)
-        for much in (0, 0.5, 1):
-            shutil.rmtree(again, ignore_errors=True)
-            model.lose_power(again, rng, much)
-            count += 1
-            where = f"after change {made} ({kind} {path}), {much} of what was not flushed"
-            kept = lines(again / "out")
-            if epochs > sum(whole.count(b"\n") for whole in kept.values()):
-                losses.append(f"{where}: {epochs} epochs told, and not all kept")
-            ended = CliRunner().invoke(cli, [*arguments, str(again / "out")])
-            if ended.exit_code:
-                losses.append(f"{where}: not resumed: {ended.output} {ended.exception!r}")
-            elif gone := [p for p, whole in kept.items() if not p.read_bytes().startswith(whole)]:
-                losses.append(f"{where}: epochs lost or done again in {gone}")
-            elif results(again / "out") != uncut:
-                losses.append(f"{where}: other results than those of an undisturbed run")
-        for loss in losses[before:]:
+    counts, losses, mirror = Counter(), [], Mirror(data)
+    for name in names:
+        command = commands(data, mirror)[name]
+        power = PowerLosses(built, name, command, work / f"{name}-power", at_once)
+        counts[name, "power"], wrong = power.all(step)
+        losses += [f"{name}: {each}" for each in wrong]
+        for loss in losses[len(losses) - len(wrong) :]:
             log(f"LOST: {loss}")
-    model.lose_power(again, rng, 1)
-    if results(again / "out") != uncut:
-        raise RuntimeError("the model of the disk does not end as the disk did")
-    return made, count, losses
+        log(f"{name}: power lost {counts[name, 'power']} times, {power.made} changes")
+    return counts, losses

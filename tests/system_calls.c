@@ -2,10 +2,11 @@
 
    FAULT_FOLDER   the folder, an absolute path
    FAULT_COUNT    a file of 8 bytes in which all processes count these calls together
-   FAULT_AT       n, from 1; 0 only counts
+   FAULT_AT       n, from 1; 0 only counts, and lists the calls in the file FAULT_COUNT.calls
    FAULT_KIND     kill, short, or the number of an error
 
-   The call that was hit and its path are written to the file FAULT_COUNT.hit. */
+   The call that was hit and its path are written to the file FAULT_COUNT.hit. A process that sets
+   these only later, or for a while, calls loaded_begin and loaded_end. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -27,7 +28,7 @@ static long at;
 
 #define REAL(name) ((__typeof__(&name)) dlsym(RTLD_NEXT, #name))
 
-__attribute__((constructor)) static void begin(void)
+__attribute__((constructor)) void loaded_begin(void)
 {
     const char *file = getenv("FAULT_COUNT"), *n = getenv("FAULT_AT");
     if (!file || !n || !getenv("FAULT_FOLDER") || !getenv("FAULT_KIND"))
@@ -43,21 +44,28 @@ __attribute__((constructor)) static void begin(void)
     count = page;
 }
 
+void loaded_end(void)
+{
+    count = NULL;
+}
+
 /* Whether this call on this path is to fail: 0, or 1 with errno set. A kill does not return. */
 static int fails(const char *call, const char *path)
 {
     if (!count || !path || strncmp(path, folder, strlen(folder)))
         return 0;
-    if (__sync_add_and_fetch(count, 1) != at)
+    if (__sync_add_and_fetch(count, 1) != at && at)
         return 0;
-    char hit[4200];
-    int size = snprintf(hit, sizeof hit, "%s.hit", getenv("FAULT_COUNT"));
-    if (size > 0 && size < (int) sizeof hit) {
-        int fd = REAL(open)(hit, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        size = snprintf(hit, sizeof hit, "%s %s", call, path);
-        if (fd >= 0 && REAL(write)(fd, hit, size) == size)
+    char line[4200];
+    int size = snprintf(line, sizeof line, at ? "%s.hit" : "%s.calls", getenv("FAULT_COUNT"));
+    if (size > 0 && size < (int) sizeof line) {
+        int fd = REAL(open)(line, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        size = snprintf(line, sizeof line, "%s %s\n", call, path);
+        if (fd >= 0 && REAL(write)(fd, line, size) == size)
             REAL(close)(fd);
     }
+    if (!at)
+        return 0;
     if (!strcmp(kind, "kill"))
         kill(getpid(), SIGKILL);
     if (strcmp(kind, "short"))
@@ -124,15 +132,19 @@ ON_PATH(rmdir, (const char *path), (path))
 ON_PATH(stat, (const char *restrict path, struct stat *restrict found), (path, found))
 ON_PATH(stat64, (const char *restrict path, struct stat64 *restrict found), (path, found))
 
-#define ON_FILE(name, parameters, arguments)                                                       \
-    int name parameters                                                                            \
+#define ON_FILE(type, name, parameters, arguments)                                                 \
+    type name parameters                                                                           \
     {                                                                                              \
         return STOPS(fails_on(#name, fd)) ? -1 : REAL(name) arguments;                             \
     }
-ON_FILE(fsync, (int fd), (fd))
-ON_FILE(ftruncate, (int fd, off_t size), (fd, size))
-ON_FILE(ftruncate64, (int fd, off64_t size), (fd, size))
-ON_FILE(flock, (int fd, int how), (fd, how))
+ON_FILE(int, fsync, (int fd), (fd))
+ON_FILE(int, ftruncate, (int fd, off_t size), (fd, size))
+ON_FILE(int, ftruncate64, (int fd, off64_t size), (fd, size))
+ON_FILE(int, flock, (int fd, int how), (fd, how))
+ON_FILE(int, fstat, (int fd, struct stat *found), (fd, found))
+ON_FILE(int, fstat64, (int fd, struct stat64 *found), (fd, found))
+ON_FILE(off_t, lseek, (int fd, off_t to, int from), (fd, to, from))
+ON_FILE(off64_t, lseek64, (int fd, off64_t to, int from), (fd, to, from))
 
 int close(int fd)
 {

@@ -4,8 +4,10 @@
    TRACE_FILE     the record: for every change a line `kind size1 size2 size3 number`, then a path
                   (size1 bytes), a second path (size2) and data (size3); power_loss.py reads it
 
+   A process that sets these only later calls loaded_begin.
+
    A kind is create, truncate (to a number of bytes), write (at a place), rename (to the second
-   path), unlink, mkdir, rmdir, sync, or told (what went to stdout). */
+   path), unlink, mkdir, rmdir, sync, or told (what went to stdout or stderr). */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,7 +25,7 @@ static int record = -1;
 
 #define REAL(name) ((__typeof__(&name)) dlsym(RTLD_NEXT, #name))
 
-__attribute__((constructor)) static void begin(void)
+__attribute__((constructor)) void loaded_begin(void)
 {
     const char *file = getenv("TRACE_FILE");
     folder = getenv("TRACE_FOLDER");
@@ -63,7 +65,7 @@ ssize_t write(int fd, const void *data, size_t size)
 {
     char path[4096];
     ssize_t done = REAL(write)(fd, data, size);
-    if (done > 0 && record >= 0 && fd == 1)
+    if (done > 0 && record >= 0 && (fd == 1 || fd == 2))
         note("told", "", "", data, done, 0);
     else if (done > 0 && below(path_of(fd, path)))
         note("write", path, "", data, done, lseek(fd, 0, SEEK_CUR) - done);
