@@ -34,14 +34,14 @@ def show_page(out, into, collected, tell):
 
     try:
         said = write_page(out, into, collected) if available() else f"none, {MISSING}"
-    except UserError as error:
+    except (UserError, OSError) as error:
         said = f"none, {error}"
     tell(f"page:   {said}")
 
 
 class LivePage:
     """Called with every epoch of a sweep, it renews the page, however many there are, in at most a
-    twentieth of the time. A page that cannot be written does not stop the sweep.
+    twentieth of the time. A page that cannot be made does not stop the sweep.
 
     epochs_left    {settings: epochs still to come}
     """
@@ -85,6 +85,6 @@ class LivePage:
         try:
             collected = sweep.collect(self.out, self.question, self.digest)
             write_page(self.out, self.out, collected, going_on)
-        except UserError as error:
+        except (UserError, OSError) as error:  # the latter where its runs cannot be read
             self.can = False
             say(f"The page is not renewed any more: {error}")

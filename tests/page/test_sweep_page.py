@@ -12,7 +12,7 @@ from looking import Looked, Select
 from made_up_folder import records
 
 from minisgd import rules
-from minisgd.disk.files import write_aside
+from minisgd.disk.files import StorageError, write_aside
 from minisgd.settings import Settings
 
 PROGRAM = Path(__file__).parents[2] / "cli.py"
@@ -157,18 +157,18 @@ def test_at_the_end_a_page_that_cannot_be_written_is_told_of_in_a_line(capsys, m
     assert capsys.readouterr().out == "page:   none, the disk is full\n"
 
 
-def test_a_page_that_cannot_be_written_does_not_stop_the_sweep(capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize("error", [StorageError("the disk is full"), OSError("the disk is worn")])
+def test_a_page_that_cannot_be_made_does_not_stop_the_sweep(capsys, monkeypatch, tmp_path, error):
     from minisgd.commands import live
-    from minisgd.disk.files import StorageError
     from minisgd.page import library
 
-    def full(*args):
-        raise StorageError("the disk is full")
+    def fails(*args):
+        raise error
 
     monkeypatch.setattr(library, "available", lambda: True)
-    monkeypatch.setattr(live, "write_page", full)
+    monkeypatch.setattr(live, "write_page", fails)
     question = type("Question", (), {"cells": lambda self: []})()
     page = live.LivePage(tmp_path, question, "digest", {CELLS[0]: 4})
     page(CELLS[0], records(CELLS[0], 0.9)[0])
     page.stopped()
-    assert capsys.readouterr().err == "The page is not renewed any more: the disk is full\n"
+    assert capsys.readouterr().err == f"The page is not renewed any more: {error}\n"
