@@ -137,12 +137,18 @@ class Mirror:
 class Faults:
     """The faults of one command."""
 
-    def __init__(self, forks, command, work):
-        """forks    with the library loaded;  command    an entry of `commands`"""
+    def __init__(self, forks, command, work, like=None):
+        """forks    with the library loaded;  command    an entry of `commands`
+
+        like    another Faults of the same command, whose undisturbed run will do
+        """
         self.forks, self.command = forks, command
         work.mkdir(parents=True, exist_ok=True)
         self.out, self.count = work / "out", work / "count"
         self.missed = 0  # faults that came to nothing: this time there were fewer calls
+        if like:
+            self.calls, self.uncut = like.calls, like.uncut
+            return
         ended, _ = self.run()
         if ended.returncode:
             raise RuntimeError(ended.stderr)
@@ -266,10 +272,11 @@ def enumerate_faults(data, work, names, kinds=KINDS, step=1, at_once=1, log=prin
     forks = [Forks(work / f"faults-{i}", built) for i in range(at_once)]
     for name in names:
         command, free = commands(data, mirror)[name], queue.SimpleQueue()
-        several = [Faults(each, command, each.work / name) for each in forks]
-        for each in several:
-            free.put(each)
-        counts[name, "calls"] = len(several[0].calls)
+        first = Faults(forks[0], command, forks[0].work / name)
+        free.put(first)
+        for each in forks[1:]:
+            free.put(Faults(each, command, each.work / name, first))
+        counts[name, "calls"] = len(first.calls)
         log(f"{name}: {counts[name, 'calls']} system calls on its folder")
 
         def one(at, kind, free=free):
@@ -282,7 +289,7 @@ def enumerate_faults(data, work, names, kinds=KINDS, step=1, at_once=1, log=prin
 
         with ThreadPoolExecutor(at_once) as threads:
             for kind in kinds:
-                places = several[0].places(kind, step)
+                places = first.places(kind, step)
                 for wrong, hit in threads.map(one, places, [kind] * len(places)):
                     counts[name, kind] += hit
                     if wrong:
