@@ -77,7 +77,7 @@ class Command:
         kept = sum(whole.count(b"\n") for whole in lines(out).values())
         if epochs > kept:
             return f"{epochs} epochs told, and {kept} kept"
-        told = re.findall(r"^(?:figure|table|page): +(\S+)|every \w+: (\S+)$", said, re.M)
+        told = re.findall(r"^(?:figure|table|page): +(?!none,)(\S+)|every \w+: (\S+)$", said, re.M)
         gone = [path for path in map("".join, told) if not Path(path.rstrip(";")).exists()]
         return f"told and not there: {gone}" if gone else None
 
