@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +28,13 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from damage import damage  # noqa: E402
+
 from minisgd.data import glyphs, load_dataset  # noqa: E402
-from minisgd.data.idx import read_idx, write_idx  # noqa: E402
 from minisgd.disk.formats import read_json, read_records  # noqa: E402
 from minisgd.errors import UserError  # noqa: E402
 from minisgd.lab import sweep  # noqa: E402
-from minisgd.lab.metrics import COLUMNS, read_metrics, tidy, write_metrics  # noqa: E402
+from minisgd.lab.metrics import COLUMNS, read_metrics  # noqa: E402
 from minisgd.lab.run_folder import RunFolder, read_checkpoint  # noqa: E402
 from minisgd.train import State  # noqa: E402
 
@@ -162,98 +162,21 @@ def _kill(process, whom, rng):
     return True
 
 
-def good_files(folder):
-    """{a small good file: its reader}, one file of every kind that is read."""
+def kept_files(folder):
+    """{a small file that a run keeps, with its checksum: its reader}."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (7, 28, 28)).astype(np.uint8)
-    write_idx(folder / "images", images)
-    write_idx(folder / "images.gz", images)
-    cell = sweep.Settings(epochs=3)
-    run = RunFolder(folder, cell, "digest")
+    run = RunFolder(folder, sweep.Settings(epochs=3), "digest")
     run.path.mkdir(exist_ok=True)
     records, _ = run.resume(print)
     for epoch in (1, 2, 3):
         record = {"epoch": epoch, "lr": 0.01, "status": "ok", "seconds": 0.1}
         records.append(record | dict.fromkeys(COLUMNS[9:13], 0.5))
         w = rng.normal(size=61_706).astype(np.float32)
-        run.save(records, sweep_state(epoch, w))
-    write_metrics(folder / "metrics.csv", [tidy(cell, record) for record in records])
+        run.save(records, State(epoch, w, {"v": w}))
     return {
-        folder / "images": read_idx,
-        folder / "images.gz": read_idx,
-        run.lines: read_records,
-        run.newest: read_checkpoint,
-        folder / "metrics.csv": read_metrics,
-        run.path / "run.json": read_json,
-    }
-
-
-def sweep_state(epoch, w):
-    return State(epoch, w, {"v": w})
-
-
-def mutate(good, rng):
-    """The good bytes damaged: a bit flipped, cut, lengthened, overwritten, or all made up."""
-    bytes_ = bytearray(good)
-    kind = rng.randrange(7)
-    if kind == 0:
-        place = rng.randrange(len(bytes_))
-        bytes_[place] ^= 1 << rng.randrange(8)
-    elif kind == 1:
-        del bytes_[rng.randrange(len(bytes_)) :]
-    elif kind == 2:
-        place = rng.randrange(len(bytes_))
-        bytes_[place:place] = rng.randbytes(rng.randrange(1, 40))
-    elif kind == 3:
-        place = rng.randrange(min(len(bytes_), 400))
-        bytes_[place : place + 4] = rng.choice((b"\xff" * 4, b"\0" * 4, b"\x7f\xff\xff\xff"))
-    elif kind == 4:
-        place, size = rng.randrange(len(bytes_)), rng.randrange(1, 200)
-        bytes_[place : place + size] = rng.randbytes(size)
-    elif kind == 5:
-        place, size = rng.randrange(len(bytes_)), rng.randrange(1, 2000)
-        del bytes_[place : place + size]
-    else:
-        bytes_ = bytearray(rng.randbytes(rng.randrange(0, 300)))
-    return bytes(bytes_)
-
-
-def fuzz(work, cases, seed=0):
-    """Read damaged files: each gives a value or one of our own errors, in bounded time and memory.
-
-    Returns: the counts of cases, values, refusals and other exceptions; the most memory and the
-             longest time
-    """
-    rng = random.Random(seed)
-    goods = [
-        (path, path.read_bytes(), reader) for path, reader in good_files(work / "good").items()
-    ]
-    counts = {"cases": 0, "values": 0, "refused": 0, "escaped": 0, "peak_mb": 0.0, "seconds": 0.0}
-    tracemalloc.start()
-    for case in range(cases):
-        path, good, reader = goods[case % len(goods)]
-        bad = work / f"bad-{path.name}"
-        bad.write_bytes(mutate(good, rng))
-        counts["cases"] += 1
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        began = time.perf_counter()
-        try:
-            reader(bad)
-            counts["values"] += 1
-        except UserError:
-            counts["refused"] += 1
-        except Exception as error:
-            counts["escaped"] += 1
-            shutil.copy(bad, work / f"escaped-{case}-{path.name}")
-            print(f"ESCAPED from {reader.__name__}: {type(error).__name__}: {error}")
-        took = time.perf_counter() - began
-        peak = (tracemalloc.get_traced_memory()[1] - before) / 1e6
-        counts["seconds"] = max(counts["seconds"], round(took, 3))
-        counts["peak_mb"] = max(counts["peak_mb"], round(peak, 1))
-    tracemalloc.stop()
-    return counts
+        run.lines: read_records, run.newest: read_checkpoint, run.path / "run.json": read_json,
+    }  # fmt: skip
 
 
 def flipped_bits(work, cases, seed=0):
@@ -263,11 +186,8 @@ def flipped_bits(work, cases, seed=0):
              written
     """
     rng = random.Random(seed)
-    files = good_files(work / "flips")
     counts = {"flips": 0, "believed": 0}
-    for path, reader in files.items():
-        if reader not in (read_checkpoint, read_records, read_json):
-            continue
+    for path, reader in kept_files(work / "flips").items():
         good = path.read_bytes()
         truth = reader(path)
         for _ in range(cases):
@@ -453,10 +373,10 @@ def main():
     if given.faults:
         names = given.commands.split(",")
         sys.exit(every_fault(data, work, names, given.step, given.at_once))
-    fuzzed = fuzz(work, given.cases, given.seed)
+    fuzzed = damage(work / "damage", given.cases, given.seed)
     print(
-        f"{fuzzed['cases']:,} damaged files read: {fuzzed['values']:,} values, "
-        f"{fuzzed['refused']:,} refused in a sentence, {fuzzed['escaped']} other exceptions; "
+        f"{fuzzed['cases']:,} damaged inputs of {fuzzed['kinds']} kinds: {fuzzed['values']:,} "
+        f"read, {fuzzed['refused']:,} refused in a sentence, {fuzzed['escaped']} other exceptions; "
         f"at most {fuzzed['peak_mb']} MB and {fuzzed['seconds']} s for one",
         flush=True,
     )

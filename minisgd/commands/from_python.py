@@ -220,7 +220,10 @@ def _settings(given):
             continue
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
             raise SettingError(f"{name} must be {words}, got {value!r}")
-        found[name] = kind(value)
+        try:
+            found[name] = kind(value)
+        except OverflowError:
+            raise SettingError(f"{name} must be a number that is not so large") from None
     return settings_of(**found, own=digest or "")
 
 

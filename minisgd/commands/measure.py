@@ -86,7 +86,7 @@ def noise_kept(out, data):
     """The rows of the noise scale that the folder `out` holds; none if they are of other data."""
     from minisgd.disk.formats import read_json, read_table
 
-    made = read_json(out / "measure-noise-scale.json") or {"asked": {}}
+    made = read_json(out / "measure-noise-scale.json", asked=dict) or {"asked": {}}
     if made["asked"].get("digest") != data.identity:
         return []
     wanted = {"loss", "exact_noise"}

@@ -22,7 +22,7 @@ from .folder import DataError
 
 GZIP = b"\x1f\x8b"
 MOST_BYTES = 1 << 27  # read from one file, once unpacked; the largest published one has 47 MB
-BLOCK = 1 << 23  # bytes hashed at a time
+BLOCK = 1 << 23  # bytes read or hashed at a time
 BYTE, INT = 8, 12  # the format's codes for uint8, and for int32 (QMNIST's labels)
 DTYPES = {BYTE: np.dtype(np.uint8), INT: np.dtype(">i4")}
 
@@ -150,11 +150,15 @@ def _read(stream, path, shape, kind):
         raise DataError(
             f"{path} claims the dimensions {shape}; files of 1 to {MOST_BYTES:,} bytes are read"
         )
-    body = stream.read(promised + 1)  # one more, to notice a file that is too long
+    body, most = bytearray(), promised + 1  # one more, to notice a file that is too long
+    while block := stream.read(min(BLOCK, most - len(body))):  # a promise reserves no memory
+        body += block
     if len(body) != promised:
         what = "is truncated" if len(body) < promised else "is too long"
         raise DataError(f"{path} {what}: its header, {shape}, promises {promised:,} bytes")
-    return np.frombuffer(body, DTYPES[kind]).reshape(shape)
+    array = np.frombuffer(body, DTYPES[kind]).reshape(shape)
+    array.setflags(write=False)
+    return array
 
 
 def _classes(array, path):

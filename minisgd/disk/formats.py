@@ -8,6 +8,7 @@ as being damaged: it is neither renamed nor changed.
 import csv
 import io
 import json
+import sys
 import zlib
 from pathlib import Path
 
@@ -47,22 +48,37 @@ def write_json(path, value):
     write_aside(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
-def read_json(path):
+def read_json(path, **kinds):
     """The dict in a file of write_json; None if there is no such file.
+
+    kinds    {name: the type of what the dict must hold under it}
 
     Raises:  DamagedError if it holds anything else, or a bit of it was flipped
     """
     try:
-        value = json.loads(Path(path).read_bytes())
+        value = json.loads(Path(path).read_bytes(), parse_constant=_no_number)
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged ({error}): sweep --fresh starts over") from None
     if not isinstance(value, dict):
         raise DamagedError(f"{path} is damaged (it holds no object): sweep --fresh starts over")
-    if value.pop("crc32", None) != _crc(value):
+    if "crc32" not in value:
+        raise DamagedError(
+            f"{path} is damaged, or of a minisgd that wrote no checksums (it has no checksum): "
+            "sweep --fresh starts over"
+        )
+    if value.pop("crc32") != _crc(value):
         raise DamagedError(f"{path} is damaged (its checksum differs): sweep --fresh starts over")
+    for name, kind in kinds.items():
+        if not isinstance(value.get(name), kind):
+            its = f"its {name} is {value.get(name)!r:.60}"
+            raise DamagedError(f"{path} is damaged ({its}): sweep --fresh starts over")
     return value
+
+
+def _no_number(text):
+    raise ValueError(f"{text} is no number")
 
 
 def remembered(path, asked, compute):
@@ -78,7 +94,7 @@ def remembered(path, asked, compute):
     asked = json.loads(json.dumps(asked))  # as JSON gives it back
     if known:
         check_format(known, path)
-        if known["asked"] == asked:
+        if known.get("asked") == asked and isinstance(known.get("rows"), list):
             return known["rows"]
     rows = compute()
     make_folder(Path(path).parent)
@@ -91,6 +107,21 @@ def _crc(value):
 
 
 # ---- JSON lines: the records of a run
+
+
+METRICS = "train_loss train_accuracy test_loss test_accuracy".split()
+
+
+def is_record(value):
+    """Whether a value is the record of an epoch. One that diverged has None for its metrics."""
+    if not isinstance(value, dict) or value.get("status") not in ("ok", "stuck", "diverged"):
+        return False
+    told = METRICS if value["status"] != "diverged" else ()
+    numbers = [value.get(name) for name in ("lr", "seconds", *told)]
+    largest = sys.float_info.max
+    return {*METRICS} <= {*value} and all(
+        isinstance(number, int | float) and abs(number) <= largest for number in numbers
+    )
 
 
 def record_line(record):
@@ -114,6 +145,8 @@ def read_records(path):
             record = json.loads(line)
             del record["crc32"]
             if record_line(record) != line + b"\n" or record["epoch"] != len(records) + 1:
+                break
+            if not is_record(record):
                 break
         except (ValueError, TypeError, KeyError, RecursionError):
             break

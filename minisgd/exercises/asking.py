@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..disk.formats import DamagedError
 from ..errors import SettingError
 from ..lab.own import OwnFile, imported, line_of, said
 from .entries import Amiss
@@ -82,18 +83,22 @@ def ask(name, own, limit=LIMIT):
             process.wait()
         try:
             return _read(out)
-        except (OSError, ValueError, KeyError):
+        except DamagedError:
             ended = f"exit code {process.returncode}"
             return f"{own.path} ended the program before there was an answer ({ended}).", []
 
 
 def _read(path):
-    with np.load(path, allow_pickle=False) as kept:
-        report, found = json.loads(str(kept["report"])), []
-        for k, (outputs, amiss, changed, crash) in enumerate(report["answers"]):
-            values = {output: kept[f"{k}.{output}"] for output in outputs}
-            found.append(Answer(values, amiss, changed, crash and Crash(*crash)))
-        return report["problem"], found
+    """What `_write` wrote.  Raises: DamagedError if it is not there, or not whole"""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            report, found = json.loads(str(kept["report"])), []
+            for k, (outputs, amiss, changed, crash) in enumerate(report["answers"]):
+                values = {output: kept[f"{k}.{output}"] for output in outputs}
+                found.append(Answer(values, amiss, changed, crash and Crash(*crash)))
+            return report["problem"], found
+    except Exception as error:  # a damaged archive can raise nearly anything
+        raise DamagedError(f"there is no answer in {path} ({error})") from None
 
 
 # ---- in the learner's process

@@ -87,8 +87,10 @@ def opened(path, option):
     """
     try:
         return OwnFile(str(path), Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+    except UnicodeDecodeError:
+        raise SettingError(f"{option}: cannot read {path}: it is not UTF-8 text") from None
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        why = getattr(error, "strerror", None) or error
         raise SettingError(f"{option}: cannot read {path}: {why}") from None
 
 

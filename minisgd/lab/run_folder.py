@@ -27,6 +27,7 @@ from ..disk.formats import (
     DamagedError,
     NewerError,
     check_format,
+    is_record,
     read_json,
     read_records,
     record_line,
@@ -62,7 +63,8 @@ def check_settings(about, path):
     """
     check_format(about, path)
     settings = about.get("settings")
-    unknown = [name for name in settings if name not in DEFAULTS] if settings else ()
+    names = settings if isinstance(settings, dict) else ()  # anything else is damage
+    unknown = [name for name in names if name not in DEFAULTS]
     if unknown:
         raise NewerError(
             f"{path} was written by a newer minisgd: this one does not know its setting "
@@ -232,6 +234,8 @@ def read_checkpoint(path):
                 raise ValueError(f"w is {w.shape} {w.dtype}, {name} {vector.shape} {vector.dtype}")
         if [record["epoch"] for record in records] != list(range(1, state.epoch + 1)):
             raise ValueError("its records do not end at its epoch")
+        if not all(map(is_record, records)):
+            raise ValueError("its records are not those of epochs")
     except (MemoryError, NewerError):
         raise
     except Exception as error:  # a damaged archive can raise nearly anything

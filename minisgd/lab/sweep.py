@@ -22,6 +22,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+# What Settings may raise for values of the wrong kinds, which only a damaged file can hold.
+WRONG = ArithmeticError, AttributeError, KeyError, TypeError, ValueError
+
+
 @dataclass(frozen=True)
 class Question:
     """What a sweep asks: the settings that all runs share, the batch sizes and the seeds.
@@ -173,7 +177,7 @@ def _read(out):
         values = DEFAULTS | known["settings"]
         if not values["own"]:  # all its names are in our tables
             Question(Settings(**values), known["batch_sizes"], known["seeds"]).cells()
-    except (KeyError, TypeError, ValueError) as error:
+    except WRONG as error:
         raise DamagedError(f"{path} is damaged ({error}): give another --out, or --fresh") from None
     return known
 

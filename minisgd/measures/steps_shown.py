@@ -28,7 +28,7 @@ def read(path):
             return text or None
         return int(text) if column in WHOLE else float(text)
 
-    wanted = {*WHOLE, *TEXTS, "target", "steps", "epochs"}
+    wanted = {*WHOLE, *TEXTS, "target", "lr", "momentum", "steps", "epochs", "cost"}
     return read_table(path, cell, lambda head: None if wanted <= {*head} else "columns are missing")
 
 
@@ -37,7 +37,7 @@ def kept_lines(folder, dataset):
 
     Raises:  as `read`
     """
-    made = read_json(Path(folder) / "measure-steps.json") or {"asked": {}}
+    made = read_json(Path(folder) / "measure-steps.json", asked=dict) or {"asked": {}}
     if made["asked"].get("digest") != dataset.identity:
         return []
     return lines(read(Path(folder) / "measure-steps.csv"))

@@ -40,7 +40,7 @@ def runs(folder):
     has other columns, as an older one has.
     """
     path = folder / TABLE
-    if not path.exists() or path.read_text("utf-8").partition("\n")[0] != ",".join(COLUMNS):
+    if not path.exists() or path.read_bytes().partition(b"\n")[0] != ",".join(COLUMNS).encode():
         return {}
     rows = read_table(path, _cell, lambda header: None)
     return {run: looks for run, looks in by_run(rows).items() if looks}
@@ -48,6 +48,8 @@ def runs(folder):
 
 def _cell(column, text):
     if column == "warmup":
+        if text not in NAMES:
+            raise ValueError(f"there is no warmup {text!r}")
         return text
     if column in ("batch_size", "seed", "update"):
         return int(text)

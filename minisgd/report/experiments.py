@@ -174,7 +174,7 @@ class Kept:
     def _read(self):
         self.made, self.rows, self.keys = {}, {}, {name: set() for name in self.experiments}
         for name in self.experiments:
-            made = read_json(self.folder / f"{name}.json")
+            made = read_json(self.folder / f"{name}.json", dataset=str, digest=str, makings=list)
             if made is not None:
                 self.made[name] = made
                 for row in read_metrics(self.folder / f"{name}.csv"):

@@ -25,7 +25,7 @@ def refuse_another_question(folder, name, asked):
     Raises:  SettingError, naming what differs
     """
     path = Path(folder) / f"{name}.json"
-    known = read_json(path)
+    known = read_json(path, asked=dict)
     if known is None:
         return
     before = DEFAULTS | known["asked"]

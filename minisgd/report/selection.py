@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 
 from ..data import split_validation
-from ..disk.formats import read_json
+from ..disk.formats import DamagedError, read_json
 from ..errors import SettingError
 from ..lab.metrics import read_metrics
 from ..lab.run_folder import read_checkpoint
@@ -123,12 +123,14 @@ def read_trials(folder):
     Raises:  as read_metrics
     """
     path = Path(folder) / "tune.csv"
-    asked = (read_json(path.with_suffix(".json")) or {}).get("asked", {})
+    asked = (read_json(path.with_suffix(".json"), asked=dict) or {"asked": {}})["asked"]
     told = {name: asked[name] for name in asked if name in DEFAULTS and name not in COLUMNS}
     if any(value != DEFAULTS[name] for name, value in what_matters(told).items()):
         return []
     found = {}
     for row in read_metrics(path, COLUMNS) if path.exists() else ():
+        if None in row.values():
+            raise DamagedError(f"{path} is not a table of metrics: a cell is empty")
         settings = Settings(
             row["batch_size"], row["lr"], momentum=row["momentum"], epochs=row["epochs"]
         )

@@ -36,7 +36,9 @@ class Trials:
         self._read()
 
     def _read(self):
-        self.made = read_json(self.folder / f"{self.name}.json") or {"searches": {}, "makings": []}
+        path = self.folder / f"{self.name}.json"
+        kinds = {"searches": dict, "makings": list, "digest": str}
+        self.made = read_json(path, **kinds) or {"searches": {}, "makings": []}
         self.rows = {name: [] for name in self.made["searches"]}
         if self.rows:
             for row in read_metrics(self.folder / f"{self.name}.csv", held_out=True):

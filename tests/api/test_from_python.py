@@ -135,6 +135,7 @@ def test_a_file_of_ones_own_is_read_again_when_it_has_changed(train):
     [
         ({"batchsize": 64}, "there is no setting 'batchsize', only batch_size, seed, lr, rule, "),
         ({"lr": "0.1"}, "lr must be a number, got '0.1'"),
+        ({"lr": 10**400}, "lr must be a number that is not so large"),
         ({"batch_size": 64.0}, "batch_size must be a whole number, got 64.0"),
         ({"momentum": True}, "momentum must be a number, got True"),
         ({"batch_size": None}, "batch_size must be a whole number, got None"),

@@ -101,6 +101,20 @@ def test_a_small_file_does_not_unpack_to_gigabytes(tmp_path, promised):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_promise_alone_takes_no_memory(tmp_path, packed):
+    content = b"\0\0\x08\x01" + (1 << 27).to_bytes(4, "big") + bytes(9)
+    path = tmp_path / "promise"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="is truncated"):
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
 SEEDS = [GOOD, gzip.compress(GOOD), gzip.compress(GOOD) * 2, unpacked(DIGITS[0][:1])]
 
 

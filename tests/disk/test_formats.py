@@ -1,8 +1,20 @@
 """What is kept for the next time that the same is asked."""
 
+import json
+import zlib
+
 import pytest
 
-from minisgd.disk.formats import FORMAT, NewerError, read_json, remembered, write_json
+from minisgd.disk.formats import (
+    FORMAT,
+    DamagedError,
+    NewerError,
+    read_json,
+    read_records,
+    record_line,
+    remembered,
+    write_json,
+)
 
 
 def no_more():
@@ -34,3 +46,49 @@ def test_a_file_of_a_later_format_is_left_alone(tmp_path):
     with pytest.raises(NewerError, match="written by a newer minisgd"):
         remembered(path, {}, no_more)
     assert path.read_bytes() == before
+
+
+def test_rows_that_are_none_are_computed(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"asked": {}, "rows": 7})
+    assert remembered(path, {}, lambda: [1]) == [1]
+
+
+def test_json_that_lacks_what_is_asked_of_it_is_damaged(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"asked": [1], "rows": []})
+    assert read_json(path, rows=list) == {"asked": [1], "rows": []}
+    for kinds in ({"asked": dict}, {"makings": list}):
+        with pytest.raises(DamagedError, match=rf"a\.json is damaged \(its {min(kinds)} is "):
+            read_json(path, **kinds)
+
+
+def test_json_holds_no_number_that_is_not_finite(tmp_path):
+    value = {"lr": float("nan")}
+    whole = value | {"crc32": zlib.crc32(json.dumps(value).encode())}
+    (tmp_path / "a.json").write_text(json.dumps(whole))
+    with pytest.raises(DamagedError, match="NaN is no number"):
+        read_json(tmp_path / "a.json")
+
+
+RECORD = dict.fromkeys(("train_loss", "train_accuracy", "test_loss", "test_accuracy"), 0.5)
+RECORD |= {"epoch": 1, "lr": 0.1, "seconds": 1.0, "status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": 3}, {"lr": "0.1"}, {"seconds": None}, {"test_loss": 10**400}], ids=str
+)
+def test_a_line_that_is_no_record_of_an_epoch_is_damaged_though_its_checksum_is_right(
+    tmp_path, wrong
+):
+    path = tmp_path / "epochs.jsonl"
+    path.write_bytes(record_line(RECORD))
+    assert read_records(path) == [RECORD]
+    path.write_bytes(record_line(RECORD | wrong))
+    assert read_records(path) == []
+
+
+def test_json_of_a_version_without_checksums_is_told_as_such(tmp_path):
+    (tmp_path / "sweep.json").write_text('{"settings": {}}')
+    with pytest.raises(DamagedError, match=r"or of a minisgd that wrote no checksums \(it has no"):
+        read_json(tmp_path / "sweep.json")

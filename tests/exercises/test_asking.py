@@ -3,10 +3,12 @@
 import sys
 import time
 
+import numpy as np
 import pytest
 from answering import filled, verdict
 from solutions import SOLUTIONS
 
+from minisgd.disk.formats import DamagedError
 from minisgd.exercises import asking
 from minisgd.exercises.asking import ask
 from minisgd.exercises.judging import check, judge
@@ -56,6 +58,16 @@ def test_too_much_memory_is_an_error_in_her_line():
     found = asked("relu", "return np.ones((1 << 20, 1 << 20))")
     assert not found.right and "MemoryError: Unable to allocate 8.00 TiB" in found.lines[0]
     assert found.lines[1] == "    return np.ones((1 << 20, 1 << 20))"
+
+
+@pytest.mark.parametrize("cut", [0, 40, 300, -30])
+def test_an_answer_that_was_torn_is_none(tmp_path, cut):
+    """A process that is ended while it writes, or on a full disk, leaves a part of the archive."""
+    path = tmp_path / "answers.npz"
+    asking._write(path, None, [asking.Answer({"dW": np.ones((2, 3))}, {}, [])])
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DamagedError):
+        asking._read(path)
 
 
 @pytest.mark.parametrize("way", ["import os\nos._exit(0)", "import os\nos.abort()"])

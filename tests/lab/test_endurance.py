@@ -5,11 +5,11 @@ import signal
 import sys
 
 import pytest
+from damage import damage
 from endurance import (
     faults,
     fingerprint,
     flipped_bits,
-    fuzz,
     kill_and_resume,
     make_data,
     start,
@@ -32,10 +32,11 @@ def test_a_killed_sweep_resumes_to_the_bits_of_one_that_was_not(data, tmp_path):
     assert counts["kills"] == 3 and counts["losses"] == 0
 
 
-def test_no_bytes_bring_down_a_reader(tmp_path):
-    counts = fuzz(tmp_path, cases=1_200)
-    assert counts["escaped"] == 0 and counts["values"] + counts["refused"] == 1_200
-    assert counts["refused"] > 400
+def test_no_input_brings_down_a_reader(tmp_path):
+    told = []
+    counts = damage(tmp_path / "damage", cases=1_500, told=told.append)
+    assert not told and counts["values"] + counts["refused"] == counts["cases"] == 1_500
+    assert counts["refused"] > 500
     assert counts["peak_mb"] < 50 and counts["seconds"] < 5
 
 

@@ -212,6 +212,8 @@ OPTIMIZERS = {"rebinds": Optimizer(rebinds)}
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(SettingError, match=r"cannot read .*none\.py: No such file"):
         own.read(tmp_path / "none.py")
+    with pytest.raises(SettingError, match=r"cannot read .*: embedded null byte"):
+        own.read(tmp_path / "no\0ne.py")
 
 
 def test_an_error_while_training_names_the_line_and_the_traceback(small_data, tmp_path):

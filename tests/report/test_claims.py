@@ -5,7 +5,7 @@ import re
 import pytest
 from made_up_runs import MadeUpTrials, curve
 
-from minisgd.disk.formats import write_json, write_table
+from minisgd.disk.formats import DamagedError, write_json, write_table
 from minisgd.report import answer, selection
 from minisgd.report.answer import METHODS, plan
 from minisgd.report.experiments import EXPERIMENTS, SIZES
@@ -215,6 +215,14 @@ def test_a_table_of_tune_that_answers_another_question_is_not_taken_for_the_repo
     keep_trials(kept, {0.01: (0.98, 0.97)})
     write_json(kept.folder / "tune.json", {"asked": {"momentum": 0.9, "optimizer": "nesterov"}})
     assert selection.read_trials(kept.folder) == []
+
+
+def test_a_table_of_tune_with_an_empty_cell_is_damaged(kept):
+    keep_trials(kept, {0.01: (0.98, 0.97)})
+    path = kept.folder / "tune.csv"
+    path.write_text(path.read_text().replace("0.97", ""))
+    with pytest.raises(DamagedError, match=r"tune\.csv is not a table of metrics: a cell is empty"):
+        selection.read_trials(kept.folder)
 
 
 def test_the_rate_is_judged_by_the_table_of_tune(kept):

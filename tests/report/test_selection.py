@@ -89,7 +89,9 @@ def test_the_trials_are_read_from_the_runs(small_data, tmp_path):
         settings = Settings(lr=lr, seed=seed, epochs=1)
         folder = folders[settings] = RunFolder(tmp_path, settings, "digest")
         folder.path.mkdir()
-        record = dict.fromkeys(COLUMNS) | {"epoch": 1, "test_accuracy": accuracy}
+        status = "diverged" if accuracy is None else "ok"
+        record = dict.fromkeys(COLUMNS, 0.5) | {"epoch": 1, "test_accuracy": accuracy}
+        record |= {"status": status}
         folder.save([record], State(1, w))
         ends.append((settings, record))
     found = selection.with_test(trials_of(ends), folders, small_data)
