@@ -7,7 +7,8 @@ The test suite runs a few cases of each kind (test_endurance.py). The long form 
 which prints counts of what it did, and exits with 1 if anything was lost or got through. With
 --faults, it lets every system call of six commands on their folders fail instead, one at a time
 (see system_calls.py), and loses the power after every change that they make (see power_loss.py).
---step 10 tries every tenth, --at-once 4 four at once, --commands train,page only these.
+--step 10 tries every tenth, --at-once 4 four at once, --commands train,page only these. With
+--upgrade, it continues what earlier commits left (see upgrade.py).
 """
 
 import argparse
@@ -356,6 +357,19 @@ def every_fault(data, work, names, step, at_once):
     return 1 if losses else 0
 
 
+def every_upgrade(data, work):
+    """Continue what every tenth commit left, print how it went, return the exit code."""
+    from upgrade import upgrades
+
+    found = upgrades(data, work, log=lambda line: print(line, flush=True))
+    print(
+        f"{found['commits']} commits: {found['continued']} runs continued, ending at most "
+        f"{found['difference']:.1g} away; {found['refused']} refused in a true sentence"
+    )
+    print(f"losses: {found['losses']}")
+    return 1 if found["losses"] or not found["commits"] else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
@@ -366,6 +380,7 @@ def main():
     parser.add_argument("--step", type=int, default=1)
     parser.add_argument("--commands", default="train,sweep,page,figures,tune,download")
     parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--upgrade", action="store_true")
     given = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="minisgd-endurance-"))
     data = work / "data"
@@ -373,6 +388,8 @@ def main():
     if given.faults:
         names = given.commands.split(",")
         sys.exit(every_fault(data, work, names, given.step, given.at_once))
+    if given.upgrade:
+        sys.exit(every_upgrade(data, work))
     fuzzed = damage(work / "damage", given.cases, given.seed)
     print(
         f"{fuzzed['cases']:,} damaged inputs of {fuzzed['kinds']} kinds: {fuzzed['values']:,} "

@@ -1,7 +1,9 @@
 """One dataset for many processes: they map the same memory instead of copying it."""
 
 import mmap
+import os
 from dataclasses import dataclass
+from multiprocessing import heap
 
 import numpy as np
 
@@ -40,6 +42,11 @@ def share(dataset, context):
     arrays = train.images, train.labels, test.images, test.labels
     on_disk = tuple(_file_and_offset(array) for array in arrays)
     size = sum(array.nbytes for array, kept in zip(arrays, on_disk, strict=True) if kept is None)
+    # Where a system has no /dev/shm that can be written to, the folder for temporary files does.
+    if hasattr(heap.Arena, "_dir_candidates"):  # not on Windows
+        heap.Arena._dir_candidates = [
+            folder for folder in heap.Arena._dir_candidates if os.access(folder, os.W_OK)
+        ]
     try:
         block = context.RawArray("B", max(1, size))
     except OSError as error:  # the block is a file in memory, or in the folder for temporary files

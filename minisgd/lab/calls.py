@@ -31,7 +31,14 @@ def calls(dataset, jobs):
         yield lambda function, *arguments: function(dataset, *arguments)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, _begin, (share(dataset, context),))
+    handle = share(dataset, context)
+    try:
+        pool = ProcessPoolExecutor(jobs, context, _begin, (handle,))
+    except OSError as error:  # its locks need /dev/shm
+        raise UserError(
+            f"processes cannot share work here ({error.strerror}: is there a /dev/shm that can be "
+            "written to?): give --threads 1"
+        ) from None
 
     def call(function, *arguments):
         try:

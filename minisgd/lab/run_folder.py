@@ -16,12 +16,13 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from ..disk.files import StorageError, append, storage_errors, write_aside
+from ..disk.files import BusyError, StorageError, append, storage_errors, write_aside
 from ..disk.formats import (
     FORMAT,
     DamagedError,
@@ -91,6 +92,7 @@ class RunFolder:
         self.lines = self.path / "epochs.jsonl"
         self.newest = self.path / "checkpoint.npz"
         self.previous = self.path / "checkpoint-previous.npz"
+        self.left = None  # the CRC of the newest checkpoint, as this process left it
 
     def _is_ours(self, path):
         try:
@@ -169,13 +171,31 @@ class RunFolder:
             agree = self.lines.exists() and self.lines.read_bytes() == lines
         if not agree:
             write_aside(self.lines, lines)
+        self.left = _crc_of(self.newest)
         return records, state
 
     def save(self, records, state, new=1):
-        """Save the last `new` of the records, and the state after them."""
-        write_aside(self.newest, _checkpoint_bytes(self.about, records, state), keep=self.previous)
+        """Save the last `new` of the records, and the state after them.
+
+        Raises:  StorageError; BusyError if the checkpoint is not the one that this process left:
+                 where a file system is shared by machines, a lock may hold on one of them alone
+        """
+        if self.path.exists() and _crc_of(self.newest) != self.left:
+            raise BusyError(
+                f"{self.path} is written to by another process, perhaps on another machine: stop "
+                "one of them, and give the same command again"
+            )
+        content = _checkpoint_bytes(self.about, records, state)
+        write_aside(self.newest, content, keep=self.previous)
+        self.left = zlib.crc32(content)
         # Last: if all the lines are there, so are the weights.
         append(self.lines, b"".join(map(record_line, records[-new:])))
+
+
+def _crc_of(path):
+    """The CRC of a file's bytes; None if there is no such file.  Raises: StorageError"""
+    with storage_errors(path):
+        return zlib.crc32(path.read_bytes()) if path.exists() else None
 
 
 class OtherRunError(DamagedError):

@@ -107,3 +107,20 @@ def test_too_few_file_handles_are_told_in_one_sentence(small_mnist, tmp_path):
     assert ended.returncode == 1 and "Traceback" not in ended.stderr
     told = ended.stderr.splitlines()[-1]
     assert told == "Error: Too many open files; give fewer --jobs, or raise `ulimit -n`"
+
+
+def test_a_sweep_needs_neither_tmpdir_nor_dev_shm(small_mnist, tmp_path):
+    hidden = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && "$@"', "sh"]
+    try:
+        may = not subprocess.run([*hidden, "true"], capture_output=True).returncode
+    except OSError:
+        may = False
+    command = [*hidden * may, sys.executable, PROGRAM]
+    args = sweep_of(small_mnist, tmp_path / "out", "--jobs", "2")
+    ended = subprocess.run(
+        [str(part) for part in (*command, *args)], capture_output=True, text=True, timeout=300,
+        env=os.environ | {"TMPDIR": str(tmp_path / "none")},
+    )  # fmt: skip
+    assert ended.returncode == 0 and ended.stdout.count(" ok\n") == 2, ended.stderr
+    if not may:
+        pytest.skip("no /dev/shm can be hidden here; without TMPDIR it went well")

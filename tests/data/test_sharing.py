@@ -2,6 +2,7 @@
 
 import multiprocessing
 from dataclasses import replace
+from multiprocessing import heap
 
 import numpy as np
 import pytest
@@ -61,6 +62,14 @@ def test_what_is_mapped_from_files_is_not_copied(small_data, tmp_path):
     part = Dataset("idx", Split(found.train.images[5:], found.train.labels[5:]), found.test, "", "")
     there = shared(share(part, SPAWN))
     assert np.array_equal(there.train.images, found.train.images[5:])
+
+
+def test_without_a_dev_shm_the_folder_for_temporary_files_does(small_data, monkeypatch):
+    if not hasattr(heap.Arena, "_dir_candidates"):
+        pytest.skip("this system has no such folder")
+    monkeypatch.setattr(heap.Arena, "_dir_candidates", ["/no/such/folder"])
+    there = shared(share(small_data, SPAWN))
+    assert all(map(np.array_equal, arrays_of(there), arrays_of(small_data)))
 
 
 def test_no_room_is_one_sentence(small_data):

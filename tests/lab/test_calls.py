@@ -37,6 +37,18 @@ def test_two_jobs_are_made_in_processes_that_have_the_dataset(small_data):
             call(fails)
 
 
+def test_no_place_for_its_locks_is_told_in_a_sentence(small_data, monkeypatch):
+    def none(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("minisgd.lab.calls.ProcessPoolExecutor", none)
+    with (
+        pytest.raises(UserError, match=r"\(Read-only file system: is there a /dev/shm "),
+        calls(small_data, 2),
+    ):
+        pass
+
+
 def test_a_process_that_is_killed_is_told_in_a_sentence(small_data):
     with (
         pytest.raises(UserError, match="a process was killed at its work"),

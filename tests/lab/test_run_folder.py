@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from minisgd.disk.files import StorageError, write_aside
+from minisgd.disk.files import BusyError, StorageError, write_aside
 from minisgd.disk.formats import DamagedError, read_json, read_records, write_json
 from minisgd.errors import UserError
 from minisgd.inits import INITS
@@ -445,6 +445,20 @@ def test_a_folder_of_another_run_is_refused(tmp_path):
                 folder.records()
         else:  # it has a folder of its own
             assert folder.records() == [] and not folder.path.exists()
+
+
+def test_who_shares_a_folder_without_locks_is_noticed_and_nothing_is_lost(tmp_path):
+    """As two machines do, whose file system locks on each of them alone."""
+    one, records = saved(tmp_path, 2)
+    other = RunFolder(tmp_path, SETTINGS, "abc")
+    found, _ = other.resume(lambda line: None)
+    other.save([*found, record(3)], state(3))
+    before = {path: path.read_bytes() for path in one.path.iterdir()}
+    with pytest.raises(BusyError, match="is written to by another process, perhaps on another"):
+        one.save([*records, record(3)], state(3))
+    assert before == {path: path.read_bytes() for path in one.path.iterdir()}
+    other.save([*found, record(3), record(4)], state(4))
+    assert len(RunFolder(tmp_path, SETTINGS, "abc").resume(lambda line: None)[0]) == 4
 
 
 def test_a_damaged_run_json_costs_nothing(tmp_path):

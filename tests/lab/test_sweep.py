@@ -1,10 +1,12 @@
 """Many runs: what is missing is done, by any number of processes; one that dies costs itself."""
 
+import itertools
 import multiprocessing
 import os
 import re
 import shutil
 import signal
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -171,6 +173,18 @@ def test_a_stopped_sweep_leaves_no_process_and_whole_epochs(tiny, tmp_path):
     assert multiprocessing.active_children() == []
     kept = [len(RunFolder(tmp_path, cell, tiny.digest).records()) for cell in cells]
     assert 1 <= sum(kept) < 2000
+
+
+def test_a_clock_that_jumps_changes_nothing(tiny, tmp_path, monkeypatch):
+    """What is timed is timed by a clock that cannot be set."""
+    calm, hours = tmp_path / "calm", itertools.cycle((1e9, 0.0, 4e9))
+    cell = replace(COMMON, batch_size=50)
+    for out in (calm, tmp_path):
+        out.mkdir(exist_ok=True)
+        records = run_cell(out, cell, tiny, log=print)
+        assert all(0 < record["seconds"] < 600 for record in records)
+        monkeypatch.setattr(time, "time", lambda: next(hours))
+    assert left(tmp_path, cell) == left(calm, cell)
 
 
 class Killer:
