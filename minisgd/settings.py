@@ -15,6 +15,8 @@ from .optim import OPTIMIZERS
 from .rules import effective_lr, scaled_adam, scaled_lr
 from .schedules import batch_size_at, batch_steps, decay_factor, warmup_lr
 
+MOST_EPOCHS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -73,6 +75,8 @@ class Settings:
             object.__setattr__(self, "batch_schedule", "")
         if self.epochs < 1:
             raise SettingError(f"a run needs at least 1 epoch, got {self.epochs}")
+        if self.epochs > MOST_EPOCHS:  # they are counted one by one where the batch grows
+            raise SettingError(f"a run has at most {MOST_EPOCHS:,} epochs, got {self.epochs}")
         if self.seed < 0:
             raise SettingError(f"a seed must be at least 0, got {self.seed}")
         if self.clip is not None and not 0 < self.clip < float("inf"):

@@ -949,13 +949,9 @@ def _files(folder):
 
 def _put_back(folder, good):
     """Make a folder what it was when its good files were read."""
-    there = {}
-    for path in folder.rglob("*"):
-        if path.is_file():
-            there[str(path.relative_to(folder))] = path
+    there = _files(folder)
     for name in there.keys() - good.keys():
-        there[name].unlink()
+        (folder / name).unlink()
     for name, data in good.items():
-        path = there.get(name) or folder / name
-        if name not in there or path.read_bytes() != data:
-            path.write_bytes(data)
+        if there.get(name) != data:
+            (folder / name).write_bytes(data)

@@ -140,6 +140,7 @@ def test_a_file_of_ones_own_is_read_again_when_it_has_changed(train):
         ({"momentum": True}, "momentum must be a number, got True"),
         ({"batch_size": None}, "batch_size must be a whole number, got None"),
         ({"epochs": 0}, "a run needs at least 1 epoch, got 0"),
+        ({"epochs": 10**6 + 1}, "a run has at most 1,000,000 epochs, got 1000001"),
         ({"rule": "cube"}, "rule must be one of none, sqrt, linear, adam-sqrt, got 'cube'"),
         ({"batch_size": 641}, "batch size 641 is larger than the training set of 640 images"),
         ({"threads": 0}, "threads must be a whole number from 1, got 0"),
