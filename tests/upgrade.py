@@ -58,7 +58,7 @@ def upgrades(data, work, log=print, only=None):
             said = _trained(code, data, out, options)
             if said is None:
                 told, difference = _continued(out, load_dataset("glyphs", data))
-                counts[told.split()[0]] += 1
+                counts[told.split()[0].strip(",:")] += 1
                 counts["difference"] = max(counts["difference"], difference)
                 log(f"{commit} {way}: {told}")
             elif way == "momentum" or "adam" not in said:

@@ -158,6 +158,8 @@ def load_folder(out):
                 f"{out} was made with a file of your own ({error}): give it with --with"
             ) from None
         raise
+    except WRONG as error:
+        raise DamagedError(f"{out}/sweep.json is damaged ({error}): give another --out") from None
     return Question(common, tuple(known["batch_sizes"]), tuple(known["seeds"])), known
 
 
