@@ -61,7 +61,7 @@ def upgrades(data, work, log=print, only=None):
                 counts[told.split()[0].strip(",:")] += 1
                 counts["difference"] = max(counts["difference"], difference)
                 log(f"{commit} {way}: {told}")
-            elif way == "momentum" or "adam" not in said:
+            elif way == "momentum" or "--optimizer" not in said:
                 counts["losses"] += 1
                 log(f"{commit} {way}: LOST, it did not train: {said}")
         shutil.rmtree(work / commit)
