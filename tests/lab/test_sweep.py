@@ -416,7 +416,7 @@ def test_a_folder_without_a_sweep_is_refused(tmp_path):
         dict(settings=None),
         dict(settings={"batch_schedule": 5}),
         dict(settings={"lr": 10**400}),
-        dict(settings={"batch_schedule": {}, "own": "12345678"}),
+        dict(settings={"batch_schedule": {"a": 1}, "own": "12345678"}),
         dict(batch_sizes=None),
         dict(batch_sizes=[0]),
         dict(seeds=["a"]),
