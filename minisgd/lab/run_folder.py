@@ -252,7 +252,8 @@ def read_checkpoint(path):
         for name, vector in memory.items():
             if vector.shape != w.shape or vector.dtype != w.dtype:
                 raise ValueError(f"w is {w.shape} {w.dtype}, {name} {vector.shape} {vector.dtype}")
-        if [record["epoch"] for record in records] != list(range(1, state.epoch + 1)):
+        epochs = [record["epoch"] for record in records]
+        if state.epoch != len(epochs) or epochs != list(range(1, len(epochs) + 1)):
             raise ValueError("its records do not end at its epoch")
         if not all(map(is_record, records)):
             raise ValueError("its records are not those of epochs")
