@@ -92,6 +92,8 @@ def _cell(column, text):
         return None
     if kind == "int":
         return int(text)
+    if kind == "float":
+        return float(text)  # of a setting, which is never missing
     if kind == "str":
         return text
     if kind == "bool":

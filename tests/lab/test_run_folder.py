@@ -380,6 +380,7 @@ ROW = "none,none,sgd,64,0.01,0.01,0,0,1,1,1,1,1,1,ok"
         f"{HEAD}\n{ROW.replace('64', 'many')}\n".encode(),
         f"{HEAD}\n{ROW.replace('0.01', 'slow')}\n".encode(),
         f"{HEAD}\n{ROW.replace('64', '')}\n".encode(),
+        f"{HEAD}\n{ROW.replace('0.01', '', 1)}\n".encode(),
         f'{HEAD}\n{ROW}"\n"'.encode(),
         b"\xff\xfe\x00",
     ],
