@@ -76,7 +76,7 @@ def two_commands(files):
         given("third", "what stuck means"),
         measured("2048 two", SWEEP),
         given("2048 4096", "batch sizes"),
-        measured("ten", "python -m pytest"),
+        measured("12", "python -m pytest"),
         given("none", "folders"),
     )
 
