@@ -10,12 +10,12 @@ import numpy as np
 from . import CallableModule
 from .backend import out_of_memory, to_host
 from .data import epoch_order
+from .disk.formats import METRICS
 from .errors import UserError
 from .model import Model
 from .optim import OPTIMIZERS, clip_by_norm
 
 STUCK_AFTER = 3  # epochs in a row in which every test image was assigned the same class
-METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
 def update(model, memory, x, y, batch, lr, t, settings):

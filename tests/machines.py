@@ -219,12 +219,24 @@ def since(began):
 
 
 def under_way(place, workers=1, way=lambda address: address, epochs=12):
-    """(scheduler, address, [worker], sweep) of which a run is over and others are trained"""
+    """(scheduler, [worker], sweep, since when): a run of it is over, and others are trained"""
     scheduler, address = place.scheduler()
     there = [place.worker(address) for _ in range(workers)]
     sweep = place.sweep(way(address), epochs=epochs)
     sweep.says("1 of 4 runs")
     return scheduler, there, sweep, time.monotonic()
+
+
+def through_a_proxy(place, **more):
+    """(proxy, sweep, since when) as `under_way`, with a Proxy before the scheduler"""
+    proxies = []
+
+    def way(address):
+        proxies.append(Proxy(int(address.rsplit(":", 1)[1])))
+        return proxies[0].address
+
+    _, _, sweep, began = under_way(place, way=way, **more)
+    return proxies[0], sweep, began
 
 
 def scheduler_killed(place):
@@ -244,28 +256,16 @@ def scheduler_stopped(place):
 
 
 def scheduler_cut_off(place):
-    proxies = []
-
-    def way(address):
-        proxies.append(Proxy(int(address.rsplit(":", 1)[1])))
-        return proxies[0].address
-
-    _, _, sweep, began = under_way(place, way=way)
-    proxies[0].cut = True
+    proxy, sweep, began = through_a_proxy(place)
+    proxy.cut = True
     line = sweep.says("scheduler at .* (is gone|has not answered)")
     sweep.ends(1)
     return line, since(began)
 
 
 def connection_reset(place):
-    proxies = []
-
-    def way(address):
-        proxies.append(Proxy(int(address.rsplit(":", 1)[1])))
-        return proxies[0].address
-
-    _, _, sweep, began = under_way(place, way=way, epochs=40)
-    proxies[0].reset()
+    proxy, sweep, began = through_a_proxy(place, epochs=40)
+    proxy.reset()
     line, told = sweep.says("connection to the scheduler .* is lost"), since(began)
     sweep.says("tried once more")
     sweep.ends(0)

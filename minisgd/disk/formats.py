@@ -109,7 +109,7 @@ def _crc(value):
 # ---- JSON lines: the records of a run
 
 
-METRICS = "train_loss train_accuracy test_loss test_accuracy".split()
+METRICS = "train_loss", "train_accuracy", "test_loss", "test_accuracy"  # None if it diverged
 
 
 def is_record(value):

@@ -42,8 +42,8 @@ def trainer(data, batch_size):
 
 
 def multiply_adds():
-    """[multiply-adds of the forward pass of one image], one of each layer that has weights: each
-    of its weights is used once per position in its output.
+    """[multiply-adds of one image's forward pass], one number for each layer that has weights: it
+    uses each of its weights once per position in its output.
     """
     parts = networks.LENET5
     w = np.zeros(networks.size_of(parts))
@@ -57,7 +57,7 @@ def multiply_adds():
 
 
 def training_multiply_adds():
-    """Those of one training image: forward, dW and dx, but no dx of the image itself."""
+    """Multiply-adds of one training image: forward, dW and dx, but no dx of the image itself."""
     forward = multiply_adds()
     return 3 * sum(forward) - forward[0]
 
