@@ -12,7 +12,7 @@ import pytest
 from mpi_jobs import needs_mpi
 
 from minisgd.errors import UserError
-from minisgd.lab import cluster, facts, sweep
+from minisgd.lab import cluster, facts, sweep, watch
 from minisgd.settings import Settings
 
 
@@ -48,10 +48,10 @@ def test_workers_that_differ_are_told_and_those_alike_in_one_line():
 
     def where(*workers):
         found = {f"tcp://{k}": here | worker for k, worker in enumerate(workers)}
-        watch = cluster.Watch(None, "tcp://s", said.append)
-        watch.during = lambda *given: found
-        watch.client = type("Client", (), {"run": None})
-        return cluster._where(watch.client, watch)
+        eye = watch.Watch(None, "tcp://s", said.append)
+        eye.during = lambda *given: found
+        eye.client = type("Client", (), {"run": None})
+        return cluster._where(eye.client, eye)
 
     assert where({}, {"machine": "2 cores"}, {"machine": "2 cores"}).endswith(
         "; 2 workers of distributed on 2 cores"
@@ -72,8 +72,8 @@ def test_a_sweep_tells_of_all_that_is_lost_and_gives_up_a_scheduler_that_is_stop
     small_mnist, small_data, tmp_path, monkeypatch
 ):
     pytest.importorskip("distributed", reason="distributed is not installed")
-    monkeypatch.setattr(cluster, "QUIET", 0.6)
-    monkeypatch.setattr(cluster, "EVERY", 0.1)
+    monkeypatch.setattr(watch, "QUIET", 0.6)
+    monkeypatch.setattr(watch, "EVERY", 0.1)
     said, ended = [], []
 
     def until(words, times=1):
@@ -112,7 +112,7 @@ def test_a_sweep_tells_of_all_that_is_lost_and_gives_up_a_scheduler_that_is_stop
         until("it will be tried once more", 2)
         until("given", 4)
         scheduler.send(machines.STOP)
-        monkeypatch.setattr(cluster, "SILENCE", 0.6)
+        monkeypatch.setattr(watch, "SILENCE", 0.6)
         thread.join(60)
     (reason,) = ended
     assert "has not answered for 0.6 s" in reason, said

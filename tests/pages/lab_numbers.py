@@ -3,7 +3,7 @@
 import machines
 from page_numbers import given, here, listed, measured
 
-from minisgd.lab import cluster
+from minisgd.lab import cluster, watch
 
 FAULTS = "python tests/endurance.py --faults --step 41 --at-once 6"
 # Of each command: its system calls, then the faults by kind, as that prints them.
@@ -47,7 +47,7 @@ def other_machines(files):
     return listed(
         here(cluster.PATIENCE, "minisgd/lab/cluster.py"), given("1", "an exit code"),
         within(machines.scheduler_killed),
-        here(cluster.SILENCE, "minisgd/lab/cluster.py"), given("1", "an exit code"),
+        here(watch.SILENCE, "minisgd/lab/watch.py"), given("1", "an exit code"),
         within(
             machines.scheduler_stopped, machines.scheduler_cut_off, machines.connection_reset,
             machines.worker_killed, machines.worker_stopped, machines.worker_with_other_code,
