@@ -16,6 +16,7 @@ from .rules import effective_lr, scaled_adam, scaled_lr
 from .schedules import batch_size_at, batch_steps, decay_factor, warmup_lr
 
 MOST_EPOCHS = 1_000_000
+MOST = 2**63 - 1  # of the other whole numbers, which are part of the name of a run's folder
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class Settings:
             raise SettingError(f"a run has at most {MOST_EPOCHS:,} epochs, got {self.epochs}")
         if self.seed < 0:
             raise SettingError(f"a seed must be at least 0, got {self.seed}")
+        for name in ("batch_size", "base_batch_size", "seed", "warmup_updates"):
+            if (value := getattr(self, name) or 0) > MOST:
+                raise SettingError(f"the {name} must be at most 2**63 - 1, got {value}")
         if self.clip is not None and not 0 < self.clip < float("inf"):
             raise SettingError(f"the clip must be a positive number, got {self.clip:g}")
         if not 0 <= self.beta2 < 1:

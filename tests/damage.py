@@ -367,7 +367,8 @@ def _question(folder):
 
 def _steps(folder):
     rows = [
-        dict(zip(steps.COLUMNS, ("sgd", b, kind, 0.97, seed, 0.1, 0.9, s, 0.5, 90, 2.5, 0.98, "-"),
+        dict(zip(steps.COLUMNS, ("momentum", b, kind, 0.97, seed, 0.1, 0.9, s, 0.5, 90, 2.5, 0.98,
+                            "reached"),
                  strict=True))
         for b, s in ((64, 80.0), (128, 50.0), (256, 30.0), (512, 25.0))
         for kind, seed in (("trial", 0), ("seed", 1), ("seed", 2))

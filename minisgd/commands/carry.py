@@ -179,17 +179,12 @@ def noise_scales(out):
     """{dataset: the noise scale at the last update at which `measure noise-scale` looked}, of the
     drawn digits of which it was measured.
     """
-    from minisgd.disk.formats import read_table
-    from minisgd.measures.noise_scale import COLUMNS
+    from minisgd.measures import noise_scale
     from minisgd.report import carry as places
-
-    def accepts(header):
-        return None if header == COLUMNS else f"its first line should be {','.join(COLUMNS)}"
 
     found = {}
     for dataset in places.DRAWN:
         path = places.folder_of(out, dataset) / "measure-noise-scale.csv"
         if path.exists():
-            rows = read_table(path, lambda column, text: float(text), accepts)
-            found[dataset] = rows[-1]["exact_noise"]
+            found[dataset] = noise_scale.read(path)[-1]["exact_noise"]
     return found

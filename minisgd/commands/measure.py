@@ -84,14 +84,10 @@ def measure_one(name, data, seed, out, runs, threads):
 
 def noise_kept(out, data):
     """The rows of the noise scale that the folder `out` holds; none if they are of other data."""
-    from minisgd.disk.formats import read_json, read_table
+    from minisgd.disk.formats import read_json
+    from minisgd.measures import noise_scale
 
     made = read_json(out / "measure-noise-scale.json", asked=dict) or {"asked": {}}
     if made["asked"].get("digest") != data.identity:
         return []
-    wanted = {"loss", "exact_noise"}
-    return read_table(
-        out / "measure-noise-scale.csv",
-        lambda column, text: float(text),
-        lambda head: None if wanted <= {*head} else "columns are missing",
-    )
+    return noise_scale.read(out / "measure-noise-scale.csv")

@@ -109,6 +109,7 @@ def _crc(value):
 # ---- JSON lines: the records of a run
 
 
+MOST_SECONDS = 1e9  # of an epoch: thirty years
 METRICS = "train_loss", "train_accuracy", "test_loss", "test_accuracy"  # None if it diverged
 
 
@@ -117,10 +118,10 @@ def is_record(value):
     if not isinstance(value, dict) or value.get("status") not in ("ok", "stuck", "diverged"):
         return False
     told = METRICS if value["status"] != "diverged" else ()
-    numbers = [value.get(name) for name in ("lr", "seconds", *told)]
-    largest = sys.float_info.max
+    most = dict.fromkeys(("lr", *told), sys.float_info.max) | {"seconds": MOST_SECONDS}
     return {*METRICS} <= {*value} and all(
-        isinstance(number, int | float) and abs(number) <= largest for number in numbers
+        isinstance(value.get(name), int | float) and abs(value[name]) <= bound
+        for name, bound in most.items()
     )
 
 
@@ -155,6 +156,17 @@ def read_records(path):
 
 
 # ---- tables
+
+
+def number(text, kind, least=-sys.float_info.max, most=sys.float_info.max):
+    """A cell of a table as a number, int or float, within bounds.
+
+    Raises:  ValueError if it is not one, as `read_table` wants it
+    """
+    value = kind(text)
+    if not least <= value <= most:
+        raise ValueError(f"{text} is not from {least:g} to {most:g}")
+    return value
 
 
 def write_table(path, columns, rows):

@@ -14,6 +14,7 @@ from math import ceil
 
 import numpy as np
 
+from ..disk.formats import DamagedError, number, read_table
 from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
 from ..report.experiments import SIZES, of_the_report
@@ -29,6 +30,21 @@ COLUMNS = (
 ).split()
 SMALL, LARGE = 64, 4096
 MOST = 60_000  # images of a larger training set that are looked at
+
+
+def read(path):
+    """The rows of a measure-noise-scale.csv, at least one.
+
+    Raises:  UserError if there is no such file; DamagedError if it is not such a table
+    """
+
+    def accepts(header):
+        return None if header == COLUMNS else f"its first line should be {','.join(COLUMNS)}"
+
+    rows = read_table(path, lambda column, text: number(text, float), accepts)
+    if not rows:
+        raise DamagedError(f"{path} has no rows: measure it again")
+    return rows
 
 
 def noise_scale(

@@ -5,7 +5,7 @@ from math import inf, isfinite
 from pathlib import Path
 from statistics import median
 
-from ..disk.formats import read_json, read_table
+from ..disk.formats import number, read_json, read_table
 from ..drawing import METHOD_PALETTE, Curve, Plot
 from ..report.answer import METHODS
 from .common import columned, listed
@@ -13,7 +13,9 @@ from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
 
 MARKERS = "os^DvP"
 GREY = "0.35"
-WHOLE, TEXTS = ("batch_size", "seed", "updates"), ("method", "kind", "ended")
+WHOLE = "batch_size", "seed", "updates"
+TEXTS = {"method": METHODS, "kind": ("trial", "seed"), "ended": ("reached", "bound", "diverged")}
+LEAST, MOST = 1e-9, 1e15  # of a number, where 0 makes no sense
 HEADS = ("target", "method", "b", "steps", "of the seeds", "epochs", "reach it", "rate", "m")
 
 
@@ -24,9 +26,14 @@ def read(path):
     """
 
     def cell(column, text):
-        if not text or column in TEXTS:
-            return text or None
-        return int(text) if column in WHOLE else float(text)
+        if column in TEXTS:
+            if text not in TEXTS[column]:
+                raise ValueError(f"its {column} {text!r} is none of {', '.join(TEXTS[column])}")
+            return text
+        if not text and column in ("steps", "epochs"):  # it was not reached
+            return None
+        kind = int if column in WHOLE else float
+        return number(text, kind, 0 if column in ("seed", "momentum", "accuracy") else LEAST, MOST)
 
     wanted = {*WHOLE, *TEXTS, "target", "lr", "momentum", "steps", "epochs", "cost"}
     return read_table(path, cell, lambda head: None if wanted <= {*head} else "columns are missing")

@@ -172,6 +172,7 @@ def test_a_senseless_call_is_refused_in_a_sentence_before_anything_is_done(
         ({"seeds": "3"}, "seeds must be whole numbers such as (0, 1, 2), got '3'"),
         ({"warmup": "gradual", "warmup_epochs": -1}, "a warmup needs at least 1 epoch, got -1"),
         ({"seeds": [-1]}, "a seed must be at least 0, got -1"),
+        ({"seeds": [2**63]}, f"the seed must be at most 2**63 - 1, got {2**63}"),
         ({"jobs": 0}, "jobs must be a whole number from 1, got 0"),
     ],
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from minisgd import drawing
+from minisgd.disk.formats import DamagedError, write_table
 from minisgd.errors import UserError
-from minisgd.measures import MEASURES
+from minisgd.measures import MEASURES, noise_scale
 from minisgd.measures.common import (
     Landscape,
     columned,
@@ -210,6 +211,15 @@ def test_the_noise_scale_of_the_network_agrees_with_its_images(data):
     model = LeNet5(0)
     G = model.per_example_gradients(data.train.images, data.train.labels).astype(float)
     assert rows[0]["exact_trace"] == pytest.approx(G.var(axis=0).sum(), rel=1e-4)
+
+
+def test_a_table_of_the_noise_scale_without_rows_is_damaged(tmp_path):
+    path, row = tmp_path / "measure-noise-scale.csv", dict.fromkeys(noise_scale.COLUMNS, 0.5)
+    write_table(path, noise_scale.COLUMNS, [row])
+    assert noise_scale.read(path) == [row]
+    write_table(path, noise_scale.COLUMNS, [])
+    with pytest.raises(DamagedError, match="has no rows: measure it again"):
+        noise_scale.read(path)
 
 
 def test_of_many_images_the_first_ones_are_looked_at(data, monkeypatch):

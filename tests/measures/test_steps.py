@@ -1,16 +1,18 @@
 """Steps to an accuracy: counted between epochs, tuned, and run again from fresh seeds."""
 
+import re
 from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
 
+from minisgd.disk.formats import DamagedError, write_table
 from minisgd.drawing import chart
 from minisgd.errors import SettingError
 from minisgd.measures import reaching, steps_shown
 from minisgd.measures.reaching import next_look, race, reach
-from minisgd.measures.steps import METHODS, PLAN, Plan, choose, steps
+from minisgd.measures.steps import COLUMNS, METHODS, PLAN, Plan, choose, steps
 from minisgd.settings import Settings
 from minisgd.train import Run, evaluate
 
@@ -144,6 +146,23 @@ def test_what_is_kept_is_not_made_again(measured, data):
 
     again = steps(data, 3, 1, quiet, from_memory, FEW)
     assert again.rows == found.rows
+
+
+def test_the_table_is_read_as_it_was_written_and_a_value_that_makes_no_sense_is_told(
+    measured, tmp_path
+):
+    path, (row, *others) = tmp_path / "measure-steps.csv", measured[0].rows
+    write_table(path, COLUMNS, [row, *others])
+    assert steps_shown.read(path) == [row, *others]
+    for column, value, said in (
+        ("batch_size", 0, "0 is not from 1e-09 to 1e+15"),
+        ("target", None, "could not convert string to float: ''"),
+        ("cost", "nan", "nan is not from"),
+        ("method", "sgdm", "its method 'sgdm' is none of"),
+    ):
+        write_table(path, COLUMNS, [row | {column: value}, *others])
+        with pytest.raises(DamagedError, match=re.escape(said)):
+            steps_shown.read(path)
 
 
 def test_the_figure_and_the_words(measured, data):
