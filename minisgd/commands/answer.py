@@ -9,7 +9,7 @@ from .options import options
 from .tune import records_of
 from .workshop import with_workshop
 
-PARTS = ("trials", "sizes", "short", "changes", "rates", "rules")
+PARTS = ("trials", "sizes", "short", "changes", "rates", "rules", "grown")
 FEWER = 3  # seeds at other rates than the chosen one
 
 
@@ -23,9 +23,10 @@ def answer(workshop, parts, seeds, out):
     """Tune five methods alike, and see how far each goes.
 
     PART is one of: trials, the searches, on held-out images; sizes, every method at every batch
-    size; and, at 8,192, short (in a few epochs), changes (one thing at a time added or left out),
-    rates (larger and smaller ones) and rules (numbers carried from other sizes). All if none is
-    given. What is in the folder of the figures already is not made again.
+    size; at 8,192, short (in a few epochs), changes (one thing at a time added or left out), rates
+    (larger and smaller ones) and rules (numbers carried from other sizes); and grown, a batch that
+    grows instead of a rate that falls. All if none is given. What is in the folder of the figures
+    already is not made again.
     """
     from minisgd.disk.files import make_folder
     from minisgd.report.answer import SEARCHES, plan
@@ -133,7 +134,12 @@ def show_part(part, name, kept, the_plan, out):
         )
     else:
         rows = shown.named(found)
-        table = shown.short_table(kept, the_plan) if part == "short" else shown.rows_table(rows)
+        if part == "short":
+            table = shown.short_table(kept, the_plan)
+        elif part == "grown":
+            table = shown.grown_table(rows, cells)
+        else:
+            table = shown.rows_table(rows)
         figure = drawing.rows_figure(rows, title, (0.95, 0.995), note)
     show(page(title, note, table))
     click.echo(publish(out, name, figure, "every epoch"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from statistics import median
 
 from ..drawing import Carried, Curve, Line, Plot, batch_color, batch_marker
-from .answer import LARGE, METHODS, REPORTED, SEARCHES, SIZES
+from .answer import HELD_OUT, LARGE, LEFT, METHODS, REPORTED, SEARCHES, SIZES
 from .experiments import EXPERIMENTS
 from .search import edges_told, value_of, winner
 from .summary import first_epoch_reaching
@@ -179,6 +179,17 @@ def rows_table(rows):
     return [
         " " * width + "test accuracy",
         *(label.ljust(width) + spread(values) for label, values in rows.items()),
+    ]
+
+
+def grown_table(rows, cells):
+    """The same, with the number of updates of {label: settings}."""
+    head, *lines = rows_table(rows)
+    made = [cells[label].updates_after(cells[label].epochs, LEFT + HELD_OUT) for label in rows]
+    width = max(map(len, lines))
+    return [
+        head.ljust(width) + "   updates",
+        *(line.ljust(width) + f"{n:>10,}" for line, n in zip(lines, made, strict=True)),
     ]
 
 

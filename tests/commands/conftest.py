@@ -116,6 +116,7 @@ def small_answer(monkeypatch):
     for name, value in dict(SEARCHED=(64, 320), RULED=128, HELD_OUT=100, RAMP=2, WARM=1).items():
         monkeypatch.setattr(answer, name, value)
     monkeypatch.setattr(answer, "FACTORS", (0.5, 1.0))
+    monkeypatch.setattr(answer, "FOLLOWING", "x4@2")
 
     w = np.zeros(size_of(NETWORKS["lenet5"]), np.float32)
 

@@ -21,8 +21,9 @@ def test_the_answer_is_searched_run_kept_and_drawn_again(call, small_mnist, smal
     done = call(*args)
     assert "the searches: 12 of 12 to do" in done.stderr
     assert "How large a batch does each method carry?: 30 of 30 runs to do" in done.stderr
-    assert done.stdout.count(f"\n{NOT_MNIST}\n") == 6
-    names = ["answer", *(f"answer-{n}" for n in ("trials", "short", "changes", "rates", "rules"))]
+    assert done.stdout.count(f"\n{NOT_MNIST}\n") == 7
+    parts = "trials", "short", "changes", "rates", "rules", "grown"
+    names = ["answer", *(f"answer-{part}" for part in parts)]
     assert set(bytes_of()) == {
         f"{n}.{kind}" for n in names for kind in ("csv", "json", "png", "svg")
     }
@@ -39,13 +40,15 @@ def test_the_answer_is_searched_run_kept_and_drawn_again(call, small_mnist, smal
     assert (
         "first at 98.5% in those runs" in done.stdout and "within 0.002 of its best" in done.stdout
     )
+    grown = done.stdout.split("A batch that grows instead")[1]
+    assert "64, the batch grows by it" in grown and grown.split("\n")[3].endswith("   updates")
     # Elsewhere, with neither runs nor data: nothing to do, the same bytes.
     kept = bytes_of()
     shutil.rmtree("runs")
     again = call("answer", "--seeds", "2", "--data-dir", tmp_path / "none")
     assert again.stdout == done.stdout and bytes_of() == kept
     assert "the searches: none of 12 to do" in again.stderr
-    assert again.stderr.count("none of") == 6
+    assert again.stderr.count("none of") == 7
     # One part with a seed more: only what is missing.
     more = call(*on_glyphs(small_mnist, "answer", "rules", "--seeds", "3"))
     assert (

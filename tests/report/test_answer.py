@@ -1,6 +1,8 @@
 """The plan of the answer, and what its tables say, on made-up numbers."""
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -12,6 +14,8 @@ from minisgd.drawing import Carried, Line
 from minisgd.report import answer, answer_shown
 from minisgd.report.answer import METHODS, SEARCHES, SIZES, between, plan
 from minisgd.settings import Settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_search_has_the_same_budget():
@@ -52,7 +56,7 @@ def test_the_plan_has_a_run_for_every_method_and_size():
     assert found.sizes["muon", 60000].batch_size == 60000
     assert {s.epochs for s in found.short.values()} == {8}
     experiments = found.experiments
-    assert [len(experiments[name].settings) for name in experiments] == [35, 5, 23, 25, 9]
+    assert [len(e.settings) for e in experiments.values()] == [35, 5, 23, 25, 9, 13]
     assert {cell.seed for e in experiments.values() for cell in e.cells(5)} == {1, 2, 3, 4, 5}
 
 
@@ -88,6 +92,35 @@ def test_the_rules_start_from_what_was_tuned_at_512():
     assert 1 - ruled.scaled_adam()[0] == pytest.approx(16 * (1 - tuned.momentum))
     lars = trials.of(SEARCHES["lars", 512])[-1].settings
     assert found["LARS by the linear rule"].scaled_lr == pytest.approx(16 * lars.lr)
+
+
+def test_a_growing_batch_takes_the_place_of_a_falling_rate():
+    """With the cosine an epoch has half as many updates on average; with three thirds of 1, 1/5
+    and 1/25 of them 41 %, with 938, 2 x 235, 17 x 118 and 10 x 40 updates 14 %.
+    """
+    found = plan(MadeUpTrials()).grown
+    falling, growing, neither = list(found.values())[:3]
+    assert replace(growing, decay="cosine", batch_schedule="") == falling
+    assert replace(growing, batch_schedule="") == neither
+    made = {label: s.updates_after(30, 60_000) for label, s in found.items()}
+    assert made["64, the rate falls by the cosine"] == made["64, neither"] == 30 * 938
+    assert made["64, the batch grows by it"] == pytest.approx(15 * 938, abs=15)
+    assert made["64, the batch grows by 5, twice"] == 10 * (938 + 188 + 38)
+    assert made["64, the batch follows the noise scale"] == 938 + 2 * 235 + 17 * 118 + 10 * 40
+    assert made["64, it follows it, and the rate falls"] == 3814
+
+
+def test_the_batch_that_follows_the_noise_scale_is_the_largest_of_whole_factors():
+    """After 1, 3, 10 and 20 epochs, at which the kept measure has looked."""
+    with open(ROOT / "figures/measure-noise-scale.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    noise = {round(float(row["epoch"])): float(row["exact_noise"]) for row in rows[-4:]}
+    b, steps = 64, []
+    for epoch, images in noise.items():
+        if (factor := int(images / b)) > 1:
+            steps.append(f"x{factor}@{epoch + 1}")
+            b *= factor
+    assert ",".join(steps) == answer.FOLLOWING
 
 
 def test_how_far_a_method_carries_the_batch_ends_at_the_first_size_that_falls():

@@ -10,7 +10,7 @@ from minisgd.report.verdicts import CLAIMS, Verdict, chance, markdown_page, tabl
 
 def test_without_results_nothing_is_tested(kept):
     found = verdicts(kept)
-    assert len(found) == len(CLAIMS) == 71
+    assert len(found) == len(CLAIMS) == 76
     assert {verdict.verdict for verdict in found} == {MISSING}
 
 
