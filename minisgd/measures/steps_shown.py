@@ -7,6 +7,7 @@ from statistics import median
 
 from ..disk.formats import number, read_json, read_table
 from ..drawing import METHOD_PALETTE, Curve, Plot
+from ..optim import OPTIMIZERS
 from ..report.answer import METHODS
 from .common import columned, listed
 from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
@@ -14,7 +15,7 @@ from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
 MARKERS = "os^DvP"
 GREY = "0.35"
 WHOLE = "batch_size", "seed", "updates"
-TEXTS = {"method": METHODS, "kind": ("trial", "seed"), "ended": ("reached", "bound", "diverged")}
+TEXTS = {"method": OPTIMIZERS, "kind": ("trial", "seed"), "ended": ("reached", "bound", "diverged")}
 LEAST, MOST = 1e-9, 1e15  # of a number, where 0 makes no sense
 HEADS = ("target", "method", "b", "steps", "of the seeds", "epochs", "reach it", "rate", "m")
 

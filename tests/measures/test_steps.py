@@ -154,6 +154,8 @@ def test_the_table_is_read_as_it_was_written_and_a_value_that_makes_no_sense_is_
     path, (row, *others) = tmp_path / "measure-steps.csv", measured[0].rows
     write_table(path, COLUMNS, [row, *others])
     assert steps_shown.read(path) == [row, *others]
+    write_table(path, COLUMNS, every := [row | {"method": name} for name in METHODS])
+    assert steps_shown.read(path) == every
     for column, value, said in (
         ("batch_size", 0, "0 is not from 1e-09 to 1e+15"),
         ("target", None, "could not convert string to float: ''"),
