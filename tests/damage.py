@@ -45,6 +45,7 @@ from minisgd.lab.names import folder_name, run_name, title_of
 from minisgd.lab.run_folder import RunFolder, read_checkpoint
 from minisgd.measures import curvature, noise_scale, steps, steps_shown
 from minisgd.page import html, project
+from minisgd.page import ranks as page_ranks
 from minisgd.page import sweep as sweep_page
 from minisgd.report import carry, selection
 from minisgd.report.experiments import EXPERIMENTS, Kept, read_reference
@@ -365,7 +366,8 @@ def _question(folder):
                 lambda: refuse_another_question(folder, "answer", asked))  # fmt: skip
 
 
-def _steps(folder):
+def _steps_files(folder):
+    """The table of the steps, what more ranks would take, and their forms."""
     rows = [
         dict(zip(steps.COLUMNS, ("momentum", b, kind, 0.97, seed, 0.1, 0.9, s, 0.5, 90, 2.5, 0.98,
                             "reached"),
@@ -375,11 +377,18 @@ def _steps(folder):
     ]  # fmt: skip
     write_table(folder / "measure-steps.csv", steps.COLUMNS, rows)
     write_json(folder / "measure-steps.json", {"asked": {"seed": 0, "digest": DIGEST}})
+    model = {"c": 1e-4, "o": 1e-3, "alpha": 1e-6, "beta": 1e-10}
+    write_json(folder / "scaling.json", {"model": model, "steps": {"momentum": 1e-4}})
+    return {"measure-steps.csv": "csv", "measure-steps.json": "sealed", "scaling.json": "sealed"}
+
+
+def _steps(folder):
+    forms = _steps_files(folder)
 
     def read():
+        page_ranks.section(folder)
         return [line.law for line in steps_shown.kept_lines(folder, MNIST)]
 
-    forms = {"measure-steps.csv": "csv", "measure-steps.json": "sealed"}
     return Kind("measure-steps.csv", folder, forms, read)
 
 

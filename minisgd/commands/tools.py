@@ -153,14 +153,16 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     networks = buying.CLUSTERS
     if latency:
         networks = {f"{latency:g} µs and {bandwidth:g} Gbit/s": (latency, bandwidth)}
-    lines = steps_shown.kept_lines(out, data)
-    found = buying.all_bought(lines, networks, model, jobs, data, rounds, here) if lines else []
+    lines = buying.to_the_target(steps_shown.kept_lines(out, data))
+    steps = buying.step_seconds(lines, data, rounds) if lines else {}
+    ratios = buying.misfits(jobs, model, N, here)
+    found = buying.all_bought(lines, networks, model, steps, ratios)
     title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"
     note, text = note_on(data.name), buying.text(found)
     table = [*speedup_results.table(rows, model, N, here), "", *buying.table(found)]
     show(page(title, note, table, text))
     made = {"title": title, "model": vars(model), "networks": networks, "text": text, "jobs": jobs}
-    made |= how_made(command_line())
+    made |= {"steps": steps} | how_made(command_line())
     panels = (*speedup_results.plots(rows, here), *buying.plots(found))
     figure = drawing.chart(panels, title, note)
     rows += buying.rows_of(found)

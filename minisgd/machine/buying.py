@@ -73,6 +73,37 @@ def misfits(jobs, model, N, cores):
     ]
 
 
+def step_seconds(lines, data, rounds):
+    """{method: p} of the methods of these lines, timed on these images."""
+    took = {}
+    for row in updates.measure(data, [BATCH], rounds, lambda line: None):
+        took[row["update"]] = median(row["update_seconds"])
+    found = {}
+    for name in dict.fromkeys(line.method for line in lines):
+        clipped = METHODS[name].base.clip is not None
+        found[name] = max(0.0, took[name] - took["sgd"]) + clipped * took[updates.CLIP]
+    return found
+
+
+def to_the_target(lines):
+    """Those of steps_shown.Lines that reach the highest target."""
+    target = max((line.target for line in lines), default=None)
+    return [line for line in lines if line.target == target and line.medians]
+
+
+def soonest(line, model, step):
+    """{ranks: (batch size, seconds)}, with the batch that is done first on so many ranks."""
+    times = {}
+    for ranks in PROJECTED_RANKS:
+        each = {b: updates * (model.update(b, ranks) + step)
+                for b, updates in line.medians.items() if b >= ranks}  # fmt: skip
+        if not each:
+            break
+        b = min(each, key=each.get)
+        times[ranks] = b, each[b]
+    return times
+
+
 def bought(line, network, model, step, ratios, rng):
     """What more ranks buy the method of a measures.steps_shown.Line that reaches its target.
 
@@ -85,15 +116,11 @@ def bought(line, network, model, step, ratios, rng):
         for b in line.medians
     }
     times, every = {}, []
-    for ranks in PROJECTED_RANKS:
-        each = {b: model.update(b, ranks) + step for b in line.medians if b >= ranks}
-        if not each:
-            break
-        b = min(each, key=lambda b: line.medians[b] * each[b])
-        drawn = each[b] * of_seeds[b] * rng.choice(ratios, DRAWS)
+    for ranks, (b, seconds) in soonest(line, model, step).items():
+        drawn = seconds / line.medians[b] * of_seeds[b] * rng.choice(ratios, DRAWS)
         every.append(drawn)
         low, high = np.percentile(drawn, INTERVAL, method="nearest").tolist()
-        times[ranks] = b, line.medians[b] * each[b], low, high
+        times[ranks] = b, seconds, low, high
     drawn = [worth_having(seconds) for seconds in np.array(every).T.tolist()]
     low, high = np.percentile(drawn, INTERVAL, method="nearest").tolist()
     middle = worth_having([seconds for _, seconds, _, _ in times.values()])
@@ -110,29 +137,21 @@ def worth_having(seconds):
     return found
 
 
-def all_bought(lines, networks, model, jobs, data, rounds, cores):
-    """[Bought] of every method that reaches the highest target, through this machine's network and
-    the others.
+def all_bought(lines, networks, model, steps, ratios):
+    """[Bought] of every line, through this machine's network and the others.
 
-    lines      of steps_shown
+    lines      as to_the_target gives them
     networks   {name: (latency, bandwidth)} in units of with_network
-    jobs       those that the model was fitted to
-    data       on whose images the steps of the methods are timed
+    steps      as step_seconds gives them
+    ratios     those of `misfits`
     """
-    target = max(line.target for line in lines)
-    lines = [line for line in lines if line.target == target and line.medians]
-    took = {}
-    for row in updates.measure(data, [BATCH], rounds, lambda line: None):
-        took[row["update"]] = median(row["update_seconds"])
     models = {HERE: model} | {name: with_network(model, *of) for name, of in networks.items()}
-    ratios, rng, found = misfits(jobs, model, len(data.train.labels), cores), generator(0, 10), []
-    for network, its in models.items():
-        for line in lines:
-            step = max(0.0, took[line.method] - took["sgd"])
-            if METHODS[line.method].base.clip is not None:
-                step += took[updates.CLIP]
-            found.append(bought(line, network, its, step, ratios, rng))
-    return found
+    rng = generator(0, 10)
+    return [
+        bought(line, network, its, steps[line.method], ratios, rng)
+        for network, its in models.items()
+        for line in lines
+    ]
 
 
 # ---- what is shown

@@ -90,10 +90,15 @@ class Line:
 
 
 def look_of(method):
-    """The colour and the marker of a method, those of the answer's figure if it is there."""
-    names = list(METHODS)
-    place = names.index(method) if method in names else len(names)
+    """The colour and the marker of a method."""
+    place = place_of(method)
     return {"color": METHOD_PALETTE[place], "marker": MARKERS[place]}
+
+
+def place_of(method):
+    """Its place in the palette, that of the answer's figure if it is there."""
+    names = list(METHODS)
+    return names.index(method) if method in names else len(names)
 
 
 def lines(rows):

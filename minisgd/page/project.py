@@ -5,7 +5,7 @@ from ..errors import program
 from ..report.answer import HELD_OUT, LEFT
 from ..report.publish import note_on
 from ..report.verdicts import verdicts
-from . import carried, claims, curves, explorer, formulas, html, steps
+from . import carried, claims, curves, explorer, formulas, html, ranks, steps
 from .html import element, join
 
 TITLE = "How far can the batch of SGD grow?"
@@ -30,16 +30,17 @@ def page(kept, *elsewhere):
     one_by_one, steps_drawn = (
         steps.section(looked_at) if looked_at else (element("p", OTHER_COLUMNS), None)
     )
+    on_ranks, ranks_drawn = ranks.section(kept.folder)
     sections = {
         "answer": ("How far each method carries the batch", answer),
         "explorer": ("Every run that is kept", explorer.controls(runs)),
         "steps": ("What kills 8,192, step by step", one_by_one),
+        "ranks": ("What more ranks buy", on_ranks),
         "claims": ("What became of the claims", claims.section(verdicts(kept, *elsewhere))),
         "formulas": ("The formulas", formulas.section()),
     }
-    data = {"explorer": explorer.data(runs, FIRST)}
-    data |= {"answer": answer_drawn} if answer_drawn else {}
-    data |= {"steps": steps_drawn} if steps_drawn else {}
+    data = {"answer": answer_drawn, "explorer": explorer.data(runs, FIRST), "steps": steps_drawn}
+    data = {name: drawn for name, drawn in (data | {"ranks": ranks_drawn}).items() if drawn}
     note = note_on(dataset)
     contents = (
         element("li", element("a", title, href=f"#{name}")) for name, (title, _) in sections.items()
@@ -51,8 +52,7 @@ def page(kept, *elsewhere):
         element("nav", element("ul", *contents), aria_label="contents"),
         *(html.section(name, title, part) for name, (title, part) in sections.items()),
     ])  # fmt: skip
-    scripts = [*["answer"] * bool(answer_drawn), "explorer", *["steps"] * bool(steps_drawn)]
-    return html.page(TITLE, body, data, scripts)
+    return html.page(TITLE, body, data, list(data))
 
 
 def _lines(kept, images):

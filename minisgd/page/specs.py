@@ -96,6 +96,32 @@ def carried(sizes, ends, bar, tolerances):
     }  # fmt: skip
 
 
+def ranks(ticks, title):
+    """Seconds against ranks, by method: a line, and a dot where a rank is worth having.
+
+    The points: method, ranks, seconds, worth, tip.
+    """
+    log = {"type": "log", "nice": False, "padding": 8}
+    return {
+        "data": {"name": "points"},
+        "encoding": {
+            "x": {"field": "ranks", "type": "quantitative", "title": "ranks",
+                  "scale": log | {"base": 2}, "axis": {"values": list(ticks), "format": ",d"}},
+            "y": {"field": "seconds", "type": "quantitative", "title": title, "scale": log,
+                  "axis": {"format": "~r"}},
+            "color": {"field": "method", "type": "nominal", "scale": {}, "legend": _legend()},
+        },
+        "layer": [
+            {"mark": {"type": "line", "strokeWidth": 1.8}},
+            {"transform": [{"filter": "datum.worth"}],
+             "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1, "aria": False}},
+            {"params": [_NEAREST],
+             "mark": {"type": "circle", "size": 300, "opacity": 0, "aria": False},
+             "encoding": {"tooltip": _TIP}},
+        ],
+    }  # fmt: skip
+
+
 def steps(panels):
     """Panels under one another over the updates of a run, with one cursor through all of them.
 

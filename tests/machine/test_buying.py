@@ -102,17 +102,19 @@ def test_half_a_network_is_refused():
 
 def test_every_method_is_bought_through_every_network(small_data):
     model = with_network(NONE, 1.0, 100.0)
-    jobs = [{"ranks": 1, "epochs": [[64, model.epoch(640, 64, 1), 0.0]]}]
     lines = [
         Line("muon", 0.97, {64: [9.0] * 3}, {}),
         Line("muon", 0.985, {64: [10.0, 11.0, 12.0]}, {}),
         Line("momentum", 0.985, {64: [20.0, 21.0, 22.0]}, {}),
         Line("lamb", 0.985, {64: [inf] * 3}, {}),
     ]
-    networks = {"slow": (50.0, 10.0)}
-    found = buying.all_bought(lines, networks, model, jobs, small_data, 1, 2)
+    lines = buying.to_the_target(lines)
+    steps = buying.step_seconds(lines, small_data, 1)
+    assert set(steps) == {"muon", "momentum"} and min(steps.values()) > 0
+    found = buying.all_bought(lines, {"slow": (50.0, 10.0)}, model, steps, [1.0])
     assert [(one.network, one.method) for one in found] == [
         (buying.HERE, "muon"), (buying.HERE, "momentum"), ("slow", "muon"), ("slow", "momentum"),
     ]  # fmt: skip
     assert found[2].times[64][1] > found[0].times[64][1]
     assert np.isfinite(found[0].times[1]).all() and {one.target for one in found} == {0.985}
+    assert buying.to_the_target([]) == [] and buying.all_bought([], {}, model, {}, [1.0]) == []

@@ -10,7 +10,7 @@ sys.path.append(str(Path(__file__).parents[1] / "report"))  # the made-up runs
 
 @pytest.fixture(scope="session")
 def figures(tmp_path_factory, small_data):
-    """A folder with runs of the report and of the answer, and with the table of the curvature."""
+    """A folder with runs of the report and of the answer, and with tables of measures."""
     pytest.importorskip("vl_convert", reason="what draws the pages is not installed")
     import made_up_folder as made_up
 
@@ -18,6 +18,7 @@ def figures(tmp_path_factory, small_data):
     made_up.keep_report(folder)
     made_up.keep_answer(folder)
     made_up.keep_curvature(folder, small_data)
+    made_up.keep_steps(folder)
     return folder
 
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 from made_up_runs import MadeUpTrials
 
-from minisgd.disk.formats import write_table
+from minisgd.disk.formats import write_json, write_table
 from minisgd.measures.curvature import COLUMNS, curvature
+from minisgd.measures.steps import COLUMNS as STEPS
 from minisgd.report.answer import METHODS, SEARCHES, SIZES, plan
 from minisgd.report.experiments import EXPERIMENTS, Kept
 from minisgd.report.trials import Trials
@@ -72,6 +73,24 @@ def keep_answer(folder, seeds=3):
     Kept(folder, EXPERIMENTS | the_plan.experiments).add(
         experiment, done, MNIST, {"command": "made up"}
     )
+
+
+def keep_steps(folder):
+    """Made-up steps of two methods to two accuracies, and what a step takes."""
+    rows = []
+    for method, of in (("momentum", 4), ("muon", 1)):
+        for target, more in ((0.97, 1), (0.985, 3)):
+            for b, updates in ((64, 1000), (1024, 100), (16384, 50)):
+                for seed in (1, 2, 3):
+                    first = method, b, "seed", target, seed, 0.1, 0.9
+                    made = of * more * (updates + seed)
+                    ends = {"steps": made, "epochs": made * b / 55_000, "updates": made}
+                    ends |= {"cost": 2, "accuracy": target, "ended": "reached"}
+                    rows.append(dict(zip(STEPS, first, strict=False)) | ends)
+    write_table(folder / "measure-steps.csv", STEPS, rows)
+    model = {"c": 1e-4, "o": 1e-4, "alpha": 5e-6, "beta": 4e-10}  # 5 µs, 20 Gbit/s
+    steps = {"momentum": 1e-4, "muon": 2e-3}
+    write_json(folder / "scaling.json", {"model": model, "steps": steps})
 
 
 def keep_curvature(folder, data):

@@ -1,0 +1,119 @@
+"""What more ranks buy: the time to an accuracy, through a network that the reader chooses."""
+
+from ..disk.formats import DamagedError, read_json
+from ..errors import program
+from ..machine import buying
+from ..machine.speedup import NUMBERS, CostModel, largest_share
+from ..machine.speedup_results import PROJECTED_RANKS
+from ..measures import steps_shown
+from . import colours, specs
+from .html import element, join, table
+
+ENDS = {"latency": (0.1, 1000.0, "µs a message"), "bandwidth": (0.1, 1000.0, "Gbit/s")}
+MOST = 1e6  # seconds of an update, or of a part of it
+HEADS = "method", "ranks worth having", "seconds on one", "at the soonest"
+CAPTION = "{}: {} µs a message, {} Gbit/s"
+NONE = (
+    f"What more ranks buy is not shown: {program()} measure steps, then {program()} scaling, make "
+    "its numbers."
+)
+
+
+def section(folder):
+    """(Html, what the script draws or None) of a folder; one sentence if a table is not there."""
+    table_of_steps = folder / "measure-steps.csv"
+    model, steps = _measured(folder / "scaling.json")
+    if not steps or not table_of_steps.exists():
+        return element("p", NONE), None
+    every = buying.to_the_target(steps_shown.lines(steps_shown.read(table_of_steps)))
+    lines = [line for line in every if line.method in steps]
+    if not lines:
+        return element("p", NONE), None
+    networks = {buying.HERE: _of(model)} | buying.CLUSTERS
+    latency, bandwidth = networks[buying.HERE]
+    options = (
+        element("option", f"{name}: {a:.3g} µs, {b:.3g} Gbit/s", value=place)
+        for place, (name, (a, b)) in enumerate(networks.items())
+    )
+    own = element("option", "another, set below", value="")
+    target = steps_shown.percent(lines[0].target)
+    html = join([
+        element("p", f"The time to {target} of the held-out images: the updates that every method "
+                "takes, tuned at each batch size, times what an update takes on so many ranks, "
+                "with the batch that is done first. On one machine an update was measured; the "
+                "network is an assumption. Ranks are worth having while each is at least "
+                f"{buying.EFFICIENT:g} as efficient as one."),
+        element("form",
+                element("label", "network ", element("select", *options, own, id="ranks-network")),
+                *(_slider(name, *ends) for name, ends in ENDS.items()), id="ranks-choices"),
+        element("div", id="ranks-chart", class_="chart"),
+        element("div", table(HEADS, _rows(lines, model, steps), CAPTION.format(
+                buying.HERE, f"{latency:.3g}", f"{bandwidth:.3g}")), id="ranks-values"),
+    ])  # fmt: skip
+    drawn = {
+        "spec": specs.ranks(PROJECTED_RANKS, f"seconds to {target}"),
+        "ranks": PROJECTED_RANKS,
+        "bytes": 8 * NUMBERS,
+        "efficient": buying.EFFICIENT,
+        "networks": list(networks.values()),
+        "heads": HEADS,
+        "methods": [_method(line, model, steps[line.method]) for line in lines],
+    }
+    return html, drawn
+
+
+def _measured(path):
+    """(CostModel, {method: seconds of its step}) of a scaling.json; (None, {}) if it has no steps.
+
+    Raises:  DamagedError if they are no numbers that make sense
+    """
+    made = read_json(path, model=dict)
+    if not made or "steps" not in made:
+        return None, {}
+    try:
+        model = CostModel(**{name: made["model"][name] for name in ("c", "o", "alpha", "beta")})
+        seconds = [*vars(model).values(), *made["steps"].values()]
+        if not all(0 <= value <= MOST for value in seconds):
+            raise ValueError(f"its seconds are {seconds}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedError(f"{path} is damaged ({error}): run {program()} scaling again") from None
+    return model, made["steps"]
+
+
+def _of(model):
+    """The latency and the bandwidth of a model, within the ends of the sliders."""
+    latency, bandwidth = 1e6 * model.alpha, 8e-9 / model.beta if model.beta else float("inf")
+    return tuple(
+        min(max(value, low), high)
+        for value, (low, high, _) in zip((latency, bandwidth), ENDS.values(), strict=True)
+    )
+
+
+def _slider(name, low, high, unit):
+    # The script makes the scale logarithmic: from 0 to 100, a factor of ten thousand.
+    bar = element("input", type="range", id=f"ranks-{name}", min=0, max=100, step="any", value=50)
+    shown = element("output", id=f"ranks-{name}-shown", for_=f"ranks-{name}")
+    return element("label", f"{name}, {unit} ", shown, bar, data_low=low, data_high=high)
+
+
+def _rows(lines, model, steps):
+    for line in lines:
+        times = buying.soonest(line, model, steps[line.method])
+        ranks = min(times, key=lambda ranks: times[ranks][1])
+        b, seconds = times[ranks]
+        yield [line.method, f"{buying.worth_having([s for _, s in times.values()]):,}",
+               f"{times[1][1]:.3g}", f"{seconds:.3g} s on {ranks:,}, b = {b:,}"]  # fmt: skip
+
+
+def _method(line, model, step):
+    """What a method takes at each of its sizes: updates, and seconds without the network, by the
+    number of ranks; null where a rank would have no image.
+    """
+    seconds = [
+        [model.c * largest_share(b, ranks) + model.o + step if b >= ranks else None
+         for ranks in PROJECTED_RANKS]
+        for b in line.medians
+    ]  # fmt: skip
+    colour = colours.of_method(steps_shown.place_of(line.method))
+    return {"name": line.method, "colour": colour, "sizes": list(line.medians),
+            "updates": list(line.medians.values()), "seconds": seconds}  # fmt: skip
