@@ -47,7 +47,6 @@ def measure_one(name, data, seed, out, runs, threads):
     from minisgd.disk.formats import remembered, write_table
     from minisgd.measures import MEASURES, RESUMED
     from minisgd.report.answer import watched
-    from minisgd.report.experiments import Kept
     from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
     from minisgd.report.trials import Trials
 
@@ -59,9 +58,7 @@ def measure_one(name, data, seed, out, runs, threads):
         path = runs / data.name / into / f"{which}.json"
         return remembered(path, asked | {"digest": data.identity}, compute)
 
-    more = {"noise-scale": {"kept": Kept(out)}}.get(name, {})
-    if name in RESUMED:
-        more = {"remember": remember}
+    more = {"remember": remember} if name in RESUMED else {}
     if name == "steps":
         more |= {"noise": noise_kept(out, data)}
     if name == "methods" and (trials := Trials(out)).rows:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import combinations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,10 +19,8 @@ from minisgd.measures.common import (
     weights_after,
 )
 from minisgd.measures.estimators import covariance_factor, quadratic_path
-from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.model import LeNet5, Model
 from minisgd.optim import momentum_step, sgd_step
-from minisgd.report.experiments import EXPERIMENTS
 from minisgd.settings import Settings
 from minisgd.train import Run, train
 
@@ -230,36 +227,6 @@ def test_of_many_images_the_first_ones_are_looked_at(data, monkeypatch):
     monkeypatch.setattr("minisgd.measures.noise_scale.MOST", 80)
     (row,) = MEASURES["noise-scale"](data, 0, 1, quiet, **how).rows
     assert row == expected  # at update 0, where both have the same weights
-
-
-def test_the_law_of_critical_batches_is_found_again():
-    """S = 500 (1 + 300 / b), and the error is 0 where nothing is left over."""
-    steps = {b: (500 * (1 + 300 / b), "made up") for b in (64, 256, 1024, 4096)}
-    least, critical = fitted(steps)
-    assert (least.value, critical.value) == (pytest.approx(500), pytest.approx(300))
-    assert least.error < 1e-6 and critical.error < 1e-6
-    shaken = {b: (s * (1.1 if b == 256 else 1), name) for b, (s, name) in steps.items()}
-    least, critical = fitted(shaken)
-    assert abs(critical.value - 300) < 3 * critical.error
-
-
-def test_the_best_steps_of_the_sweeps_are_counted():
-    """Fig. 1 crosses .97 in epochs 4 and 6, half-way from .96 to .98; Fig. 5 never does.
-    What is beyond the report does not count."""
-    cell = EXPERIMENTS["figure1"].settings[0]
-    reach = {cell: 4, replace(cell, seed=1): 6}
-    runs = {"figure1": list(reach), "figure5": [EXPERIMENTS["figure5"].settings[1]]}
-    runs["he-linear"] = EXPERIMENTS["he-linear"].cells(1)
-    reach |= dict.fromkeys(runs["he-linear"], 3)
-    at = lambda k, i: 0.98 if k >= i else 0.96  # noqa: E731
-    curve = lambda i: [{"epoch": k, "test_accuracy": at(k, i)} for k in range(1, 31)]  # noqa: E731
-    kept = SimpleNamespace(
-        cells=lambda e: runs.get(e.name, []),
-        records=lambda c: curve(reach.get(c, 99)),
-    )
-    assert steps_to_target(kept, 60_000) == {64: (pytest.approx(4.5 * 938), "figure1")}
-    reach[cell] = reach[replace(cell, seed=1)] = 1  # within the first epoch: nobody looked
-    assert steps_to_target(kept, 60_000) == {}
 
 
 # -- sharpness
