@@ -1,5 +1,6 @@
 """The numbers of figures/README.md, the lesson. A chapter is a function of kept_files.Files."""
 
+import re
 from math import ceil
 from statistics import median
 
@@ -8,9 +9,10 @@ from page_numbers import given, here, listed
 from run_numbers import above, accuracy_at, agreed, last
 
 from minisgd import LeNet5
-from minisgd.measures import curvature_shown, methods_shown
+from minisgd.machine import buying, speedup_results
+from minisgd.machine.speedup import NUMBERS, CostModel
+from minisgd.measures import curvature_shown, methods_shown, steps, steps_shown
 from minisgd.measures.following import thrown
-from minisgd.measures.noise_scale import fitted, steps_to_target
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
 from minisgd.report import answer, answer_shown, claims
 from minisgd.report.experiments import SIZES
@@ -215,13 +217,6 @@ def noise_scale(files):
     rows = files.rows(name)
     least = min(rows, key=lambda row: row.exact_noise)
     off = [abs(row.noise - row.exact_noise) / row.noise_error for row in rows]
-    steps = {b: found for b, (found, _) in steps_to_target(files.kept, N).items()}
-    s_min, b_crit = fitted({b: (found,) for b, found in steps.items()})
-
-    def law(b):
-        return s_min.value * (1 + b_crit.value / b)
-
-    reached = [noise(938), noise(2814)]  # before and after 97 %
     first, after = files.cell(name, update=938), files.cell(name, update=18760)
     return listed(
         given("twice half none", "the batch, and the steps that it saves"),
@@ -237,18 +232,8 @@ def noise_scale(files):
         here(noise(18760), name, to=100),
         given("twenty two", "epochs, and batch sizes"),
         here(max(off), name),
-        given("60,000 97", "images, and the accuracy that is to be reached"),
-        here(100 * max(abs(law(b) / steps[b] - 1) for b in steps), "the tables of the figures"),
-        here(b_crit.value, "the tables of the figures"),
-        here(b_crit.error, "the tables of the figures"),
-        given("97", "the same accuracy"),
-        here(min(reached), name, to=10),
-        here(max(reached), name, to=10),
-        here(max(reached) / b_crit.value, name),
-        given("hundred", "in words: the order of B_crit"),
-        given("eight 1,024 8,192", "batch sizes"),
-        here(1 - steps[8192] / steps[1024], "the tables of the figures"),
-        here(1 - law(8192) / law(1024), "the tables of the figures"),
+        given("60,000", "images"),
+        given("hundred", "in words: the order of the noise scale"),
         given("1 20", "epochs"),
         here(first.exact_squared / after.exact_squared, name),
         here(first.exact_trace / after.exact_trace, name),
@@ -816,8 +801,124 @@ def momentum(files):
     )  # fmt: skip
 
 
-def your_own(files):
+def counted_steps(files):
     """Ch. 13."""
+    name = "measure-steps"
+    rows = steps_shown.read(files.folder / f"{name}.csv")
+    images, first, last_one = steps_shown.images(rows), *steps.TARGETS
+    found = {(line.method, line.target): line for line in steps_shown.lines(rows)}
+    near = {method: found[method, first] for method in steps.METHODS}
+    far = {method: found[method, last_one] for method in steps.METHODS}
+
+    def updates(line, *sizes):
+        return [entry for b in sizes for entry in here(line.medians[b], name)]
+
+    def epochs(line, b):
+        return here(line.medians[b] * b / images, name)
+
+    def law(line):
+        """B_crit, and its interval of 95 %."""
+        found = line.law
+        return [here(end, name, to=10)[0] for end in (found.critical, found.low, found.high)]
+
+    misses = [line.law.miss for line in near.values()]
+    others = [near[method].law.least for method in ("momentum", "nesterov", "lamb")]
+    ends = steps_shown.noise_range([vars(row) for row in files.rows("measure-noise-scale")])
+    muon, momentum, nesterov = far["muon"], near["momentum"], far["nesterov"]
+    reached = [row for row in rows if row["method"] == "muon" and row["target"] == last_one
+               and row["kind"] == "seed" and row["batch_size"] == images]  # fmt: skip
+    assert [method for method, line in far.items() if images in line.medians] == ["muon"]
+    assert min(line.law.low for line in far.values()) > ends[1]
+    assert all(line.law.low <= ends[1] and line.law.high >= ends[0] for line in near.values())
+    fewest = {method: min(line.medians.values()) for method, line in far.items()}
+    assert min(fewest, key=fewest.get) == "muon"
+    return listed(
+        given("twice half none", "images, and steps")[0::2], given("97", "the first accuracy"),
+        updates(near["muon"], 64), given("64", "a batch size"),
+        updates(near["muon"], 256), given("256", "a batch size"),
+        updates(near["muon"], 1024), given("1,024", "a batch size"),
+        updates(near["muon"], 4096), given("4,096", "a batch size"),
+        updates(near["muon"], images), here(images, name),
+        updates(momentum, 64, 256, 1024, 4096, images),
+        here(steps.PLAN.trials, "minisgd/measures/steps.py"),
+        here(steps.PLAN.held_out, "minisgd/measures/steps.py"),
+        here(steps.PLAN.seeds, "minisgd/measures/steps.py"), given("97", "the accuracy"),
+        here(100 * min(misses), name), here(100 * max(misses), name),
+        here(near["muon"].law.least, name), here(min(others), name), here(max(others), name),
+        *(law(near[method]) for method in ("momentum", "nesterov", "lamb", "muon")),
+        given("95", "percent"), here(ends[0], "measure-noise-scale"),
+        here(ends[1], "measure-noise-scale"), given("1 .04 98.5", "losses, and the accuracy"),
+        *(law(far[method]) for method in ("lamb", "muon", "nesterov", "momentum")),
+        here(ends[1], "measure-noise-scale"),
+        updates(nesterov, 64), given("64", "a batch size"),
+        updates(nesterov, 1024), given("1,024", "a batch size"),
+        epochs(nesterov, 1024), epochs(nesterov, 64), epochs(muon, 64), given("64", "a batch size"),
+        here(fewest["muon"], name), given("16,384", "a batch size"), here(images, name),
+        here(sum(row["steps"] is not None for row in reached), name), here(len(reached), name),
+        here(steps.PLAN.limits[N], "minisgd/measures/steps.py"),
+        here(steps.PLAN.trials, "minisgd/measures/steps.py"),
+        given("1,024 97", "a batch size, and the accuracy"),
+        given("Twice 2 2", "of the law"),
+    )  # fmt: skip
+
+
+def more_machines(files):
+    """Ch. 14."""
+    name, target = "scaling", steps.TARGETS[-1]
+    made, methods = files.made(name), ("muon", "lamb", "nesterov", "momentum")
+
+    def row(method, ranks, network=buying.HERE):
+        return files.cell(name, kind=f"{target:g} with {method}, {network}", ranks=ranks)
+
+    def seconds(method, ranks):
+        return here(row(method, ranks).seconds, name)
+
+    def soonest(ranks):
+        return min(methods, key=lambda method: row(method, ranks).seconds)
+
+    def worth(method, network):
+        found = [row(method, R, network).seconds for R in speedup_results.PROJECTED_RANKS]
+        return here(buying.worth_having(found), name)[0]
+
+    def interval(method):
+        """The ends as the command prints them, of which the table has none."""
+        (said,) = re.findall(rf"{buying.HERE}: .*?{method} [\d,]+ \(([\d,]+) to ([\d,]+)\)",
+                             made["text"])  # fmt: skip
+        return [here(int(end.replace(",", "")), name)[0] for end in said]
+
+    assert [soonest(R) for R in (1, 2, 4, 8, 16, 32, 64, 128, 1024)] == [
+        *["muon"] * 4, *["nesterov"] * 4, "momentum",
+    ]  # fmt: skip
+    model = CostModel(**made["model"])
+    ratios = buying.misfits(made["jobs"], model, N, 2)
+    (near, fast), (far, slow) = buying.CLUSTERS["InfiniBand"], buying.CLUSTERS["Ethernet"]
+    slower = buying.with_network(model, far, slow)
+    bytes_ = 8 * NUMBERS
+    return listed(
+        given("two 98.5", "cores, and the accuracy"), seconds("muon", 1),
+        here(row("muon", 1).batch_size, name), seconds("lamb", 1), seconds("nesterov", 1),
+        seconds("momentum", 1), given("8", "ranks"), seconds("muon", 8),
+        here(row("muon", 8).batch_size, name), given("16 1,024", "ranks"),
+        seconds("momentum", 1024), seconds("muon", 1024), here(1e3 * made["steps"]["muon"], name),
+        here(round(made["steps"]["muon"] / model.c), name),
+        given("half", "as efficient as one"),
+        *([worth(method, buying.HERE), *interval(method)] for method in methods),
+        *([worth(method, network) for method in methods] for network in buying.CLUSTERS),
+        here(buying.INTERVAL[1] - buying.INTERVAL[0], "minisgd/machine/buying.py"),
+        here(min(ratios), name), here(max(ratios), name),
+        *(here(value, "minisgd/machine/buying.py") for value in (near, fast, far, slow)),
+        given("16 two", "ranks, and networks"), here(1e6 * model.c, name), given("8", "2 log2(16)"),
+        here(far, "minisgd/machine/buying.py"),
+        here(1e6 * 8 * slower.alpha, "minisgd/machine/buying.py"), given("twice", "2 (1 - 1/16)"),
+        here(bytes_ / 1e3, "minisgd/machine/speedup.py"), here(slow, "minisgd/machine/buying.py"),
+        here(1e6 * 2 * (1 - 1 / 16) * slower.beta * bytes_, "minisgd/machine/speedup.py"),
+        here(round(slower.all_reduce(16) / model.c), name),
+        here(16 * slower.all_reduce(16) / model.c, name, to=10),
+    )  # fmt: skip
+
+
+def your_own(files):
+    """Ch. 15."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -844,6 +945,8 @@ CHAPTERS = {
     "11. What did the work?: How forgiving is it": forgiving,
     "11. What did the work?: Can tuned numbers be carried to another size": carried,
     "12. How do these methods get through?": passing,
-    "13. An idea of your own": your_own,
+    "13. How many steps does a batch need?": counted_steps,
+    "14. What do more machines buy? (Sec. V)": more_machines,
+    "15. An idea of your own": your_own,
 }
 NOT_YET = ()
