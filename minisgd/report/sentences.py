@@ -171,4 +171,17 @@ PLAIN = {
     "... and without warmup": {
         "does not hold": "Every run ends with all images given one class.",
     },
+    "from He's initial weights, too, linear scaling prevents any convergence beyond 1024": {
+        "depends on the seed at 2048; holds at 4096, 8192": (
+            "At 2048 some seeds learn; at 4096 and 8192 none does."
+        ),
+    },
+    "... and with gradual warmup": {
+        "does not hold at 2048, 4096; depends on the seed at 8192": (
+            "At 2048 and 4096 every seed comes to 90 %, at 8192 some do."
+        ),
+    },
+    "... with which large batches learn, then diverge, from He's initial weights": {
+        "holds": "Every run of 4096 and 8192 begins to learn, then falls to half or less.",
+    },
 }

@@ -16,7 +16,7 @@ from minisgd.measures.following import thrown
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
 from minisgd.report import answer, answer_shown, claims
 from minisgd.report.experiments import SIZES
-from minisgd.report.statistics import best_accuracy, loss_at
+from minisgd.report.statistics import LOST, best_accuracy, left_after_rise, loss_at
 from minisgd.settings import Settings
 
 N = 60_000  # training images
@@ -917,8 +917,41 @@ def more_machines(files):
     )  # fmt: skip
 
 
-def your_own(files):
+def first_weights(files):
     """Ch. 15."""
+    warmed, bare, usual_warmed, usual = "he-gradual-warmup", "he-linear", "figure4", "figure3"
+
+    def learnt(name, b, statistic=best_accuracy):
+        """(seeds that come to .9, seeds)."""
+        found = files.values(statistic, name, b)
+        return here(sum(x >= claims.LEARNT for x in found), name) + here(len(found), name)
+
+    early = {name: median(files.values(accuracy_at(1), name, 4096))
+             for name in (warmed, usual_warmed)}  # fmt: skip
+    fallen = [files.values(left_after_rise(claims.RISEN), warmed, b) for b in (4096, 8192)]
+    assert all(x <= LOST for found in fallen for x in found)
+    assert learnt(warmed, 4096, last) == learnt(warmed, 8192, last)
+    one_class = lambda run: len({record["test_accuracy"] for record in run}) == 1  # noqa: E731
+    never = files.values(one_class, bare, 1024)
+    return listed(
+        given("2.45", "√6"), here(early[warmed], warmed),
+        given("4096", "a batch size"), here(early[usual_warmed], usual_warmed),
+        here(learnt(warmed, 4096)[1].value, warmed), given("4096", "a batch size"),
+        here(min(files.values(best_accuracy, warmed, 4096)), warmed),
+        learnt(usual_warmed, 4096), given(".9 8192", "learnt, and a batch size"),
+        learnt(warmed, 8192), given(".9", "learnt"), learnt(usual_warmed, 8192),
+        given("4096 8192 half", "batch sizes, and how far a run has to fall"),
+        learnt(warmed, 4096, last), given(".9", "learnt"), learnt(usual_warmed, 4096, last),
+        learnt(usual_warmed, 8192, last)[:1], given("4096", "a batch size"),
+        here(max(files.values(best_accuracy, bare, 4096)), bare), learnt(usual, 4096),
+        given(".9 2048", "learnt, and a batch size"), learnt(bare, 2048), learnt(usual, 2048),
+        here(sum(never), bare), here(len(never), bare), given("1024", "a batch size"),
+        given("2.45 6 3 2 sixth 2", "the variance of uniform numbers, and of He's"),
+    )  # fmt: skip
+
+
+def your_own(files):
+    """Ch. 16."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -947,6 +980,7 @@ CHAPTERS = {
     "12. How do these methods get through?": passing,
     "13. How many steps does a batch need?": counted_steps,
     "14. What do more machines buy? (Sec. V)": more_machines,
-    "15. An idea of your own": your_own,
+    "15. Are the first weights to blame? (Sec. IV)": first_weights,
+    "16. An idea of your own": your_own,
 }
 NOT_YET = ()
