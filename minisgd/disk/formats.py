@@ -109,7 +109,6 @@ def _crc(value):
 # ---- JSON lines: the records of a run
 
 
-MOST_SECONDS = 1e9  # of an epoch: thirty years
 METRICS = "train_loss", "train_accuracy", "test_loss", "test_accuracy"  # None if it diverged
 
 
@@ -118,10 +117,10 @@ def is_record(value):
     if not isinstance(value, dict) or value.get("status") not in ("ok", "stuck", "diverged"):
         return False
     told = METRICS if value["status"] != "diverged" else ()
-    most = dict.fromkeys(("lr", *told), sys.float_info.max) | {"seconds": MOST_SECONDS}
+    numbers = [value.get(name) for name in ("lr", "seconds", *told)]
+    largest = sys.float_info.max
     return {*METRICS} <= {*value} and all(
-        isinstance(value.get(name), int | float) and abs(value[name]) <= bound
-        for name, bound in most.items()
+        isinstance(number, int | float) and abs(number) <= largest for number in numbers
     )
 
 

@@ -9,7 +9,7 @@ from ..report import summary
 from . import curves, explorer, html
 from .html import Html, element, join
 
-PATIENCE = 120, 600  # seconds: at least, and before the first epoch of all
+PATIENCE = 120, 600, 1e9  # seconds: at least, before the first epoch of all, and at most
 SLOW = 5  # times the longest epoch
 
 
@@ -41,8 +41,8 @@ def page(title, note, collected, command, going_on=None):
 def _live(collected):
     """When the page was written, and after how many seconds without news it says so."""
     seconds = [record["seconds"] for _, records, _ in collected for record in records]
-    least, at_first = PATIENCE
-    patience = max(least, SLOW * max(seconds)) if seconds else at_first
+    least, at_first, most = PATIENCE
+    patience = min(max(least, SLOW * max(seconds)), most) if seconds else at_first
     return {"written": round(time.time(), 1), "patience": round(patience)}
 
 

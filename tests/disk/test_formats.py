@@ -75,10 +75,9 @@ RECORD = dict.fromkeys(("train_loss", "train_accuracy", "test_loss", "test_accur
 RECORD |= {"epoch": 1, "lr": 0.1, "seconds": 1.0, "status": "ok"}
 
 
-WRONG = {"status": 3}, {"lr": "0.1"}, {"seconds": None}, {"seconds": 1e308}, {"test_loss": 10**400}
-
-
-@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"status": 3}, {"lr": "0.1"}, {"seconds": None}, {"test_loss": 10**400}], ids=str
+)
 def test_a_line_that_is_no_record_of_an_epoch_is_damaged_though_its_checksum_is_right(
     tmp_path, wrong
 ):

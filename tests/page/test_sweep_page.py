@@ -78,6 +78,15 @@ def test_a_live_page_follows_and_keeps_what_was_chosen(look, page_of, tmp_path):
     page.wait("!document.querySelector('iframe')")
 
 
+def test_an_epoch_of_no_time_that_makes_sense_is_waited_for_no_longer_than_thirty_years(
+    page_of, tmp_path
+):
+    ((settings, (record, *_), failure), *_) = collected(1)
+    slow = [(settings, [record | {"seconds": 1e308}], failure)]
+    text = write(tmp_path / "index.html", page_of, slow, 50).read_text("utf-8")
+    assert json.loads(re.search(r'"live":({[^}]*})', text)[1])["patience"] == 10**9
+
+
 def test_a_sweep_that_was_killed_is_silent(look, page_of, tmp_path):
     path = write(tmp_path / "index.html", page_of, collected(2), 50)
     text = path.read_text("utf-8")

@@ -28,7 +28,7 @@ def nothing_lost(files):
         measured("80,000", "--kills 0 --cases 40000 --flips 6667, seeds 5 and 6"),
         given("5 6", "the seeds"),
         measured("six", "the same"),
-        given("0", "a value of a damaged table"),
+        given("0 80,000", "a value of a damaged table, and the same inputs"),
         measured("10.9 .24 55,005 none", "all five seeds"),
         given("tenth", "which commits are tried"),
         measured("29 three 2", "python tests/endurance.py --upgrade"),
