@@ -107,7 +107,7 @@ def _plots(rows):
     """B_noise along the run, and the two numbers that it is the ratio of."""
     at = tuple(max(row["update"], 10) for row in rows)
 
-    def curve(label, name, color, error=(), **look):
+    def curve(label, name, color, error="", **look):
         values = tuple(row[name] for row in rows)
         errors = tuple(row[error] for row in rows) if error else ()
         return Curve(label, at, values, errors, color=color, **look)

@@ -8,6 +8,7 @@
     explorer     the curves of any runs, with all that may be chosen
     carried      how far each method carries the batch
     steps        a run step by step, as the measure of the curvature has looked at it
+    ranks        what more ranks buy, through a network of the reader's
     claims       the claims and the verdicts on them
     formulas     the formulas of the report
     project      the page of a folder of figures
