@@ -4,19 +4,20 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from textwrap import wrap
 
-from . import claims, claims_elsewhere
+from . import claims, claims_answer, claims_elsewhere
 from .judging import CHANCE, FAILS, HOLDS, MISSING, NoRuns, Results, by_chance
 from .sentences import PLAIN
 from .statistics import FINAL_EPOCHS, LOST
 
-CLAIMS = (*claims.CLAIMS, *claims_elsewhere.CLAIMS)
+CLAIMS = (*claims.CLAIMS, *claims_answer.CLAIMS, *claims_elsewhere.CLAIMS)
 HOW_TO_READ = (
     "`python cli.py verdicts --markdown` writes this page from the results in this folder. The "
-    "criterion for each claim is in `minisgd/report/claims.py`, or in `claims_elsewhere.py` beside "
-    "it, which say what had been seen when the criteria were written. A claim holds where a fair "
-    f"coin would give as many a yes with a probability below {CHANCE:g}: five seeds of five do, "
-    "and nine of ten; it does not hold where as many say no. Where they are fewer it depends on "
-    "the seed, or, if all of those few agree or if most do not answer, it cannot be told."
+    "criterion for each claim is in `minisgd/report/claims.py`, or in `claims_answer.py` or "
+    "`claims_elsewhere.py` beside it, which say what had been seen when the criteria were written. "
+    "A claim holds where a fair coin would give as many a yes with a probability below "
+    f"{CHANCE:g}: five seeds of five do, and nine of ten; it does not hold where as many say no. "
+    "Where they are fewer it depends on the seed, or, if all of those few agree or if most do not "
+    "answer, it cannot be told."
 )
 HOW_TO_COUNT = (
     f'"At the end" means the median of the last {FINAL_EPOCHS} epochs (no more than the last, '
