@@ -5,7 +5,8 @@ The test suite does some of this with short waits (lab/test_machines.py). With t
     python tests/machines.py
 
 takes some ten minutes, prints a row for every case, and exits with 1 if one is not as expected.
-Cases that are named after it ("worker stopped") are tried alone. It wants distributed and MPI.
+Cases that are named after it ("worker stopped") are tried alone. It wants distributed, MPI, Linux,
+the rights to make a control group, and bindfs.
 """
 
 import os
@@ -185,11 +186,13 @@ class Place:
         process.says("Registered to")
         return process
 
-    def sweep(self, address, *more, epochs=2):
-        out = tempfile.mkdtemp(dir=self.folder)
+    def sweep(self, address, *more, epochs=2, out=None):
+        """A sweep on the workers of a scheduler; here, if its address is None."""
+        out = out or tempfile.mkdtemp(dir=self.folder)
+        where = ("--scheduler", address) if address else ()
         return self.start(
             ROOT / "cli.py", "sweep", *RUNS, "--epochs", epochs, "--data-dir", self.data,
-            "--out", Path(out) / "o", "--scheduler", address, *more,
+            "--out", Path(out) / "o", *where, *more,
         )  # fmt: skip
 
     def ranks(self, different="", epochs=100_000, size=2):
@@ -209,6 +212,20 @@ class Place:
             process.send(KILL)
             process.popen.wait()
         self.started = []
+
+
+@contextmanager
+def control_group(most):
+    """The folder of a group of processes that may use so many bytes of memory together."""
+    older = Path("/sys/fs/cgroup/memory")
+    group = (older if older.exists() else older.parent) / f"minisgd-{os.getpid()}"
+    group.mkdir()
+    try:
+        limit = "memory.limit_in_bytes" if older.exists() else "memory.max"
+        (group / limit).write_text(str(most))
+        yield group
+    finally:
+        group.rmdir()
 
 
 def since(began):
@@ -344,6 +361,44 @@ def worker_out_of_memory(place):
     return line, since(began)
 
 
+def worker_over_its_control_group(place):
+    """Where the system ends the largest of the processes that use too much memory together."""
+    (place.folder / "hungry.py").write_text(HUNGRY)
+    more = "--with", place.folder / "hungry.py", "--optimizer", "hungry"
+    with control_group(600_000_000) as group:
+        began = time.monotonic()
+        sweep = place.sweep(None, *more, "--batch-sizes", "256", "--seeds", "1", "--jobs", "2")
+        (group / "cgroup.procs").write_text(str(sweep.popen.pid))
+        sweep.says("it will be tried once more")
+        line = sweep.says("failed: its process was killed .SIGKILL, as the system does when memory")
+        sweep.ends(1)
+    return line, since(began)
+
+
+def folder_of_two_machines(place):
+    """Each sees files up to three seconds late, and has locks of its own."""
+    lag = "attr_timeout=3,entry_timeout=3,negative_timeout=3"
+    shared, *views = (place.folder / name for name in ("shared", "one", "other"))
+    for path in (shared, *views):
+        path.mkdir()
+    try:
+        for view in views:
+            subprocess.run(["bindfs", "-o", lag, shared, view], check=True)
+        began = time.monotonic()
+        sweeps = [place.sweep(None, "--jobs", "1", out=view, epochs=12) for view in views]
+        codes = [sweep.popen.wait(300) for sweep in sweeps]
+        ended = since(began)
+        line = sweeps[codes.index(1)].says("failed: .* is written to by another process")
+        again = place.sweep(None, "--jobs", "1", out=views[0], epochs=12)
+        again.ends(0)
+        runs = [line for line in again.lines if re.match(r" *(32|256) ", line)]
+        assert len(runs) == 2 and all(line.endswith("  2 ok") for line in runs), runs
+    finally:
+        for view in views:
+            subprocess.run(["fusermount", "-u", view])
+    return line, ended
+
+
 def rank_killed(place):
     job, processes = place.ranks()
     job.says("^epoch")
@@ -400,6 +455,7 @@ CASES = {
     scheduler_killed: 35, scheduler_stopped: 80, scheduler_cut_off: 80, connection_reset: 10,
     worker_killed: 10, worker_stopped: 80, worker_with_other_code: 20, worker_without_minisgd: 20,
     worker_with_other_numpy: 20, worker_without_the_dataset: 120, worker_out_of_memory: 90,
+    worker_over_its_control_group: 60, folder_of_two_machines: 60,
     rank_killed: 2, rank_stopped: 80, rank_0_stopped: 80, ranks_with_other_code: 20,
     ranks_with_other_data: 20, ranks_with_other_numpy: 20,
 }  # fmt: skip

@@ -166,13 +166,16 @@ class RunFolder:
         elif records and not is_last(records[-1], self.settings):
             log(f"{self.path.name} continues after epoch {len(records)}")
         write_json(self.path / "run.json", self.about)
+        self._make_lines_agree(records)
+        self.left = _crc_of(self.newest)
+        return records, state
+
+    def _make_lines_agree(self, records):
         lines = b"".join(map(record_line, records))
         with storage_errors(self.lines):
             agree = self.lines.exists() and self.lines.read_bytes() == lines
         if not agree:
             write_aside(self.lines, lines)
-        self.left = _crc_of(self.newest)
-        return records, state
 
     def save(self, records, state, new=1):
         """Save the last `new` of the records, and the state after them.
@@ -190,6 +193,9 @@ class RunFolder:
         self.left = zlib.crc32(content)
         # Last: if all the lines are there, so are the weights.
         append(self.lines, b"".join(map(record_line, records[-new:])))
+        if is_last(records[-1], self.settings):
+            # One that found another's checkpoint may have added lines of its own before.
+            self._make_lines_agree(records)
 
 
 def _crc_of(path):

@@ -14,6 +14,7 @@ from minisgd.disk.files import BusyError, StorageError, write_aside
 from minisgd.disk.formats import DamagedError, read_json, read_records, write_json
 from minisgd.errors import UserError
 from minisgd.inits import INITS
+from minisgd.lab import run_folder
 from minisgd.lab.metrics import COLUMNS, FIRST, read_metrics, tidy, write_metrics
 from minisgd.lab.names import run_name
 from minisgd.lab.run_folder import RunFolder, read_checkpoint
@@ -461,6 +462,28 @@ def test_who_shares_a_folder_without_locks_is_noticed_and_nothing_is_lost(tmp_pa
     assert before == {path: path.read_bytes() for path in one.path.iterdir()}
     other.save([*found, record(3), record(4)], state(4))
     assert len(RunFolder(tmp_path, SETTINGS, "abc").resume(lambda line: None)[0]) == 4
+
+
+def test_of_two_that_save_at_once_one_goes_on_and_its_lines_are_whole(tmp_path, monkeypatch):
+    """The other writes its epoch, too, after the one has looked whose the checkpoint is."""
+    one, records = saved(tmp_path, SETTINGS.epochs - 2)
+    other = RunFolder(tmp_path, SETTINGS, "abc")
+    other.resume(silence)
+    next_one, last_one = record(SETTINGS.epochs - 1), record(SETTINGS.epochs)
+    write = run_folder.write_aside
+
+    def late(*args, **keywords):
+        monkeypatch.setattr(run_folder, "write_aside", write)
+        other.save([*records, {**next_one, "seconds": 0.2}], state(SETTINGS.epochs - 1))
+        write(*args, **keywords)
+
+    monkeypatch.setattr(run_folder, "write_aside", late)
+    one.save([*records, next_one], state(SETTINGS.epochs - 1))
+    assert one.lines.read_bytes().count(b"\n") == SETTINGS.epochs  # of one epoch there are two
+    with pytest.raises(BusyError):
+        other.save([*records, next_one, last_one], state(SETTINGS.epochs))
+    one.save([*records, next_one, last_one], state(SETTINGS.epochs))
+    assert one.records() == [*records, next_one, last_one]
 
 
 def test_a_damaged_run_json_costs_nothing(tmp_path):

@@ -45,6 +45,7 @@ def other_machines(files):
         return listed(*(here(machines.CASES[case], "tests/machines.py") for case in cases))
 
     return listed(
+        given("two", "views"), given("three", "seconds, tests/machines.py"),
         here(cluster.PATIENCE, "minisgd/lab/cluster.py"), given("1", "an exit code"),
         within(machines.scheduler_killed),
         here(watch.SILENCE, "minisgd/lab/watch.py"), given("1", "an exit code"),
@@ -52,8 +53,10 @@ def other_machines(files):
             machines.scheduler_stopped, machines.scheduler_cut_off, machines.connection_reset,
             machines.worker_killed, machines.worker_stopped, machines.worker_with_other_code,
             machines.worker_without_minisgd, machines.worker_with_other_numpy,
-            machines.worker_out_of_memory, machines.rank_killed,
+            machines.worker_out_of_memory, machines.worker_over_its_control_group,
         ),
+        given("one two", "sweeps"),
+        within(machines.folder_of_two_machines, machines.rank_killed),
         given("0", "a rank"), within(machines.rank_stopped),
         given("0 1", "ranks"), within(machines.rank_0_stopped),
         within(
