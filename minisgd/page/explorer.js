@@ -9,7 +9,7 @@ const explorer = (() => {
   const controls = [...form.querySelectorAll("[data-choice]")];
   const boxes = controls.filter((control) => control.dataset.choice === "size");
   const others = controls.filter((control) => control.dataset.choice !== "size");
-  const FILTERS = ["figure", "rule", "warmup", "optimizer", "momentum"];
+  const FILTERS = ["dataset", "figure", "rule", "warmup", "optimizer", "momentum"];
   const LEGEND_UP_TO = 24; // lines
   const TIPS_UP_TO = 4000; // points: each has a cell of its own, in which the pointer means it
   let view = null;

@@ -6,8 +6,8 @@ from . import specs
 from .curves import METRICS
 from .html import Html, element, join
 
-TITLES = {"figure": "figure", "rule": "rule", "warmup": "warmup", "optimizer": "method",
-          "momentum": "momentum"}  # fmt: skip
+TITLES = {"dataset": "dataset", "figure": "figure", "rule": "rule", "warmup": "warmup",
+          "optimizer": "method", "momentum": "momentum"}  # fmt: skip
 ANY = "any"
 KEY = (
     "A line is the median of its seeds, its band from the lowest to the highest, or the quartiles "

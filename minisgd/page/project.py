@@ -3,6 +3,7 @@
 from ..data.known import dataset_title
 from ..errors import program
 from ..report.answer import HELD_OUT, LEFT
+from ..report.carry import DRAWN
 from ..report.publish import note_on
 from ..report.verdicts import verdicts
 from . import carried, claims, curves, explorer, formulas, html, ranks, steps
@@ -23,8 +24,9 @@ def page(kept, *elsewhere):
 
     Raises:  UserError if the library that draws is not installed
     """
-    dataset = next(iter(kept.made.values()))["dataset"]
-    runs = _lines(kept, None if dataset == "idx" else LEFT + HELD_OUT)
+    dataset = _dataset(kept)
+    runs = [line for every in (kept, *elsewhere) for line in _lines(every)]
+    runs.sort(key=lambda line: line["size"])
     answer, answer_drawn = carried.section(kept)
     looked_at = steps.runs(kept.folder)
     one_by_one, steps_drawn = (
@@ -39,7 +41,8 @@ def page(kept, *elsewhere):
         "claims": ("What became of the claims", claims.section(verdicts(kept, *elsewhere))),
         "formulas": ("The formulas", formulas.section()),
     }
-    data = {"answer": answer_drawn, "explorer": explorer.data(runs, FIRST), "steps": steps_drawn}
+    first = FIRST | {"dataset": dataset_title(dataset)}
+    data = {"answer": answer_drawn, "explorer": explorer.data(runs, first), "steps": steps_drawn}
     data = {name: drawn for name, drawn in (data | {"ranks": ranks_drawn}).items() if drawn}
     note = note_on(dataset)
     contents = (
@@ -55,17 +58,26 @@ def page(kept, *elsewhere):
     return html.page(TITLE, body, data, list(data))
 
 
-def _lines(kept, images):
-    """The lines of all whole runs, each with the figures that show it."""
+def _dataset(kept):
+    return next(iter(kept.made.values()))["dataset"]
+
+
+def _lines(kept):
+    """The lines of all whole runs on one dataset, each with the figures that show it."""
     lines, figures = {}, {}
     for experiment in kept.experiments.values():
         for cell in kept.cells(experiment):
             key = curves.without_seed(cell)
             lines.setdefault(key, {})[cell.seed] = cell, kept.records(cell)
             figures.setdefault(key, {})[experiment.title] = None
+    if not lines:
+        return []
+    dataset = _dataset(kept)
+    images = None if dataset == "idx" else DRAWN.get(dataset, LEFT + HELD_OUT)
     found = []
     for key, runs in lines.items():
         (line,) = curves.lines(runs.values(), images)
-        line["values"]["figure"] = "\n".join(figures[key])
+        line["values"] |= {"figure": "\n".join(figures[key]), "dataset": dataset_title(dataset)}
+        line["words"]["dataset"] = f"on {dataset_title(dataset)}"
         found.append(line)
-    return sorted(found, key=lambda line: line["size"])
+    return found

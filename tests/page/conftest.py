@@ -17,6 +17,7 @@ def figures(tmp_path_factory, small_data):
     folder = tmp_path_factory.mktemp("figures")
     made_up.keep_report(folder)
     made_up.keep_answer(folder)
+    made_up.keep_elsewhere(folder)
     made_up.keep_curvature(folder, small_data)
     made_up.keep_steps(folder)
     return folder
@@ -56,10 +57,8 @@ def look(browser):
 def project(figures):
     """The page of the made-up folder."""
     from minisgd.page.project import page
-    from minisgd.report.answer import known
-    from minisgd.report.experiments import Kept
-    from minisgd.report.trials import Trials
+    from minisgd.report.carry import everything
 
     path = figures / "index.html"
-    path.write_bytes(page(Kept(figures, known(Trials(figures)))))
+    path.write_bytes(page(*everything(figures).values()))
     return path

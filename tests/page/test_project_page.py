@@ -103,6 +103,24 @@ def test_lines_are_chosen_by_rule_and_batch_size(look, project):
     assert page.lines() == 7
 
 
+def test_runs_on_another_dataset_are_chosen_by_its_name(look, project):
+    page = look(project)
+    page.choose("rule", "none")
+    Select(page.one("#choices select[data-choice=dataset]")).select_by_value("Fashion-MNIST")
+    Select(page.one("#choices select[data-choice=optimizer]")).select_by_value("muon")
+    page.wait("document.querySelector('#matching').textContent.startsWith('No run')")
+    page.choose("momentum", "any")
+    assert "4 runs of 4 settings" in page.text("#matching")
+    assert {row[1] for row in page.table("#values table")} == {"0.9000"}
+    page.choose("dataset", "any")
+    (muon,) = (
+        row[0]
+        for row in page.table("#values table")
+        if row[0].startswith("● b = 8192, ") and row[1] == "0.9000"
+    )
+    assert "on Fashion-MNIST" in muon
+
+
 def test_the_values_are_those_of_the_tables(look, project, kept):
     page = look(project)
     rows = {row[0].removeprefix("● "): row[1:] for row in page.table("#values table")}
