@@ -133,13 +133,13 @@ def show_part(part, name, kept, the_plan, out):
             lines, title, "the rate, over the one that was chosen", (0.95, 0.995), note=note
         )
     else:
-        rows = shown.named(found)
+        rows, ends = shown.named(found), (0.95, 0.995)
         if part == "short":
             table = shown.short_table(kept, the_plan)
         elif part == "grown":
-            table = shown.grown_table(rows, cells)
+            table, ends = shown.grown_table(rows, cells), (0.985, 0.995)
         else:
             table = shown.rows_table(rows)
-        figure = drawing.rows_figure(rows, title, (0.95, 0.995), note)
+        figure = drawing.rows_figure(rows, title, ends, note)
     show(page(title, note, table))
     click.echo(publish(out, name, figure, "every epoch"))

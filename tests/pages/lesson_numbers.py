@@ -16,7 +16,13 @@ from minisgd.measures.following import thrown
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
 from minisgd.report import answer, answer_shown, claims
 from minisgd.report.experiments import SIZES
-from minisgd.report.statistics import LOST, best_accuracy, left_after_rise, loss_at
+from minisgd.report.statistics import (
+    LOST,
+    best_accuracy,
+    final_accuracy,
+    left_after_rise,
+    loss_at,
+)
 from minisgd.settings import Settings
 
 N = 60_000  # training images
@@ -950,8 +956,85 @@ def first_weights(files):
     )  # fmt: skip
 
 
-def your_own(files):
+def _grown(files):
+    """({row: its settings}, {row: the accuracies of its seeds}) of "answer-grown"."""
+    cells = answer.plan(files.trials).grown
+    ends = {}
+    for words, settings in cells.items():
+        b = settings.batch_size
+        order = [key for key, other in cells.items() if other.batch_size == b]
+        ends[words] = files.values(last, "answer-grown", b, order.index(words))
+    return cells, ends
+
+
+def growing_batch(files):
     """Ch. 16."""
+    name, (cells, ends) = "answer-grown", _grown(files)
+    falls, grows, neither = "the rate falls by the cosine", "the batch grows by it", "neither"
+
+    def end(words):
+        return here(median(ends[words]), name)
+
+    def updates(words):
+        return here(cells[words].updates_after(cells[words].epochs, N), "60,000 images")
+
+    def lost(b):
+        return here(median(ends[f"{b}, {falls}"]) - median(ends[f"{b}, {neither}"]), name)
+
+    pairs = [(f"{b}, {grows}", f"{b}, {falls}") for b in ("64", "2,048", "8,192")]
+    pairs.append(("64, the batch grows by 5, twice", "64, the rate falls by 5, twice"))
+    for pair in pairs:
+        one, other = (
+            files.values(final_accuracy, name, cells[words].batch_size,
+                         [k for k in cells if cells[k].batch_size == cells[words].batch_size]
+                         .index(words))
+            for words in pair
+        )  # fmt: skip
+        assert all(map(claims.nearly_as_accurate, one, other))
+    told = [words for pair in pairs for words in pair]
+    return listed(
+        given("half", "the mean of half a cosine, and a half"), given("64", "a batch size"),
+        end(f"64, {falls}"), updates(f"64, {falls}"), end(f"64, {grows}"), updates(f"64, {grows}"),
+        given("2,048", "a batch size"), end(f"2,048, {falls}"), end(f"2,048, {grows}"),
+        given("8,192", "a batch size"), end(f"8,192, {falls}"), end(f"8,192, {grows}"),
+        given("5 third two", "the steps"), end("64, the rate falls by 5, twice"),
+        end("64, the batch grows by 5, twice"), updates("64, the batch grows by 5, twice"),
+        here(len(ends[told[0]]), name), here(max(max(ends[w]) - min(ends[w]) for w in told), name),
+        here(claims.CLOSER, "minisgd/report/claims.py"), given("five", "epochs"),
+        lost("64"), given("64", "a batch size"), lost("2,048"), given("2,048", "a batch size"),
+        lost("8,192"), given("8,192", "a batch size"),
+    )  # fmt: skip
+
+
+def by_the_noise_scale(files):
+    name, scale = "answer-grown", "measure-noise-scale"
+    cells, ends = _grown(files)
+    follows, both = "64, the batch follows the noise scale", "64, it follows it, and the rate falls"
+    made, usual = (cells[words].updates_after(30, N) for words in (follows, "64, neither"))
+    fixed = answer.plan(files.trials).sizes["nesterov", 512]
+
+    def noise(update):
+        return files.cell(scale, update=update).exact_noise
+
+    steps = re.findall(r"x(\d+)@(\d+)", answer.FOLLOWING)
+    return listed(
+        here(noise(938), scale), here(noise(2814), scale, to=10),
+        here(noise(9380), scale, to=10), here(noise(18760), scale, to=100),
+        given("1 3 10 20 64", "epochs, and a batch size"),
+        *(here(int(n), "minisgd/report/answer.py") for step in steps for n in step),
+        given("64", "a batch size"), here(median(ends[follows]), name),
+        here(made, "60,000 images"),
+        here(1 / round(usual / made), "the same"),
+        here(median(ends[both]), name), given("512 64 8,192", "batch sizes"),
+        here(median(files.answer_lines[0]["nesterov"].values[512]), "answer"),
+        here(fixed.updates_after(fixed.epochs, N), "60,000 images"),
+        given("5 third", "the steps"), given("1 1 5 1 25 3", "the mean of 1, 1/5 and 1/25"),
+        here((1 + 1 / 5 + 1 / 25) / 3, "the same"), given("half 0", "the mean of a cosine"),
+    )  # fmt: skip
+
+
+def your_own(files):
+    """Ch. 17."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -981,6 +1064,8 @@ CHAPTERS = {
     "13. How many steps does a batch need?": counted_steps,
     "14. What do more machines buy? (Sec. V)": more_machines,
     "15. Are the first weights to blame? (Sec. IV)": first_weights,
-    "16. An idea of your own": your_own,
+    "16. May the batch grow, instead of the rate falling?": growing_batch,
+    "16. May the batch grow, instead of the rate falling?: By the noise scale": by_the_noise_scale,
+    "17. An idea of your own": your_own,
 }
 NOT_YET = ()
