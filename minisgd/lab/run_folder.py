@@ -194,7 +194,8 @@ class RunFolder:
         # Last: if all the lines are there, so are the weights.
         append(self.lines, b"".join(map(record_line, records[-new:])))
         if is_last(records[-1], self.settings):
-            # One that found another's checkpoint may have added lines of its own before.
+            # Where locks do not hold, another process may have added the lines of an epoch, too,
+            # before it noticed.
             self._make_lines_agree(records)
 
 

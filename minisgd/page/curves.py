@@ -36,6 +36,7 @@ def _line(settings, seeds, images):
     """
     words     {setting: how a legend words it}, of all that matters but the batch size
     values    {setting: its value} of the same
+    updates   made at the end of each epoch, or None
     median, low, high    {metric: a value for each epoch}
     seeds     for each, its values by metric and the epochs in which it was stuck
     """
@@ -49,7 +50,8 @@ def _line(settings, seeds, images):
         "values": {name: f"{value:g}" if isinstance(value, float) else str(value)
                    for name, value in (matters | {"optimizer": settings.optimizer}).items()},
         "epochs": settings.epochs,
-        "updates": images and settings.updates_per_epoch(images),
+        "updates": images and [settings.updates_after(epoch, images)
+                               for epoch in range(1, settings.epochs + 1)],
         "median": {}, "low": {}, "high": {}, "seeds": [],
     }  # fmt: skip
     group = Group({}, seeds)

@@ -87,10 +87,10 @@ const explorer = (() => {
     const logarithmic = valueOf("log") && metric.endsWith("loss");
     const good = (value) => value !== null && value !== undefined && !(logarithmic && value <= 0);
     for (const [order, line] of lines.entries()) {
-      const x = (epoch) => (updates ? epoch * line.updates : epoch);
+      const x = (epoch) => (updates ? line.updates[epoch - 1] : epoch);
       const median = line.median[metric];
       const every = Math.ceil(median.length / 8);
-      const when = (epoch) => ({ epoch, ...(line.updates ? { update: epoch * line.updates } : {}) });
+      const when = (epoch) => ({ epoch, ...(line.updates ? { update: line.updates[epoch - 1] } : {}) });
       const what = DATA.explorer.metrics[metric];
       const stuckIn = new Set(line.seeds.flatMap((seed) => seed.stuck));
       const curves = single
@@ -157,6 +157,9 @@ const explorer = (() => {
 
   const unit = () => valueOf("by");
 
+  // The last epoch of a line, from 0, that is over after so many updates; one too many if it has ended.
+  const epochOf = (line, made) => (made > line.updates.at(-1) ? line.updates.length : line.updates.findLastIndex((n) => n <= made));
+
   function moveTo(place) {
     const at = stops[place] ?? stops[stops.length - 1];
     byId("at-unit").textContent = unit();
@@ -165,7 +168,7 @@ const explorer = (() => {
     view?.signal("cursor", at).runAsync();
     const metric = valueOf("metric");
     const rows = shown.map((line) => {
-      const k = (unit() === "update" ? Math.floor(at / line.updates) : at) - 1;
+      const k = unit() === "update" ? epochOf(line, at) : at - 1;
       const count = line.seeds.filter((seed) => seed[metric][k] !== null && seed[metric][k] !== undefined).length;
       const gone = line.seeds.filter((seed) => seed.diverged && seed[metric].length <= k + 1).length;
       const stuck = line.seeds.filter((seed) => seed.stuck.includes(k + 1)).length;
@@ -187,7 +190,7 @@ const explorer = (() => {
     shown = matching();
     label(shown);
     const by = unit() === "update";
-    const all = new Set(shown.flatMap((line) => line.median.test_accuracy.map((_, k) => (k + 1) * (by ? line.updates : 1))));
+    const all = new Set(shown.flatMap((line) => line.median.test_accuracy.map((_, k) => (by ? line.updates[k] : k + 1))));
     stops = [...all].sort((a, b) => a - b);
     if (!stops.length) stops = [1];
     slider.max = stops.length - 1;

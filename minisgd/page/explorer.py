@@ -31,7 +31,7 @@ def controls(lines):
     """
     sizes = list(dict.fromkeys((line["size"], *line["colour"]) for line in lines))
     choices = [_select(name, title, _options(lines, name)) for name, title in TITLES.items()]
-    by_update = any(line["updates"] for line in lines)
+    by_update = bool(lines) and all(line["updates"] for line in lines)
     how = [
         _select("metric", "what", [(name, text) for name, text in METRICS.items()]),
         _select("by", "by", [("epoch", "epoch")] + [("update", "update")] * by_update),

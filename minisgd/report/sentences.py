@@ -173,14 +173,14 @@ PLAIN = {
     },
     "a batch that grows as the rate would fall ends as accurate with half of the updates (Smith "
     "et al.): by the cosine": {
-        "holds": "At 64, 2048 and 8192 it ends within .002, in every seed.",
+        "holds": "At 64, 2048 and 8192 it ends within .002 of the rate that falls, in every seed.",
     },
     "... by 5, twice, with two fifths of them": {
-        "holds": "At 64 it ends within .002, in every seed.",
+        "holds": "At 64 it ends within .002 of the rate that falls, in every seed.",
     },
     "... and with neither it ends less accurate": {
         "does not hold at 8192; depends on the seed at 64, 2048": (
-            "At 64 and 2048 in some seeds by more than .002; at 8192 in none."
+            "At 64 and 2048 it does in some seeds, by more than .002; at 8192 in none."
         ),
     },
     "a batch that follows the measured noise scale (McCandlish et al.) ends as accurate with a "

@@ -31,10 +31,21 @@ def test_the_page_of_verdicts_is_that_of_the_results_that_are_kept():
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_links_to_is_there(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)#]+)", text)
+    links = re.findall(r"\]\(([^)#]*)(#[^)]+)?\)", text)
     assert links
-    for link in links:
-        assert link.startswith("https://") or (ROOT / page).parent.joinpath(link).exists(), link
+    for link, place in links:
+        if not link.startswith("https://"):
+            there = (ROOT / page).parent / link if link else ROOT / page
+            assert there.exists(), link
+            assert not place or place in places(there), f"{link}{place}"
+
+
+def places(page):
+    """The headings of a page as links name them, and its anchors."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {f"#{slug}" for slug in slugs | set(re.findall(r'<a id="([^"]+)"', text))}
 
 
 def test_every_experiment_that_is_kept_is_shown():
