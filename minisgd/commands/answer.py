@@ -29,7 +29,8 @@ def answer(workshop, parts, seeds, out):
     already is not made again.
     """
     from minisgd.disk.files import make_folder
-    from minisgd.report.answer import SEARCHES, plan
+    from minisgd.report.answer import SEARCHES
+    from minisgd.report.answer_plan import plan
     from minisgd.report.experiments import EXPERIMENTS, Kept
     from minisgd.report.trials import Trials
 

@@ -46,7 +46,7 @@ def measure_one(name, data, seed, out, runs, threads):
     from minisgd import drawing
     from minisgd.disk.formats import remembered, write_table
     from minisgd.measures import MEASURES, RESUMED
-    from minisgd.report.answer import watched
+    from minisgd.report.answer_plan import watched
     from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
     from minisgd.report.trials import Trials
 

@@ -50,7 +50,7 @@ MEANS = ("adam", "lamb")  # whose v is a mean of gradients, not a sum
 
 
 def methods(data, seed, threads, log, runs=None, updates=96, points=16, subset=800, probe=256):
-    """The measure of these runs, which are those of the answer (answer.watched).
+    """The measure of these runs, which are those of the answer (answer_plan.watched).
 
     updates  how many a run is followed for, at most
     points   at how many of them the eigenvalues are measured

@@ -4,7 +4,8 @@ from statistics import median
 
 from ..errors import program
 from ..report import answer_shown as shown
-from ..report.answer import METHODS, SIZES, plan
+from ..report.answer import METHODS, SIZES
+from ..report.answer_plan import plan
 from ..report.trials import Trials
 from ..settings import in_words
 from . import colours, specs

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import SettingError, UserError
-from . import answer
+from . import answer, answer_plan
 from .answer import FIRST_SEED, REPORTED, at_sizes, winners
 from .experiments import EXPERIMENTS, Experiment, Kept
 from .trials import Trials
@@ -170,7 +170,7 @@ def known(out):
     """{dataset: experiments whose runs its folder may hold}; None is the dataset of the report and
     of the answer, of which there are the report's alone if the answer's searches are not there.
     """
-    found = {None: dict(answer.known(Trials(out)))}
+    found = {None: dict(answer_plan.known(Trials(out)))}
     for part in parts(out).values():
         found.setdefault(part.dataset, {})[part.experiment.name] = part.experiment
     return found

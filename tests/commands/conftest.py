@@ -16,7 +16,7 @@ from minisgd.lab import sweep
 from minisgd.lab.run_folder import RunFolder
 from minisgd.networks import NETWORKS, size_of
 from minisgd.optim import OPTIMIZERS
-from minisgd.report import answer, answer_shown
+from minisgd.report import answer, answer_plan, answer_shown
 from minisgd.train import State
 
 
@@ -108,15 +108,16 @@ def small_answer(monkeypatch):
         ("adam", 128): methods["adam"].search(128, answer.REMEMBERING),
         ("lars", 128): methods["lars"].search(128),
     }
-    for module in (answer, answer_shown):
+    for module in (answer, answer_plan, answer_shown):
         monkeypatch.setattr(module, "METHODS", methods)
         monkeypatch.setattr(module, "SEARCHES", searches)
         monkeypatch.setattr(module, "SIZES", (64, 128, 320))
         monkeypatch.setattr(module, "LARGE", 320)
-    for name, value in dict(SEARCHED=(64, 320), RULED=128, HELD_OUT=100, RAMP=2, WARM=1).items():
-        monkeypatch.setattr(answer, name, value)
-    monkeypatch.setattr(answer, "FACTORS", (0.5, 1.0))
-    monkeypatch.setattr(answer, "FOLLOWING", "x4@2")
+    monkeypatch.setattr(answer, "SEARCHED", (64, 320))
+    monkeypatch.setattr(answer, "HELD_OUT", 100)
+    small = {"RULED": 128, "RAMP": 2, "WARM": 1, "FACTORS": (0.5, 1.0), "FOLLOWING": "x4@2"}
+    for name, value in small.items():
+        monkeypatch.setattr(answer_plan, name, value)
 
     w = np.zeros(size_of(NETWORKS["lenet5"]), np.float32)
 

@@ -11,7 +11,7 @@ import pytest
 from calling import NOT_MNIST, bytes_of, on_glyphs, sentence
 
 from minisgd.disk.formats import read_json, write_json
-from minisgd.report import answer, answer_shown
+from minisgd.report import answer, answer_plan, answer_shown
 
 pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
 
@@ -61,7 +61,7 @@ def test_the_answer_is_searched_run_kept_and_drawn_again(call, small_mnist, smal
 def test_the_runs_follow_the_searches(call, small_mnist, small_answer):
     call(*on_glyphs(small_mnist, "answer", "trials"))
     assert set(bytes_of()) == {f"answer-trials.{kind}" for kind in ("csv", "json", "png", "svg")}
-    plan = answer.plan(answer_trials())
+    plan = answer_plan.plan(answer_trials())
     for (name, b), settings in plan.sizes.items():
         assert (settings.optimizer, settings.batch_size, settings.epochs) == (name, b, 2)
     low, middle, high = (plan.sizes["muon", b].lr for b in (64, 128, 320))

@@ -9,7 +9,8 @@ from minisgd.disk.formats import write_json, write_table
 from minisgd.measures.curvature import COLUMNS, curvature
 from minisgd.measures.steps import COLUMNS as STEPS
 from minisgd.report import carry
-from minisgd.report.answer import METHODS, SEARCHES, SIZES, plan
+from minisgd.report.answer import METHODS, SEARCHES, SIZES
+from minisgd.report.answer_plan import plan
 from minisgd.report.experiments import EXPERIMENTS, Kept
 from minisgd.report.trials import Trials
 

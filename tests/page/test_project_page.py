@@ -13,7 +13,8 @@ from minisgd.machine.speedup import CostModel
 from minisgd.measures import steps_shown
 from minisgd.page import ranks, steps
 from minisgd.report import answer_shown
-from minisgd.report.answer import METHODS, SIZES, known, plan
+from minisgd.report.answer import METHODS, SIZES
+from minisgd.report.answer_plan import known, plan
 from minisgd.report.experiments import EXPERIMENTS, Kept
 from minisgd.report.trials import Trials
 from minisgd.report.verdicts import verdicts

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
-from minisgd.report import answer, answer_shown
+from minisgd.report import answer, answer_plan, answer_shown
 from minisgd.report.experiments import EXPERIMENTS, Kept
 from minisgd.report.judging import Results
 from minisgd.report.trials import Trials
@@ -48,7 +48,7 @@ class Files:
 
     @cached_property
     def kept(self):
-        return Kept(self.folder, answer.known(self.trials))
+        return Kept(self.folder, answer_plan.known(self.trials))
 
     @cached_property
     def results(self):
@@ -61,7 +61,7 @@ class Files:
     @cached_property
     def answer_lines(self):
         """(the lines of the answer's methods, by name; those of the report's rules; the bar)."""
-        found = answer_shown.results(self.kept, "answer", answer.plan(self.trials).sizes)
+        found = answer_shown.results(self.kept, "answer", answer_plan.plan(self.trials).sizes)
         methods = answer_shown.method_lines(found)
         rules = answer_shown.reported_lines(self.kept)
         by_name = dict(zip(answer.METHODS, methods, strict=True))

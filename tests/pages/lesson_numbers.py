@@ -15,7 +15,7 @@ from minisgd.machine.speedup import NUMBERS, CostModel
 from minisgd.measures import curvature_shown, methods_shown, steps, steps_shown
 from minisgd.measures.following import thrown
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
-from minisgd.report import answer, answer_shown, claims
+from minisgd.report import answer, answer_plan, answer_shown, claims
 from minisgd.report.experiments import SIZES
 from minisgd.report.statistics import (
     LOST,
@@ -321,7 +321,7 @@ def _budget(trials, halvings):
 
 def the_work(files):
     """Ch. 11."""
-    cells = answer.plan(files.trials).changes
+    cells = answer_plan.plan(files.trials).changes
     order = list(dict.fromkeys(cells.values()))
 
     def ends(words):
@@ -347,7 +347,7 @@ def the_work(files):
         here(best - middle("the whole without Nesterov's form"), "answer-changes"),
         here(best - middle("the whole without the decay"), "answer-changes"),
         here(max(ends("the whole without clipping")), "answer-changes"),
-        here(answer.RAMP, "minisgd/report/answer.py"), given("tenth", "of 240 updates"),
+        here(answer_plan.RAMP, "minisgd/report/answer_plan.py"), given("tenth", "of 240 updates"),
         here(reports, "figure6"),
         here(middle("LARS without the decay"), "answer-changes"),
         here(middle("Muon without the decay"), "answer-changes"),
@@ -359,7 +359,7 @@ def the_work(files):
 
 def forgiving(files):
     """Ch. 11, the rates."""
-    cells = answer.plan(files.trials).rates
+    cells = answer_plan.plan(files.trials).rates
     order = list(dict.fromkeys(cells.values()))
     ends = {
         key: files.values(last, "answer-rates", answer.LARGE, order.index(settings))
@@ -367,13 +367,13 @@ def forgiving(files):
     }
     seeds = min(map(len, ends.values()))
     ranges = {
-        name: answer_shown.forgiving({f: ends[name, f][:seeds] for f in answer.FACTORS})
+        name: answer_shown.forgiving({f: ends[name, f][:seeds] for f in answer_plan.FACTORS})
         for name in answer.METHODS
     }
-    of_lars = {f: ends["lars", f] for f in answer.FACTORS}
+    of_lars = {f: ends["lars", f] for f in answer_plan.FACTORS}
     assert answer_shown.forgiving(of_lars) == (ranges["lars"][0], 1)
     low, high = agreed(ranges["nesterov"], ranges["lamb"])
-    assert ranges["muon"] == (answer.FACTORS[0], answer.FACTORS[-1]) and high == 1
+    assert ranges["muon"] == (answer_plan.FACTORS[0], answer_plan.FACTORS[-1]) and high == 1
     lost = [median(ends[n, 1.0]) - median(ends[n, 2.0]) for n in ("nesterov", "lamb")]
     assert max(lost) < 0.01
     assert ranges["adam"][1] == 1
@@ -382,8 +382,8 @@ def forgiving(files):
         (n, 4.0) for n in answer.METHODS if n != "muon"
     }
     return listed(
-        here(answer.FACTORS[0], "minisgd/report/answer.py"),
-        here(answer.FACTORS[-1], "minisgd/report/answer.py"),
+        here(answer_plan.FACTORS[0], "minisgd/report/answer_plan.py"),
+        here(answer_plan.FACTORS[-1], "minisgd/report/answer_plan.py"),
         here(min(map(len, ends.values())), "answer-rates"), given(".002", "a tolerance"),
         here(low, "answer-rates"), given(".01 twice", "a loss, and a factor"),
         here(ranges["adam"][0], "answer-rates"), here(ranges["lars"][0], "answer-rates"),
@@ -396,7 +396,7 @@ def forgiving(files):
 
 def carried(files):
     """Ch. 11, the rules."""
-    cells = answer.plan(files.trials).rules
+    cells = answer_plan.plan(files.trials).rules
     order = {size: [] for size in (answer.RULED, answer.LARGE)}
     for settings in cells.values():
         order[settings.batch_size].append(settings)
@@ -959,7 +959,7 @@ def first_weights(files):
 
 def _grown(files, statistic=final_accuracy):
     """({row of "answer-grown": its settings}, {row: the statistic of its seeds})."""
-    cells, found = answer.plan(files.trials).grown, {}
+    cells, found = answer_plan.plan(files.trials).grown, {}
     for words, settings in cells.items():
         b = settings.batch_size
         order = [key for key, other in cells.items() if other.batch_size == b]
@@ -1009,17 +1009,17 @@ def by_the_noise_scale(files):
     cells, ends = _grown(files)
     follows, both = "64, the batch follows the noise scale", "64, it follows it, and the rate falls"
     made, usual = (cells[words].updates_after(30, N) for words in (follows, "64, neither"))
-    fixed = answer.plan(files.trials).sizes["nesterov", 512]
+    fixed = answer_plan.plan(files.trials).sizes["nesterov", 512]
 
     def noise(update):
         return files.cell(scale, update=update).exact_noise
 
-    steps = re.findall(r"x(\d+)@(\d+)", answer.FOLLOWING)
+    steps = re.findall(r"x(\d+)@(\d+)", answer_plan.FOLLOWING)
     return listed(
         here(noise(938), scale), here(noise(2814), scale, to=10),
         here(noise(9380), scale, to=10), here(noise(18760), scale, to=100),
         given("1 3 10 20 64 64", "epochs, and a batch size"),
-        *(here(int(n), "minisgd/report/answer.py") for step in steps for n in step),
+        *(here(int(n), "minisgd/report/answer_plan.py") for step in steps for n in step),
         given("64", "a batch size"), here(median(ends[follows]), name),
         here(made, "60,000 images"), here(1 / round(usual / made), "the same"),
         here(median(ends[both]), name), given("30 512 64 8,192", "epochs, and batch sizes"),

@@ -7,7 +7,7 @@ from page_numbers import given, here, listed, measured
 from run_numbers import last
 
 from minisgd.commands import minute
-from minisgd.report import answer, claims
+from minisgd.report import answer, answer_plan, claims
 from minisgd.report.statistics import best_accuracy
 from minisgd.settings import Settings
 
@@ -42,7 +42,7 @@ def the_answer(files):
 
 
 def what_to_do(files):
-    changes = list(answer.plan(files.trials).changes)
+    changes = list(answer_plan.plan(files.trials).changes)
     learnt = [best >= claims.LEARNT for best in files.values(best_accuracy, "figure3", 8192)]
     return listed(
         given("none" if any(learnt) else "8,192", "a batch size at which no run learns"),

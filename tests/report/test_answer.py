@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from made_up_runs import MadeUpTrials
 
 from minisgd.drawing import Carried, Line
-from minisgd.report import answer, answer_shown
-from minisgd.report.answer import METHODS, SEARCHES, SIZES, between, plan
+from minisgd.report import answer, answer_plan, answer_shown
+from minisgd.report.answer import METHODS, SEARCHES, SIZES, between
+from minisgd.report.answer_plan import plan
 from minisgd.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,7 @@ def test_the_batch_that_follows_the_noise_scale_is_the_largest_of_whole_factors(
         if (factor := int(images / b)) > 1:
             steps.append(f"x{factor}@{epoch + 1}")
             b *= factor
-    assert ",".join(steps) == answer.FOLLOWING
+    assert ",".join(steps) == answer_plan.FOLLOWING
 
 
 def test_how_far_a_method_carries_the_batch_ends_at_the_first_size_that_falls():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made_up_runs import MadeUpTrials, curve
 
-from minisgd.report import answer, carry
+from minisgd.report import answer, answer_plan, carry
 from minisgd.report.carry import BEST, DIVISORS, DRAWN, GROWING, PLACES, SEEN
 from minisgd.report.verdicts import verdicts
 from minisgd.settings import Settings
@@ -28,7 +28,7 @@ def test_every_place_has_its_parts_and_none_is_taken_for_another(parts):
 
 
 def test_transferred_settings_are_the_answers_but_for_the_place(parts):
-    the_answer = answer.plan(MadeUpTrials()).sizes
+    the_answer = answer_plan.plan(MadeUpTrials()).sizes
     for name, place in PLACES.items():
         for method in BEST:
             for b in place.sizes:

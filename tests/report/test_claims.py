@@ -7,7 +7,8 @@ from made_up_runs import MadeUpTrials, curve
 
 from minisgd.disk.formats import DamagedError, write_json, write_table
 from minisgd.report import answer, selection
-from minisgd.report.answer import METHODS, plan
+from minisgd.report.answer import METHODS
+from minisgd.report.answer_plan import plan
 from minisgd.report.experiments import EXPERIMENTS, SIZES
 from minisgd.report.judging import DEPENDS, FAILS, HOLDS, MISSING, UNDECIDED
 from minisgd.report.verdicts import verdicts
