@@ -21,7 +21,8 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
 
     WHAT is one or more of the names above, or all. Each leaves a table and a figure, and says in a
     paragraph what they show. Those of many runs are resumable, run by run. The runs of steps are
-    made side by side, each in a process of one of the threads.
+    made side by side, each in a process of one of the threads, and not again if the folder of the
+    figures has them.
     """
     from minisgd.data import load_dataset
     from minisgd.errors import program
@@ -44,7 +45,7 @@ def measure_one(name, data, seed, out, runs, threads):
     from threadpoolctl import threadpool_limits
 
     from minisgd import drawing
-    from minisgd.disk.formats import remembered, write_table
+    from minisgd.disk.formats import read_json, remembered, write_table
     from minisgd.measures import MEASURES, RESUMED
     from minisgd.report.answer_plan import watched
     from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
@@ -65,18 +66,33 @@ def measure_one(name, data, seed, out, runs, threads):
         more = {"runs": watched(trials)}
         asked |= {"runs": [settings.differing() for settings in more["runs"]]}
     refuse_another_question(out, into, asked)
-    began = time.monotonic()
-    with threadpool_limits(1, user_api="blas"):  # the lanes have threads of their own
-        found = MEASURES[name](data, seed, threads, say, **more)
-    took, note = time.monotonic() - began, note_on(data.name)
-    made = {"title": found.title, "asked": asked, "text": found.text, "seconds": round(took)}
-    made |= how_made(command_line()) | {"threads": threads}
+    began, note = time.monotonic(), note_on(data.name)
+    found = steps_kept(out, more["noise"]) if name == "steps" else None
+    if found:
+        made = read_json(out / f"{into}.json") | {"title": found.title, "text": found.text}
+        say(f"the runs in {out / f'{into}.csv'} are not made again; another --out makes new ones")
+    else:
+        with threadpool_limits(1, user_api="blas"):  # the lanes have threads of their own
+            found = MEASURES[name](data, seed, threads, say, **more)
+        made = {"title": found.title, "asked": asked, "text": found.text}
+        made |= {"seconds": round(time.monotonic() - began)}
+        made |= how_made(command_line()) | {"threads": threads}
     draw = found.draw or partial(drawing.chart, found.plots, height=found.height)
     figure = draw(found.title, note)
     write_csv = partial(write_table, columns=found.columns, rows=found.rows)
     show(page(found.title, note, found.table, found.text))
     where = publish(out, into, figure, "every number", made, write_csv)
-    click.echo(f"{where}; {clock(took)}")
+    click.echo(f"{where}; {clock(time.monotonic() - began)}")
+
+
+def steps_kept(out, noise):
+    """The steps to a target that the folder `out` holds, as measured; None if it holds none."""
+    from minisgd.measures import steps_shown
+    from minisgd.measures.steps import measured
+
+    if not all((out / f"measure-steps.{ending}").exists() for ending in ("json", "csv")):
+        return None
+    return measured(steps_shown.read(out / "measure-steps.csv"), noise)
 
 
 def noise_kept(out, data):

@@ -187,8 +187,14 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
                 rows += found
     places = list(plan.methods)
     rows.sort(key=lambda row: places.index(row["method"]))  # stable: by size within a method
+    return measured(rows, noise)
+
+
+def measured(rows, noise):
+    """What these rows with COLUMNS show, and the rows of the noise scale beside them."""
+    targets = sorted({row["target"] for row in rows})
     return Measured(
-        f"How many steps to {' and '.join(map(steps_shown.percent, plan.targets))} of held-out "
+        f"How many steps to {' and '.join(map(steps_shown.percent, targets))} of held-out "
         "images, tuned at every batch size?",
         COLUMNS,
         rows,

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from calling import NOT_MNIST
@@ -124,3 +125,21 @@ def test_the_noise_scale_is_drawn_beside_the_steps_if_it_is_there(call, quick, s
     Path("figures/measure-noise-scale.csv").write_text(f"{header}\n{','.join(row)}\n")
     again = call(*on_glyphs(small_mnist, "measure", "steps")).stdout
     assert "is 12 to 12" in " ".join(again.split())
+
+
+def test_the_steps_of_a_folder_are_shown_again_and_not_made_again(call, quick, small_mnist):
+    first = call(*on_glyphs(small_mnist, "measure", "steps"))
+    kept = {path: path.read_bytes() for path in Path("figures").glob("measure-steps.*")}
+    assert len(kept) == 4
+    rmtree("runs")  # as in a fresh clone
+    Path("figures/measure-steps.png").unlink()
+    again = call(*on_glyphs(small_mnist, "measure", "steps"))
+    assert {path: path.read_bytes() for path in kept} == kept and not Path("runs").exists()
+    told = "the runs in figures/measure-steps.csv are not made again; another --out makes new ones"
+    assert told in again.stderr and told not in first.stderr
+    assert again.stdout.rpartition(";")[0] == first.stdout.rpartition(";")[0]
+    call(*on_glyphs(small_mnist, "measure", "steps", "--out", "others"))
+    others = {path: Path("others", path.name).read_bytes() for path in kept}
+    assert {p: b for p, b in others.items() if p.suffix != ".json"} == {
+        p: b for p, b in kept.items() if p.suffix != ".json"
+    }
