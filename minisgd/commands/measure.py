@@ -75,7 +75,8 @@ def measure_one(name, data, seed, out, runs, threads):
         with threadpool_limits(1, user_api="blas"):  # the lanes have threads of their own
             found = MEASURES[name](data, seed, threads, say, **more)
         made = {"title": found.title, "asked": asked, "text": found.text}
-        made |= {"seconds": round(time.monotonic() - began)}
+        if name not in RESUMED:  # of whose runs some may have been made before
+            made |= {"seconds": round(time.monotonic() - began)}
         made |= how_made(command_line()) | {"threads": threads}
     draw = found.draw or partial(drawing.chart, found.plots, height=found.height)
     figure = draw(found.title, note)

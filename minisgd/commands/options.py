@@ -13,7 +13,6 @@ from .types import Entry, Numbers, Seeds
 BATCH_SIZES = "64,128,256,512,1024,2048,4096,8192"
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(1)
-POSITIVE = click.FloatRange(0, min_open=True)
 
 
 def _option(flag, *name, **keywords):

@@ -5,8 +5,8 @@ from functools import partial
 import click
 
 from .console import Sentence, command_line, say, show
-from .options import COUNT, PATH, POSITIVE, options
-from .types import Numbers
+from .options import COUNT, PATH, options
+from .types import Numbers, Positive
 
 BENCH_SIZES = {"default": "64,512,2048,8192"}
 
@@ -111,10 +111,10 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
 @options("batch_sizes", batch_sizes=BENCH_SIZES)
 @click.option("--rounds", type=COUNT, default=3, show_default=True,
               help="Epochs of each batch size.")  # fmt: skip
-@click.option("--latency", type=POSITIVE, metavar="MICROSECONDS",
+@click.option("--latency", type=Positive(), metavar="MICROSECONDS",
               help="Of a message between ranks: 1 to 3 through InfiniBand, 10 to 50 through "
               "Ethernet.")  # fmt: skip
-@click.option("--bandwidth", type=POSITIVE, metavar="GBIT/S",
+@click.option("--bandwidth", type=Positive(), metavar="GBIT/S",
               help="Between ranks: 100 to 400 of InfiniBand, 10 to 100 of Ethernet.")  # fmt: skip
 @options("dataset", "data_dir", "figures")
 def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, out):
@@ -123,16 +123,16 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     Times an epoch in batches of several sizes on ranks of this machine, through MPI, and fits a
     model that says how long up to 1,024 ranks would take. With the updates that `measure steps`
     counted it says how soon each method would be done, through the network of this machine and two
-    of clusters, or one of the latency and bandwidth that are given.
+    of clusters, or one of the latency and bandwidth that are given. Times that the folder of the
+    figures holds of this machine are not taken again.
     """
     from minisgd import drawing
     from minisgd.data import load_dataset
     from minisgd.disk.formats import write_table
-    from minisgd.lab.facts import cores
-    from minisgd.machine import buying, speedup, speedup_results, speedup_timing
+    from minisgd.lab.facts import cores, machine
+    from minisgd.machine import buying, speedup, speedup_results
     from minisgd.measures import steps_shown
     from minisgd.report.publish import how_made, note_on, page, publish
-    from minisgd.settings import Settings
 
     if (latency is None) != (bandwidth is None):
         raise click.UsageError("a network has a --latency and a --bandwidth: give both, or neither")
@@ -140,31 +140,67 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     ranks = sorted({1, *(ranks or (2**k for k in range(here.bit_length())))})
     speedup.check(ranks, batch_sizes, here)
     data = load_dataset(dataset, data_dir, log=say)
-    N, jobs = len(data.train.labels), []
-    for R in ranks:
-        sizes = speedup.sizes_for(batch_sizes, R)
-        for b in sizes:
-            Settings(batch_size=b).check(N)
-        say(f"{R} ranks: batches of {', '.join(map(str, sizes))}, {rounds} epochs each")
-        jobs.append(speedup_timing.start(R, dataset, data_dir, sizes, rounds))
+    N = len(data.train.labels)
+    asked = {"ranks": ranks, "batch sizes": list(batch_sizes), "rounds": rounds}
+    asked |= {"digest": data.identity, "machine": machine()}
+    lines = buying.to_the_target(steps_shown.kept_lines(out, data))
+    taken = times_kept(out, asked, {line.method for line in lines})
+    if taken is None:
+        jobs = timed(ranks, batch_sizes, rounds, dataset, data_dir, N)
+        steps = buying.step_seconds(lines, data, rounds) if lines else {}
+        taken = {"jobs": jobs, "steps": steps} | how_made(command_line())
+    jobs, steps = taken["jobs"], taken["steps"]
     widest = max((job for job in jobs if job["ranks"] <= here), key=lambda job: job["ranks"])
     model = speedup.fitted_to(jobs[0], widest, N)
     rows = speedup_results.rows_of(jobs, model, N, batch_sizes)
     networks = buying.CLUSTERS
     if latency:
         networks = {f"{latency:g} µs and {bandwidth:g} Gbit/s": (latency, bandwidth)}
-    lines = buying.to_the_target(steps_shown.kept_lines(out, data))
-    steps = buying.step_seconds(lines, data, rounds) if lines else {}
     ratios = buying.misfits(jobs, model, N, here)
     found = buying.all_bought(lines, networks, model, steps, ratios)
     title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"
     note, text = note_on(data.name), buying.text(found)
     table = [*speedup_results.table(rows, model, N, here), "", *buying.table(found)]
     show(page(title, note, table, text))
-    made = {"title": title, "model": vars(model), "networks": networks, "text": text, "jobs": jobs}
-    made |= {"steps": steps} | how_made(command_line())
-    panels = (*speedup_results.plots(rows, here), *buying.plots(found))
-    figure = drawing.chart(panels, title, note)
+    made = {"title": title, "asked": asked, "model": vars(model), "networks": networks}
+    made |= {"text": text, "worth having": buying.worths(found)} | taken
+    figure = drawing.chart(speedup_results.plots(rows, here), title, note)
     rows += buying.rows_of(found)
     write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)
     click.echo(publish(out, "scaling", figure, "every number", made, write_csv))
+    if found:
+        figure = drawing.chart(buying.plots(found), "What more ranks buy", note)
+        click.echo(publish(out, "scaling-times", figure, "every number", csv="scaling"))
+
+
+def timed(ranks, batch_sizes, rounds, dataset, data_dir, N):
+    """A job of speedup_timing for each number of ranks, on N images."""
+    from minisgd.machine import speedup, speedup_timing
+    from minisgd.settings import Settings
+
+    jobs = []
+    for R in ranks:
+        sizes = speedup.sizes_for(batch_sizes, R)
+        for b in sizes:
+            Settings(batch_size=b).check(N)
+        say(f"{R} ranks: batches of {', '.join(map(str, sizes))}, {rounds} epochs each")
+        jobs.append(speedup_timing.start(R, dataset, data_dir, sizes, rounds))
+    return jobs
+
+
+def times_kept(out, asked, methods):
+    """The "jobs", the "steps" of these methods and how they were made, of a scaling.json in the
+    folder `out` that answers the same; None if there is none, or if it is damaged.
+    """
+    from minisgd.disk.formats import DamagedError, read_json
+
+    path = out / "scaling.json"
+    try:
+        made = read_json(path)
+    except DamagedError:
+        return None
+    if not made or made.get("asked") != asked or not methods <= made["steps"].keys():
+        return None
+    say(f"the times in {path} are not taken again; another --out takes new ones")
+    names = "jobs", "steps", "command", "commit", "versions", "machine"
+    return {name: made[name] for name in names}

@@ -1,6 +1,7 @@
 """Types of parameters that click lacks: lists of numbers, seeds, and entries of a table."""
 
 from importlib import import_module
+from math import inf
 
 import click
 
@@ -17,6 +18,16 @@ class Numbers(click.ParamType):
         if not numbers:
             self.fail(f"{value!r} is not a list of {self.example}", param, ctx)
         return numbers
+
+
+class Positive(click.types.FloatParamType):
+    """A number above 0, and not infinite."""
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        if not 0 < number < inf:
+            self.fail(f"{value!r} is not a number above 0", param, ctx)
+        return number
 
 
 class Seeds(Numbers):

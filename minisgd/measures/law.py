@@ -33,8 +33,13 @@ class Law:
         return self.least * (1 + self.critical / b)
 
     def __str__(self):
-        low, high = (f"{end:.3g}" if 1 < end < 1e6 else "?" for end in (self.low, self.high))
-        return f"B_crit = {self.critical:.3g} ({low} to {high}), S_min = {self.least:.3g}"
+        low, high = (_rounded(end) if 1 < end < 1e6 else "?" for end in (self.low, self.high))
+        return f"B_crit = {_rounded(self.critical)} ({low} to {high}), S_min = {self.least:.3g}"
+
+
+def _rounded(value):
+    """Three digits of a number: 5.07 and 5,070."""
+    return f"{value:.3g}" if value < 1000 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def fitted(steps):

@@ -5,9 +5,10 @@ from math import inf, isfinite
 from pathlib import Path
 from statistics import median
 
-from ..disk.formats import number, read_json, read_table
+import numpy as np
+
+from ..disk.formats import DamagedError, number, read_json, read_table
 from ..drawing import METHOD_PALETTE, Curve, Plot
-from ..optim import OPTIMIZERS
 from ..report.answer import METHODS
 from .common import columned, listed
 from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
@@ -15,29 +16,38 @@ from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
 MARKERS = "os^DvP"
 GREY = "0.35"
 WHOLE = "batch_size", "seed", "updates"
-TEXTS = {"method": OPTIMIZERS, "kind": ("trial", "seed"), "ended": ("reached", "bound", "diverged")}
+WRONG = "its first line is not that of measure-steps.csv"
 LEAST, MOST = 1e-9, 1e15  # of a number, where 0 makes no sense
 HEADS = ("target", "method", "b", "steps", "of the seeds", "epochs", "reach it", "rate", "m")
 
 
 def read(path):
-    """The rows of a measure-steps.csv.
+    """The rows of a measure-steps.csv, at least one.
 
     Raises:  UserError if there is no such file; DamagedError if it is not such a table
     """
+    from .steps import COLUMNS, METHODS
+
+    texts = {
+        "method": METHODS,
+        "kind": ("trial", "seed"),
+        "ended": ("reached", "bound", "diverged"),
+    }
 
     def cell(column, text):
-        if column in TEXTS:
-            if text not in TEXTS[column]:
-                raise ValueError(f"its {column} {text!r} is none of {', '.join(TEXTS[column])}")
+        if column in texts:
+            if text not in texts[column]:
+                raise ValueError(f"its {column} {text!r} is none of {', '.join(texts[column])}")
             return text
         if not text and column in ("steps", "epochs"):  # it was not reached
             return None
         kind = int if column in WHOLE else float
         return number(text, kind, 0 if column in ("seed", "momentum", "accuracy") else LEAST, MOST)
 
-    wanted = {*WHOLE, *TEXTS, "target", "lr", "momentum", "steps", "epochs", "cost"}
-    return read_table(path, cell, lambda head: None if wanted <= {*head} else "columns are missing")
+    rows = read_table(path, cell, lambda head: None if head == COLUMNS else WRONG)
+    if not rows or any((row["steps"] is None) != (row["epochs"] is None) for row in rows):
+        raise DamagedError(f"{path} has no rows, or one of steps without epochs: measure it again")
+    return rows
 
 
 def kept_lines(folder, dataset):
@@ -76,17 +86,18 @@ class Line:
         """The Law of the medians; None if there are fewer than three."""
         return fitted(self.medians) if len(self.medians) > 2 else None
 
-    def curve(self, unit):
+    def points(self, unit, shift=1.0):
         """The medians with bars to the least and the largest seed.
 
         unit     (batch size) -> what one of its steps counts as
+        shift    a factor on the batch size, so that methods do not hide each other
         """
         found, errors = self.medians, []
         for b, middle in found.items():
             reached = [s for s in self.steps[b] if isfinite(s)]
             errors.append(((middle - min(reached)) * unit(b), (max(reached) - middle) * unit(b)))
-        values = tuple(s * unit(b) for b, s in found.items())
-        return Curve(self.method, tuple(found), values, tuple(errors), **look_of(self.method))
+        x, y = tuple(shift * b for b in found), tuple(s * unit(b) for b, s in found.items())
+        return Curve(self.method, x, y, tuple(errors), dash="", **look_of(self.method))
 
 
 def look_of(method):
@@ -153,38 +164,68 @@ def _law(line):
         return "too few sizes get there to fit a law"
     until, nothing = perfect_until(medians), nothing_from(medians)
     return (
-        f"{found}, to within {found.miss:.0%}; "
+        f"{found}, to within {100 * found.miss:.0f} %; "
         f"{f'perfect scaling up to {until:,}' if until else 'no perfect scaling'}, "
         f"{f'nothing gained from {nothing:,} on' if nothing else 'gained to the last'}"
     )
 
 
 def plots(rows, noise=()):
-    """For each target two panels, steps and epochs against the batch size."""
+    """For each target two panels, steps and epochs against the batch size: points, the law fitted
+    to them, and below the steps B_crit with its interval.
+    """
     N, every, panels = images(rows), lines(rows), []
     sizes = tuple(sorted({row["batch_size"] for row in rows}))
     for target in dict.fromkeys(line.target for line in every):
         these = [line for line in every if line.target == target and line.medians]
+        shifts = np.geomspace(0.9, 1 / 0.9, len(these))
         for what, unit in (("updates", lambda b: 1), ("epochs", lambda b: b / N)):
-            curves = [line.curve(unit) for line in these]
+            points = [line.points(unit, k) for line, k in zip(these, shifts, strict=True)]
+            laws = [_drawn(line, unit) for line in these if line.law]
+            critical = _critical(these, sizes) if what == "updates" else []
+            curves = [*points, *laws, *critical]
+            curves += guides(these, curves, sizes, unit, noise_range(noise))
             title = f"{what} to {percent(target)} of the held-out images"
-            curves += guides(curves, sizes, unit, noise_range(noise))
             panels.append(Plot(title, "batch size", what, tuple(curves), True, True, xticks=sizes))
     return tuple(panels)
 
 
-def guides(curves, sizes, unit, noise):
-    """Perfect scaling from the best curve's first point on, as far as the curves go down, and
+def _drawn(line, unit):
+    """The law of a line, between the sizes that it is fitted to."""
+    b = np.geomspace(min(line.medians), max(line.medians), 50).tolist()
+    steps = [line.law.steps(each) * unit(each) for each in b]
+    return Curve("", tuple(b), tuple(steps), color=look_of(line.method)["color"])
+
+
+def _critical(these, sizes):
+    """B_crit of each line with a law, one below the other and below all steps."""
+    laws = [line for line in these if line.law]
+    lowest = min((min(line.medians.values()) for line in laws), default=1.0)
+    ends, look = (sizes[0] / 2, 2 * sizes[-1]), {"dash": "", "marker": "|"}
+    found = [Curve("B_crit, 95 %", (), (), color=GREY, marker="|")] if laws else []
+    for place, line in enumerate(laws):
+        y, color = lowest / 1.4 ** (place + 2), look_of(line.method)["color"]
+        low, high = max(line.law.low, ends[0]), min(line.law.high, ends[1])
+        found += [
+            Curve("", (low, high), (y, y), color=color),
+            Curve("", (line.law.critical,), (y,), color=color, **look),
+        ]
+    return found
+
+
+def guides(these, curves, sizes, unit, noise):
+    """Perfect scaling from the best line's first point on, as far as the curves go down, and
     vertical lines at the ends of the noise scale.
     """
-    if not curves:
+    if not these:
         return []
-    low, high = min(min(c.y) for c in curves), max(max(c.y) for c in curves)
-    fewest = min(c.y[0] / unit(c.x[0]) * c.x[0] for c in curves)  # images
-    perfect = [(b, fewest / b * unit(b)) for b in sizes if fewest / b * unit(b) >= low / 2]
+    low, high = (end(y for curve in curves for y in curve.y) for end in (min, max))
+    smallest = min(min(line.medians.values()) for line in these)  # steps
+    fewest = min(min(line.medians) * line.medians[min(line.medians)] for line in these)  # images
+    perfect = [(b, fewest / b * unit(b)) for b in sizes if fewest / b >= smallest / 2]
     found = [Curve("perfect scaling", *zip(*perfect, strict=True), color=GREY, dash="--")]
     return found + [
-        Curve("B_noise while learning", (end, end), (low, high), color=GREY, dash=":")
+        Curve("B_noise while learning", (end, end), (low / 1.2, 1.2 * high), color=GREY, dash=":")
         for end in noise
     ]
 
@@ -205,7 +246,7 @@ def text(rows, noise=()):
         for line in every:
             if line.target == target and line.medians:
                 b, fewest = min(line.medians.items(), key=lambda item: item[1])
-                clauses.append(f"{line.method} {fewest:.0f} with b = {b:,} ({_law(line)})")
+                clauses.append(f"{line.method} {fewest:.0f} with b = {b:,}")
         parts.append(f"The fewest updates to {percent(target)}: {'; '.join(clauses) or 'none'}.")
         for line in every:
             missed = [b for b in line.steps if b not in line.medians]
@@ -234,7 +275,7 @@ def text(rows, noise=()):
     parts.append(
         f"Scaling is called perfect while a size needs at most {PERFECT:g} times as many images as "
         f"the one that needs fewest, and nothing is gained where four times the batch saves less "
-        f"than {1 - GAIN:.0%} of the steps. {trials} trials and {others} runs of other seeds took "
-        f"{epochs:,.0f} epochs, looks included."
+        f"than {100 * (1 - GAIN):.0f} % of the steps. {trials} trials and {others} runs of other "
+        f"seeds took {epochs:,.0f} epochs, looks included."
     )
     return " ".join(parts)

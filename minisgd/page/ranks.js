@@ -86,7 +86,7 @@
   if (before.length === 2 && before.every((value) => Number(value) > 0)) {
     network.value = "";
     before.forEach((value, k) => set(sliders[k], Number(value)));
-  } else if (networks[before[0]]) choose(before[0]);
+  } else if (networks.some((_, place) => `${place}` === before[0])) choose(before[0]);
   redraws.set(host, show);
   show();
 })();

@@ -57,7 +57,20 @@ def test_the_interval_holds_seeds_and_misfit(rng):
     assert late.times[1][3] == inf
     (row, *_) = buying.rows_of([late])
     assert row["high"] is None and set(row) <= set(speedup_results.COLUMNS)
-    assert drawing.chart(buying.plots([late]), "title").axes
+    (panel,) = buying.plots([late, exact])
+    (_, above), *_ = panel.curves[0].error
+    assert panel.curves[0].y[0] + above > panel.ylim[1]  # beyond the top of the panel
+    assert drawing.chart([panel], "title").axes
+
+
+def test_every_draw_of_the_seeds_has_a_batch_of_its_own(rng):
+    """Where 1024 images are late on 16 ranks (7.4 ms an update), 64 take their place (1.4 ms)."""
+    counts = {64: [1000.0] * 3, 1024: [90.0, 100.0, inf]}
+    found = bought(line(counts), "n", NONE, 0.0, [1.0], rng)
+    assert found.times[16] == (
+        1024, pytest.approx(0.74), pytest.approx(0.666), pytest.approx(1.4),
+    )  # fmt: skip
+    assert found.worth[1] > 1
 
 
 def test_a_network_is_a_latency_and_a_bandwidth():
@@ -79,9 +92,13 @@ def test_words_and_table(rng):
         for name in ("lamb", "muon")
     ]
     said = buying.text(every)
-    assert "Ranks worth having, far: lamb 32 (32 to 32), from 7.4 s on one" in said
+    assert "to 98.5 % of the held-out images" in said and "90 % of draws" in said
     assert len(buying.plots(every)) == 2 and len(buying.table(every)) == 5
     assert "b = 64; 32: " in buying.table(every)[1] and "98.5 %" in buying.table(every)[0]
+    network, method, worth = buying.table(every)[3].split(maxsplit=2)
+    assert (network, method) == ("far", "lamb") and worth.startswith("32 (32 to 32)")
+    assert worth.split()[4] == f"{7.4 / 0.11:.3g}"
+    assert buying.worths(every)["far"] == {"lamb": [32, 32, 32], "muon": [32, 32, 32]}
     assert "measure steps" in buying.text([]) and buying.table([]) == []
 
 
@@ -98,6 +115,9 @@ def test_half_a_network_is_refused():
 
     done = CliRunner().invoke(cli, ["scaling", "--latency", "20"])
     assert done.exit_code == 2 and "give both, or neither" in done.output
+    for number in ("nan", "inf", "0", "-1"):
+        done = CliRunner().invoke(cli, ["scaling", "--latency", "20", "--bandwidth", number])
+        assert done.exit_code == 2 and f"'{number}' is not a number above 0" in done.output
 
 
 def test_every_method_is_bought_through_every_network(small_data):

@@ -107,7 +107,7 @@ def test_the_figure_shows_the_measured_and_the_projected():
 
 
 @needs_mpi
-def test_the_command_measures_projects_and_draws(small_mnist, tmp_path):
+def test_the_command_measures_projects_and_draws(small_mnist, tmp_path, monkeypatch):
     from cli import cli
 
     given = ["--ranks", "1,2", "--batch-sizes", "64,320", "--rounds", "2", "--dataset", "glyphs"]
@@ -123,8 +123,23 @@ def test_the_command_measures_projects_and_draws(small_mnist, tmp_path):
     assert len(made["jobs"][1]["messages"]) == len(speedup.MESSAGES)
     assert "NOT MNIST" in done.output and "of the measured ones" in done.output
     assert "left out: `python cli.py measure steps` counts" in made["text"]
-    for name in ("scaling.png", "scaling.svg", "scaling.csv"):
-        assert (tmp_path / name).stat().st_size > 0
+    kept = {path: path.read_bytes() for path in tmp_path.glob("scaling*")}
+    assert {path.suffix for path in kept} == {".png", ".svg", ".csv", ".json"}
+    begun = []
+
+    def start(R, *_):
+        begun.append(R)
+        return made["jobs"][R - 1]
+
+    monkeypatch.setattr(speedup_timing, "start", start)
+    again = ["scaling", *given, "--data-dir", str(small_mnist), "--out", str(tmp_path)]
+    done = CliRunner().invoke(cli, again)
+    assert done.exit_code == 0 and "scaling.json are not taken again" in done.output
+    assert {path: path.read_bytes() for path in kept} == kept and not begun
+    assert CliRunner().invoke(cli, [*again, "--rounds", "3"]).exit_code == 0 and begun == [1, 2]
+    assert CliRunner().invoke(cli, again).exit_code == 0 and begun == [1, 2, 1, 2]
+    (tmp_path / "scaling.json").write_text("{}")  # damaged: the times are taken
+    assert CliRunner().invoke(cli, again).exit_code == 0 and begun == [1, 2, 1, 2, 1, 2]
 
 
 @needs_mpi

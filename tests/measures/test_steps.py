@@ -160,10 +160,18 @@ def test_the_table_is_read_as_it_was_written_and_a_value_that_makes_no_sense_is_
         ("batch_size", 0, "0 is not from 1e-09 to 1e+15"),
         ("target", None, "could not convert string to float: ''"),
         ("cost", "nan", "nan is not from"),
-        ("method", "sgdm", "its method 'sgdm' is none of"),
+        ("method", "adam", "its method 'adam' is none of momentum, nesterov, lamb, muon"),
+        ("epochs", None if row["steps"] else 1.0, "one of steps without epochs: measure it again"),
     ):
         write_table(path, COLUMNS, [row | {column: value}, *others])
         with pytest.raises(DamagedError, match=re.escape(said)):
+            steps_shown.read(path)
+    for rows, columns, said in (
+        ([], COLUMNS, "has no rows"),
+        ([row], COLUMNS[::-1], "its first line is not that of measure-steps.csv"),
+    ):
+        write_table(path, columns, rows)
+        with pytest.raises(DamagedError, match=said):
             steps_shown.read(path)
 
 
@@ -176,10 +184,32 @@ def test_the_figure_and_the_words(measured, data):
     assert "B_noise" not in other
 
 
+def test_the_figure_has_points_the_law_and_its_interval():
+    """S = 20 (1 + 256/b): on the line of the law, and B_crit = 256 below all steps."""
+    settings = {"method": "muon", "kind": "seed", "seed": 1, "lr": 0.1, "momentum": 0.9}
+    ended = {"updates": 9, "cost": 1.0, "accuracy": 0.97, "ended": "reached"}
+    rows = [
+        settings | ended | {"batch_size": b, "target": 0.97, "steps": s, "epochs": s * b / 6000}
+        for b in (64, 256, 1024, 4096)
+        for s in [20 * (1 + 256 / b)]
+    ]
+    updates, epochs = steps_shown.plots(rows)
+    points, law, legend, interval, critical, perfect = updates.curves
+    assert points.y == pytest.approx((100, 40, 25, 21.25)) and not points.dash
+    assert law.y == pytest.approx([20 * (1 + 256 / b) for b in law.x], rel=1e-2)
+    assert (law.x[0], law.x[-1]) == pytest.approx((64, 4096)) and legend.label == "B_crit, 95 %"
+    assert critical.x == pytest.approx((256,), rel=1e-2) and critical.y[0] < 20
+    assert interval.x[0] <= critical.x[0] <= interval.x[1]
+    assert perfect.y[0] == pytest.approx(100) and perfect.x[:2] == (64, 256)
+    points, law, perfect = epochs.curves
+    assert points.y[0] == pytest.approx(100 * 64 / 6000) and perfect.y[-1] == points.y[0]
+    assert chart((updates, epochs), "title").axes
+
+
 def test_a_seed_that_is_late_counts_as_late():
     line = steps_shown.Line("muon", 0.97, {64: [10.0, inf, 12.0], 256: [inf, inf, 3.0]}, {})
     assert line.medians == {64: 12.0} and line.law is None
-    assert line.curve(lambda b: 0.5).error == ((1.0, 0.0),)
+    assert line.points(lambda b: 0.5).error == ((1.0, 0.0),)
 
 
 def test_the_plan_fits_its_cost():

@@ -38,10 +38,6 @@ class Files:
         """How a table was made: its JSON."""
         return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
 
-    def minutes(self, name):
-        """The minutes that a measure took."""
-        return self.made(name)["seconds"] / 60
-
     @cached_property
     def trials(self):
         return Trials(self.folder)

@@ -1,8 +1,7 @@
 """The numbers of figures/README.md, the lesson. A chapter is a function of kept_files.Files."""
 
 import re
-from math import ceil
-from operator import gt
+from math import ceil, inf
 from statistics import median
 
 import numpy as np
@@ -13,6 +12,7 @@ from minisgd import LeNet5
 from minisgd.machine import buying, speedup_results
 from minisgd.machine.speedup import NUMBERS, CostModel
 from minisgd.measures import curvature_shown, methods_shown, steps, steps_shown
+from minisgd.measures import law as law_module
 from minisgd.measures.following import thrown
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
 from minisgd.report import answer, answer_plan, answer_shown, claims
@@ -836,6 +836,17 @@ def counted_steps(files):
                and row["kind"] == "seed" and row["batch_size"] == images]  # fmt: skip
     assert [method for method, line in far.items() if images in line.medians] == ["muon"]
     assert min(line.law.low for line in far.values()) > ends[1]
+    above = [line for line in near.values() if line.law.critical > ends[1]]
+    until = {method: law_module.perfect_until(line.medians) for method, line in near.items()}
+    nothing = {method: law_module.nothing_from(line.medians) for method, line in near.items()}
+    assert until["momentum"] == until["lamb"] and until["nesterov"] == until["muon"]
+    assert nothing["nesterov"] == nothing["lamb"] and nothing["muon"] is None
+    (late,) = [b for b in far["momentum"].steps if b not in far["momentum"].medians]
+    stopped = {method: sum(row["method"] == method and row["kind"] == "trial"
+                           and row["target"] == last_one and row["batch_size"] == images
+                           and row["updates"] < steps.PLAN.limits[N] for row in rows)
+               for method in steps.METHODS}  # fmt: skip
+    assert stopped["nesterov"] == 1
     assert all(line.law.low <= ends[1] and line.law.high >= ends[0] for line in near.values())
     fewest = {method: min(line.medians.values()) for method, line in far.items()}
     assert min(fewest, key=fewest.get) == "muon"
@@ -849,20 +860,31 @@ def counted_steps(files):
         updates(momentum, 64, 256, 1024, 4096, images),
         here(steps.PLAN.trials, "minisgd/measures/steps.py"),
         here(steps.PLAN.held_out, "minisgd/measures/steps.py"),
-        here(steps.PLAN.seeds, "minisgd/measures/steps.py"), given("97", "the accuracy"),
+        here(steps.PLAN.seeds, "minisgd/measures/steps.py"),
+        here(law_module.PERFECT, "minisgd/measures/law.py"), given("97", "the accuracy"),
+        here(until["momentum"], name), here(until["muon"], name), given("four", "times the batch"),
+        here(1 - law_module.GAIN, "minisgd/measures/law.py"),
+        here(nothing["momentum"], name), here(nothing["lamb"], name), given("97", "the accuracy"),
         here(100 * min(misses), name), here(100 * max(misses), name),
         here(near["muon"].law.least, name), here(min(others), name), here(max(others), name),
         *(law(near[method]) for method in ("momentum", "nesterov", "lamb", "muon")),
-        given("95", "percent"), here(ends[0], "measure-noise-scale"),
-        here(ends[1], "measure-noise-scale"), given("1 .04 98.5", "losses, and the accuracy"),
-        *(law(far[method]) for method in ("lamb", "muon", "nesterov", "momentum")),
+        given("95 1 .04", "percent, and losses"), here(ends[0], "measure-noise-scale"),
         here(ends[1], "measure-noise-scale"),
+        here(len(above), name), here(len(near), name), given("98.5", "the accuracy"),
+        *(law(far[method]) for method in ("lamb", "muon", "nesterov", "momentum")),
+        here(ends[1], "measure-noise-scale"), here(late, name),
+        here(sum(s == inf for s in far["momentum"].steps[late]), name),
+        here(len(far["momentum"].steps[late]), name),
         updates(nesterov, 64), given("64", "a batch size"),
         updates(nesterov, 1024), given("1,024", "a batch size"),
         epochs(nesterov, 1024), epochs(nesterov, 64), epochs(muon, 64), given("64", "a batch size"),
         here(fewest["muon"], name), given("16,384", "a batch size"), here(images, name),
         here(sum(row["steps"] is not None for row in reached), name), here(len(reached), name),
+        here(steps.PLAN.trials, "minisgd/measures/steps.py"), here(stopped["momentum"], name),
+        here(stopped["lamb"], name),
         here(steps.PLAN.limits[N], "minisgd/measures/steps.py"),
+        here(steps.PLAN.slack, "minisgd/measures/steps.py"),
+        here(100 * steps.PLAN.pace, "minisgd/measures/steps.py"), given("97", "the accuracy"),
         here(steps.PLAN.trials, "minisgd/measures/steps.py"),
         given("1,024 97", "a batch size, and the accuracy"),
         given("Twice 2 2", "of the law"),
@@ -888,25 +910,34 @@ def more_machines(files):
         return here(buying.worth_having(found), name)[0]
 
     def interval(method):
-        """The ends as the command prints them, of which the table has none."""
-        (said,) = re.findall(rf"{buying.HERE}: .*?{method} [\d,]+ \(([\d,]+) to ([\d,]+)\)",
-                             made["text"])  # fmt: skip
-        return [here(int(end.replace(",", "")), name)[0] for end in said]
+        return [here(end, name)[0] for end in made["worth having"][buying.HERE][method][1:]]
 
-    assert [soonest(R) for R in (1, 2, 4, 8, 16, 32, 64, 128, 1024)] == [
-        *["muon"] * 4, *["nesterov"] * 4, "momentum",
+    def gain(method):
+        return here(row(method, 1).seconds / row(method, 1024).seconds, name)
+
+    def of_draws(method, ranks):
+        found = row(method, ranks)
+        return [here(value, name)[0] for value in (found.seconds, found.low, found.high)]
+
+    assert [soonest(R) for R in speedup_results.PROJECTED_RANKS] == [
+        *["muon"] * 4, *["nesterov"] * 4, *["momentum"] * 3,
     ]  # fmt: skip
+    for R in (256, 512, 1024):
+        assert row("momentum", R).low < row("nesterov", R).high
+        assert row("momentum", R).high > row("nesterov", R).low
     model = CostModel(**made["model"])
     ratios = buying.misfits(made["jobs"], model, N, 2)
     (near, fast), (far, slow) = buying.CLUSTERS["InfiniBand"], buying.CLUSTERS["Ethernet"]
     slower = buying.with_network(model, far, slow)
     bytes_ = 8 * NUMBERS
     return listed(
-        given("two 98.5", "cores, and the accuracy"), seconds("muon", 1),
+        *map(gain, methods), given("1,024 two two 98.5", "ranks, and the accuracy"),
+        seconds("muon", 1),
         here(row("muon", 1).batch_size, name), seconds("lamb", 1), seconds("nesterov", 1),
         seconds("momentum", 1), given("8", "ranks"), seconds("muon", 8),
-        here(row("muon", 8).batch_size, name), given("16 1,024", "ranks"),
-        seconds("momentum", 1024), seconds("muon", 1024), here(1e3 * made["steps"]["muon"], name),
+        here(row("muon", 8).batch_size, name), given("16 256 two 1,024", "ranks, and methods"),
+        of_draws("nesterov", 1024), of_draws("momentum", 1024), seconds("muon", 1024),
+        here(1e3 * made["steps"]["muon"], name),
         here(round(made["steps"]["muon"] / model.c), name),
         given("half", "as efficient as one"),
         *([worth(method, buying.HERE), *interval(method)] for method in methods),
@@ -951,8 +982,9 @@ def first_weights(files):
         learnt(warmed, 4096, last), given(".9", "learnt"), learnt(usual_warmed, 4096, last),
         learnt(usual_warmed, 8192, last)[:1], given("4096", "a batch size"),
         here(max(files.values(best_accuracy, bare, 4096)), bare), learnt(usual, 4096),
-        given(".9 2048", "learnt, and a batch size"), learnt(bare, 2048), learnt(usual, 2048),
-        here(sum(never), bare), here(len(never), bare), given("1024", "a batch size"),
+        given(".9 2048", "learnt, and a batch size"), learnt(bare, 2048), given(".9", "learnt"),
+        learnt(usual, 2048), here(sum(never), bare), here(len(never), bare),
+        given("1024", "a batch size"),
         given("2.45 6 3 2 sixth 2", "the variance of uniform numbers, and of He's"),
     )  # fmt: skip
 
@@ -969,7 +1001,7 @@ def _grown(files, statistic=final_accuracy):
 
 def growing_batch(files):
     """Ch. 16."""
-    name, (cells, ends) = "answer-grown", _grown(files)
+    name, (cells, ends), (_, at_last) = "answer-grown", _grown(files), _grown(files, last)
     _, losses = _grown(files, lambda run: run[-1]["train_loss"])
     falls, grows, neither = ways = [
         {64: f"64, {way}", 2048: f"2,048, {way}", 8192: f"8,192, {way}"}
@@ -981,24 +1013,31 @@ def growing_batch(files):
         return listed(*(here(cells[row].updates_after(30, N), "60,000 images") for row in rows))
 
     def end(row):
-        return here(median(ends[row]), name)
+        return here(median(at_last[row]), name)
 
-    def better(b):
-        return sum(map(gt, ends[grows[b]], ends[neither[b]]))
+    def worse(b):
+        """Seeds that end lower by more than CLOSER with neither than with the falling rate."""
+        pairs = zip(ends[neither[b]], ends[falls[b]], strict=True)
+        return here(sum(claims.below(x, y) > claims.CLOSER for x, y in pairs), name)
 
     pairs = [*((falls[b], grows[b]) for b in falls), steps]
     below = max(x - y for one, other in pairs
                 for x, y in zip(ends[one], ends[other], strict=True))  # fmt: skip
-    assert below < claims.CLOSER and all(better(b) == len(ends[grows[b]]) for b in (64, 2048))
+    assert below < claims.CLOSER
+    assert all(x > y for b in (64, 2048)
+               for of in (ends, at_last)
+               for x, y in zip(of[grows[b]], of[neither[b]], strict=True))  # fmt: skip
     return listed(
-        given("64 2,048 half", "batch sizes, and the mean of half a cosine"),
+        given("64 2,048 half 8,192", "batch sizes, and the mean of half a cosine"),
         given("1 0 half", "how a decay falls"), given("64 8,192 2,048", "batch sizes"),
         *(listed(given(f"{b:,}", "a batch size"), *(end(way[b]) for way in ways),
                  updates(falls[b], grows[b])) for b in falls),
         given("64 5 third", "the steps"), *map(end, steps), updates(*steps),
-        here(len(ends[steps[0]]), name), given("five", "epochs"),
-        here(claims.CLOSER, "minisgd/report/claims.py"), given("64 2,048 8,192", "batch sizes"),
-        here(better(8192), name), here(len(ends[steps[0]]), name),
+        here(len(ends[steps[0]]), name), here(claims.CLOSER, "minisgd/report/claims.py"),
+        given("five", "epochs"), here(claims.CLOSER, "minisgd/report/claims.py"),
+        worse(64), here(len(ends[falls[64]]), name), given("64", "a batch size"),
+        worse(2048), given("2,048", "a batch size"), worse(8192),
+        given("8,192 64 2,048 8,192", "batch sizes"),
         *(here(median(losses[way[8192]]), name) for way in ways), given("2,048", "a batch size"),
         *(here(median(losses[way[2048]]), name) for way in ways),
     )  # fmt: skip
