@@ -32,9 +32,14 @@ class Law:
     def steps(self, b):
         return self.least * (1 + self.critical / b)
 
-    def __str__(self):
+    @property
+    def in_words(self):
+        """(B_crit with its interval, S_min)."""
         low, high = (_rounded(end) if 1 < end < 1e6 else "?" for end in (self.low, self.high))
-        return f"B_crit = {_rounded(self.critical)} ({low} to {high}), S_min = {self.least:.3g}"
+        return f"{_rounded(self.critical)} ({low} to {high})", f"{self.least:.3g}"
+
+    def __str__(self):
+        return "B_crit = {}, S_min = {}".format(*self.in_words)
 
 
 def _rounded(value):

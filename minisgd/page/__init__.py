@@ -7,7 +7,8 @@
     specs        what the library is to draw, as Vega-Lite describes it
     explorer     the curves of any runs, with all that may be chosen
     carried      how far each method carries the batch
-    steps        a run step by step, as the measure of the curvature has looked at it
+    curvature    a run update by update, as the measure of the curvature has looked at it
+    steps        how many steps a batch needs to an accuracy, tuned at every size
     ranks        what more ranks buy, through a network of the reader's
     claims       the claims and the verdicts on them
     formulas     the formulas of the report

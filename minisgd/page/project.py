@@ -6,14 +6,14 @@ from ..report.answer import HELD_OUT, LEFT
 from ..report.carry import DRAWN
 from ..report.publish import note_on
 from ..report.verdicts import verdicts
-from . import carried, claims, curves, explorer, formulas, html, ranks, steps
+from . import carried, claims, curvature, curves, explorer, formulas, html, ranks, steps
 from .html import element, join
 
 TITLE = "How far can the batch of SGD grow?"
 FIRST = {"rule": "linear", "warmup": "none", "momentum": "0", "optimizer": "sgd"}
 OTHER_COLUMNS = (
-    "A run step by step is not shown: the table of the curvature is not here, or is of an older "
-    f"form; {program()} measure curvature makes it."
+    "A run update by update is not shown: the table of the curvature is not here, or is of an "
+    f"older form; {program()} measure curvature makes it."
 )
 
 
@@ -28,22 +28,25 @@ def page(kept, *elsewhere):
     runs = [line for every in (kept, *elsewhere) for line in _lines(every)]
     runs.sort(key=lambda line: line["size"])
     answer, answer_drawn = carried.section(kept)
-    looked_at = steps.runs(kept.folder)
-    one_by_one, steps_drawn = (
-        steps.section(looked_at) if looked_at else (element("p", OTHER_COLUMNS), None)
+    looked_at = curvature.runs(kept.folder)
+    by_update, curvature_drawn = (
+        curvature.section(looked_at) if looked_at else (element("p", OTHER_COLUMNS), None)
     )
+    needed, steps_drawn = steps.section(kept.folder)
     on_ranks, ranks_drawn = ranks.section(kept.folder)
     sections = {
         "answer": ("How far each method carries the batch", answer),
         "explorer": ("Every run that is kept", explorer.controls(runs)),
-        "steps": ("What kills 8,192, step by step", one_by_one),
+        "curvature": ("What kills 8,192, update by update", by_update),
+        "steps": ("How many steps a batch needs", needed),
         "ranks": ("What more ranks buy", on_ranks),
         "claims": ("What became of the claims", claims.section(verdicts(kept, *elsewhere))),
         "formulas": ("The formulas", formulas.section()),
     }
     first = FIRST | {"dataset": dataset_title(dataset)}
-    data = {"answer": answer_drawn, "explorer": explorer.data(runs, first), "steps": steps_drawn}
-    data = {name: drawn for name, drawn in (data | {"ranks": ranks_drawn}).items() if drawn}
+    data = {"answer": answer_drawn, "explorer": explorer.data(runs, first)}
+    data |= {"curvature": curvature_drawn, "steps": steps_drawn, "ranks": ranks_drawn}
+    data = {name: drawn for name, drawn in data.items() if drawn}
     note = note_on(dataset)
     contents = (
         element("li", element("a", title, href=f"#{name}")) for name, (title, _) in sections.items()

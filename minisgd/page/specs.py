@@ -122,7 +122,45 @@ def ranks(ticks, title):
     }  # fmt: skip
 
 
-def steps(panels):
+def steps(ticks, noise):
+    """Steps or epochs against the batch size, by method: points with bars, and lines of the law.
+
+    The points: method, b, value, law (whether it is one of the line); low, high and tip of those
+    that are not.
+
+    noise    batch sizes at which a dotted line stands
+    """
+    log = {"type": "log", "nice": False, "padding": 8}
+    of_line, of_points = ({"filter": f"{no}datum.law"} for no in ("", "!"))
+    dotted = {
+        "data": {"values": [{"b": b} for b in noise]},
+        "mark": {"type": "rule", "strokeDash": [2, 4], "strokeWidth": 1.5, "aria": False},
+        "encoding": {"y": {"value": 0}, "y2": {"value": "height"}, "color": {"value": "grey"}},
+    }
+    return {
+        "data": {"name": "points"},
+        "encoding": {
+            "x": {"field": "b", "type": "quantitative", "title": "batch size",
+                  "scale": log, "axis": {"values": list(ticks), "format": ",d"}},
+            "y": {"field": "value", "type": "quantitative", "scale": log,
+                  "axis": {"format": "~r"}},
+            "color": {"field": "method", "type": "nominal", "scale": {}, "legend": _legend()},
+        },
+        "layer": [
+            *([dotted] if noise else []),
+            {"transform": [of_line], "mark": {"type": "line", "strokeWidth": 1.8}},
+            {"transform": [of_points], "mark": {"type": "rule", "aria": False},
+             "encoding": {"y": {"field": "low"}, "y2": {"field": "high"}}},
+            {"transform": [of_points],
+             "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1, "aria": False}},
+            {"transform": [of_points], "params": [_NEAREST],
+             "mark": {"type": "circle", "size": 300, "opacity": 0, "aria": False},
+             "encoding": {"tooltip": _TIP}},
+        ],
+    }  # fmt: skip
+
+
+def curvature(panels):
     """Panels under one another over the updates of a run, with one cursor through all of them.
 
     panels    (title, whether the scale is logarithmic, {column: (label, colour, dashed)}) each
@@ -137,7 +175,7 @@ def steps(panels):
 
 
 def _panel(title, logarithmic, series, last):
-    """One of `steps`; its colours are pairs, of which the scripts take one."""
+    """One of `curvature`; its colours are pairs, of which the scripts take one."""
     labels = [label for label, _, _ in series.values()]
     named = {column: label for column, (label, _, _) in series.items()}
     dashes = [[5, 3] if dashed else [1, 0] for _, _, dashed in series.values()]

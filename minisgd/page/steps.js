@@ -1,61 +1,52 @@
-// A run step by step: panels under one another, and one cursor through all of them.
+// How many steps a batch needs, to an accuracy and in a unit of the reader's choice.
 "use strict";
 
 (() => {
   const host = byId("steps-chart");
-  const which = byId("steps-run");
-  const slider = byId("steps-at");
-  let view = null;
-  which.value = chosen.get("run") ?? "0";
-  if (which.selectedIndex < 0) which.selectedIndex = 0;
-  const rows = () => DATA.steps.runs[Number(which.value)];
+  const choices = { target: byId("steps-target"), unit: byId("steps-unit") };
+  const { targets, images, names, units } = DATA.steps;
+  const FINE = 40; // points of a law
+  const few = (value) => Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 
-  function moveTo(place) {
-    const row = rows()[place];
-    slider.value = place;
-    slider.setAttribute("aria-valuetext", `update ${row.update}`);
-    byId("steps-shown").textContent = row.update.toLocaleString("en");
-    view?.signal("cursor", row.update).runAsync();
-    const lines = Object.entries(DATA.steps.read).map(([column, text]) =>
-      [text, row[column] === null ? "–" : String(Number(row[column].toPrecision(4)))]);
-    lines.push(["λ over what is stable", (row.eigenvalue / row.bound).toPrecision(3)]);
-    byId("steps-values").replaceChildren(tableOf(["at this update", "value"], lines, `values at update ${row.update}`));
-  }
-
-  function show() {
-    const it = structuredClone(DATA.steps.spec);
-    const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const width = widthOf(host) - 6 * size;
-    for (const panel of it.vconcat) {
-      panel.width = width;
-      panel.height = Math.round(8 * size);
-      for (const layer of panel.layer) {
-        const { color, strokeDash } = layer.encoding ?? {};
-        if (!color?.scale) continue;
-        color.scale.range = color.scale.range.map(ofScheme);
-        const columns = columnsFor(color.scale.domain, host);
-        for (const channel of [color, strokeDash]) if (channel.legend) channel.legend.columns = columns;
-      }
-    }
-    it.params.find((param) => param.name === "reach").value = Math.max(3, width / rows().length);
-    it.description = "loss, curvature, length of the step and dead channels by update; the table below gives the values at the cursor";
-    slider.max = rows().length - 1;
-    moveTo(Math.min(Number(slider.value), rows().length - 1));
-    draw(host, it, rows(), (drawn) => {
-      view = drawn;
-      moveTo(Number(slider.value));
-      view.addEventListener("pointermove", (_, item) => {
-        const place = rows().findIndex((row) => row.update === item?.datum?.update);
-        if (place >= 0 && place !== Number(slider.value)) moveTo(place);
-      });
+  // The law of a method between the sizes that it is fitted to.
+  function lawOf({ name, points, law }, count) {
+    if (!law) return [];
+    const sizes = points.map(({ b }) => b), low = Math.min(...sizes), high = Math.max(...sizes);
+    return Array.from({ length: FINE }, (_, k) => {
+      const b = low * (high / low) ** (k / (FINE - 1));
+      return { method: name, b, law: true, value: count(law.least * (1 + law.critical / b), b) };
     });
   }
 
-  which.form.addEventListener("submit", (event) => event.preventDefault());
-  which.addEventListener("change", () => { remember("run", which.value, "0"); show(); });
-  slider.addEventListener("input", () => moveTo(Number(slider.value)));
+  function pointsOf({ name, points }, count) {
+    return points.map(({ b, steps, low, high, reached, rate, m }) => ({
+      method: name, b, law: false, value: count(steps, b), low: count(low, b), high: count(high, b), tip: {
+        method: name, "batch size": b.toLocaleString("en"), updates: few(steps),
+        "least and largest": `${few(low)} to ${few(high)}`, epochs: few((steps * b) / images),
+        "get there": reached, "rate η": rate, m } }));
+  }
+
+  function show() {
+    const methods = targets[choices.target.value], unit = units[choices.unit.value];
+    const count = unit === "epochs" ? (steps, b) => (steps * b) / images : (steps) => steps;
+    const it = structuredClone(DATA.steps.spec), labels = methods.map(({ name }) => name);
+    it.encoding.y.title = `${unit} to ${names[choices.target.value]}`;
+    it.encoding.color.scale = { domain: labels, range: methods.map(({ colour }) => ofScheme(colour)) };
+    it.encoding.color.legend.columns = columnsFor(labels, host);
+    it.description = `${it.encoding.y.title} against the batch size, by method; the table below gives the ends`;
+    const points = methods.flatMap((method) => [...lawOf(method, count), ...pointsOf(method, count)]);
+    draw(host, fitted(it, host, Math.round(Math.min(0.5 * innerHeight, 0.45 * widthOf(host) + 60))), points);
+  }
+
+  for (const [name, select] of Object.entries(choices)) {
+    select.value = chosen.get(`steps-${name}`) ?? "0";
+    if (select.selectedIndex < 0) select.value = "0";
+    select.addEventListener("change", () => {
+      remember(`steps-${name}`, select.value, "0");
+      show();
+    });
+  }
+  choices.unit.form.addEventListener("submit", (event) => event.preventDefault());
   redraws.set(host, show);
-  slider.max = rows().length - 1;
-  slider.value = Math.floor((rows().length - 1) / 2);
   show();
 })();

@@ -1,90 +1,92 @@
-"""A run step by step, as the measure of the curvature has looked at it: what kills 8,192?"""
+"""How many steps a batch needs: steps or epochs to an accuracy, each batch size tuned by itself."""
 
-from ..disk.formats import read_table
-from ..measures.curvature import COLUMNS
-from ..measures.curvature_shown import NAMES, by_run
+from math import isfinite
+
+from ..disk.formats import read_json
+from ..errors import program
+from ..measures import noise_scale, steps_shown
+from ..measures.law import nothing_from, perfect_until
 from . import colours, specs
-from .curves import rounded
-from .html import element, join
+from .html import element, join, table
 
-TABLE = "measure-curvature.csv"
-SHOWN = "none", 8192  # the warmup and the batch size of the run that is shown at first
-_BLUE, _RED, _GREEN, _ORANGE = (colours.of_place(place) for place in range(4))
-PANELS = (
-    ("loss", True, {"loss": ("train loss", _BLUE, False)}),
-    ("λ and 2/η", True, {
-        "eigenvalue": ("λ, without kinks", _BLUE, False),
-        "eigenvalue_kinks": ("λ, with kinks", _RED, False),
-        "batch_sharpness": ("batch sharpness", _ORANGE, False),
-        "bound": ("2(1+m)/η", colours.GREY, True)}),
-    ("step", True, {"step": ("length of the step", _BLUE, False)}),
-    ("dead", False, {
-        "dead_conv1": ("conv1", _BLUE, False),
-        "dead_conv2": ("conv2", _RED, False),
-        "dead_fc": ("fc", _ORANGE, True)}),
+TABLE, NOISE = "measure-steps", "measure-noise-scale"
+UNITS = "updates", "epochs"
+HEADS = (
+    "accuracy", "method", "fewest updates", "B_crit (95 %)", "S_min", "perfect scaling up to",
+    "nothing gained from",
 )  # fmt: skip
-# What the table under the cursor gives of an update.
-READ = {
-    "epoch": "epoch", "lr": "rate η", "rate_sum": "sum of the rates before", "loss": "train loss",
-    "eigenvalue": "λ, without kinks", "eigenvalue_kinks": "λ, with kinks",
-    "batch_sharpness": "batch sharpness", "bound": "2(1+m)/η",
-    "step": "length of the step", "gradient": "length of the gradient",
-    "length": "length of the weights", "dead_conv1": "dead channels of conv1",
-    "dead_conv2": "dead channels of conv2", "dead_fc": "dead units of fc",
-    "spread": "how far the logits of images differ",
-}  # fmt: skip
+NONE = f"How many steps a batch needs is not shown: {program()} measure steps counts them."
 
 
-def runs(folder):
-    """{(warmup, batch size, seed): rows} of the measure in a folder; empty if it is not there or
-    has other columns, as an older one has.
-    """
-    path = folder / TABLE
-    if not path.exists() or path.read_bytes().partition(b"\n")[0] != ",".join(COLUMNS).encode():
-        return {}
-    rows = read_table(path, _cell, lambda header: None)
-    return {run: looks for run, looks in by_run(rows).items() if looks}
-
-
-def _cell(column, text):
-    if column == "warmup":
-        if text not in NAMES:
-            raise ValueError(f"there is no warmup {text!r}")
-        return text
-    if column in ("batch_size", "seed", "update"):
-        return int(text)
-    return float(text) if text else None
-
-
-def section(found):
-    """(Html, what the script draws) of the runs that `runs` has found."""
-    ordered = sorted(found, key=lambda run: (run[:2] != SHOWN, list(NAMES).index(run[0]), run[1:]))
-    options = (
-        element("option", f"{NAMES[warmup]}, b = {b}, seed {seed}", value=place)
-        for place, (warmup, b, seed) in enumerate(ordered)
-    )
+def section(folder):
+    """(Html, what the script draws or None) of a folder; one sentence if it holds no steps."""
+    path = folder / f"{TABLE}.csv"
+    if not path.exists():
+        return element("p", NONE), None
+    rows = steps_shown.read(path)
+    lines = [line for line in steps_shown.lines(rows) if line.medians]
+    if not lines:
+        return element("p", NONE), None
+    targets = list(dict.fromkeys(line.target for line in lines))
     html = join([
-        element("p", "Linear scaling, update by update from where the network begins to learn. "
-                "A step is stable on a parabola while λ, its largest curvature, is below 2/η; a "
-                "channel is dead when it gives 0 for every image."),
-        element("form", element("label", "run ", element("select", *options, id="steps-run")),
-                class_="row"),
+        element("p", "The updates, or epochs, to an accuracy on held-out images, with the rate and "
+                "the momentum that were best at each batch size: medians of seeds that no trial "
+                "saw, with bars to the least and the largest. A line is the law S = S_min (1 + "
+                "B_crit/b) that is fitted to them. The dotted lines are the ends of B_noise while "
+                "a run of 64 learns, where it was measured."),
+        element("form",
+                element("label", "accuracy ", element("select", *_options(
+                    map(steps_shown.percent, targets)), id="steps-target")),
+                element("label", "in ", element("select", *_options(UNITS), id="steps-unit")),
+                id="steps-choices", class_="row"),
         element("div", id="steps-chart", class_="chart"),
-        element("p",
-                element("label", "update ", element("output", id="steps-shown", for_="steps-at"),
-                        for_="steps-at"),
-                element("input", type="range", id="steps-at", min=0, max=0, value=0),
-                class_="cursor"),
-        element("div", id="steps-values"),
+        table(HEADS, map(_row, lines), "steps to an accuracy, by method"),
     ])  # fmt: skip
-    columns = ["update", *READ]
+    sizes = sorted({row["batch_size"] for row in rows})
     drawn = {
-        "spec": specs.steps(PANELS),
-        "read": READ,
-        "runs": [[_thinned(row, columns) for row in found[run]] for run in ordered],
+        "spec": specs.steps(sizes, _noise(folder)),
+        "images": steps_shown.images(rows),
+        "targets": [[_method(line) for line in lines if line.target == t] for t in targets],
+        "names": list(map(steps_shown.percent, targets)),
+        "units": UNITS,
     }
     return html, drawn
 
 
-def _thinned(row, columns):
-    return {column: rounded(row[column]) for column in columns}
+def _options(names):
+    return (element("option", name, value=place) for place, name in enumerate(names))
+
+
+def _noise(folder):
+    """The ends of B_noise, if it was measured on the images that the steps were counted on."""
+    digests = [
+        (read_json(folder / f"{name}.json", asked=dict) or {"asked": {}})["asked"].get("digest")
+        for name in (TABLE, NOISE)
+    ]
+    if None in digests or digests[0] != digests[1]:
+        return ()
+    return steps_shown.noise_range(noise_scale.read(folder / f"{NOISE}.csv"))
+
+
+def _row(line):
+    medians, law = line.medians, line.law
+    b = min(medians, key=medians.get)
+    until, nothing = perfect_until(medians), nothing_from(medians)
+    critical, least = law.in_words if law else ("–", "–")
+    return [steps_shown.percent(line.target), line.method, f"{medians[b]:,.0f}, b = {b:,}",
+            critical, least, f"{until:,}" if until else "–",
+            f"{nothing:,}" if nothing else "–"]  # fmt: skip
+
+
+def _method(line):
+    """What the script draws of a method: its points, in updates, and its law."""
+    points = []
+    for b, steps in line.medians.items():
+        reached = [s for s in line.steps[b] if isfinite(s)]
+        rate, momentum = line.chosen[b]
+        points.append({"b": b, "steps": steps, "low": min(reached), "high": max(reached),
+                       "reached": f"{len(reached)} of {len(line.steps[b])} seeds",
+                       "rate": f"{rate:.3g}", "m": f"{momentum:.3g}"})  # fmt: skip
+    law = line.law and {"least": line.law.least, "critical": line.law.critical}
+    return {"name": line.method, "colour": colours.of_method(steps_shown.place_of(line.method)),
+            "points": points, "law": law}  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minisgd.disk.formats import DamagedError
 from minisgd.measures.curvature import COLUMNS
-from minisgd.page import steps
+from minisgd.page import curvature
 from minisgd.page.formulas import FORMULAS
 from minisgd.page.html import Html, as_json, element, join, table
 from minisgd.page.sweep import _about
@@ -89,10 +89,10 @@ def test_a_time_is_told_in_words(seconds, words):
 
 
 def test_a_table_of_steps_that_is_damaged_is_left_out_or_refused(tmp_path):
-    path = tmp_path / steps.TABLE
+    path = tmp_path / curvature.TABLE
     path.write_bytes(b"\xff")
-    assert steps.runs(tmp_path) == {}
+    assert curvature.runs(tmp_path) == {}
     row = ["sideways", *["1"] * (len(COLUMNS) - 1)]
     path.write_text(f"{','.join(COLUMNS)}\n{','.join(row)}\n")
     with pytest.raises(DamagedError, match="there is no warmup 'sideways'"):
-        steps.runs(tmp_path)
+        curvature.runs(tmp_path)

@@ -7,11 +7,11 @@ from statistics import median
 import pytest
 from looking import ActionChains, Keys, Select
 
-from minisgd.disk.formats import DamagedError, write_json
+from minisgd.disk.formats import DamagedError, write_json, write_table
 from minisgd.machine import buying
 from minisgd.machine.speedup import CostModel
-from minisgd.measures import steps_shown
-from minisgd.page import ranks, steps
+from minisgd.measures import noise_scale, steps_shown
+from minisgd.page import curvature, ranks, steps
 from minisgd.report import answer_shown
 from minisgd.report.answer import METHODS, SIZES
 from minisgd.report.answer_plan import known, plan
@@ -183,38 +183,84 @@ def test_what_was_chosen_survives_a_reload(look, project):
 
 def test_one_cursor_leads_through_all_panels(look, project, figures):
     page = look(project)
-    (run, *others) = steps.runs(figures).values()
+    (run, *others) = curvature.runs(figures).values()
     assert others
-    slider = page.one("#steps-at")
+    slider = page.one("#curvature-at")
     slider.send_keys(Keys.HOME)
     slider.send_keys(*[Keys.ARROW_RIGHT] * 2)
     row = run[2]
-    assert page.text("#steps-shown") == str(row["update"])
-    shown = dict(page.table("#steps-values table"))
+    assert page.text("#curvature-shown") == str(row["update"])
+    shown = dict(page.table("#curvature-values table"))
     assert float(shown["train loss"]) == pytest.approx(row["loss"], rel=1e-3)
     assert float(shown["2(1+m)/η"]) == pytest.approx(row["bound"], rel=1e-3)
     assert float(shown["dead units of fc"]) == pytest.approx(row["dead_fc"], rel=1e-3)
-    cursors = "[...document.querySelectorAll('#steps-chart .mark-rule line')].filter("
+    cursors = "[...document.querySelectorAll('#curvature-chart .mark-rule line')].filter("
     cursors += "line => line.__data__.datum.cursor !== undefined)"
     at = f"{cursors}.map(line => line.getBoundingClientRect().x)"
     page.wait(f"new Set({at}.map(Math.round)).size === 1")
-    assert len(page.js(f"return {at}")) == len(steps.PANELS)
+    assert len(page.js(f"return {at}")) == len(curvature.PANELS)
 
 
 def test_the_pointer_moves_the_cursor_and_another_run_can_be_chosen(look, project):
     page = look(project)
     target = page.js(
-        "return [...document.querySelectorAll('#steps-chart .mark-rule line')].filter(line => "
+        "return [...document.querySelectorAll('#curvature-chart .mark-rule line')].filter(line => "
         "line.__data__.datum.update === 1)[1]"
     )
     page.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", target)
     ActionChains(page.browser).move_to_element(target).perform()
-    page.wait("document.querySelector('#steps-shown').textContent === '1'")
-    place = Select(page.one("#steps-run"))
+    page.wait("document.querySelector('#curvature-shown').textContent === '1'")
+    place = Select(page.one("#curvature-run"))
     assert [option.text for option in place.options] == [
         "no warmup, b = 512, seed 0", "gradual warmup, b = 512, seed 0",
     ]  # fmt: skip
-    page.changed("#steps-chart", lambda: place.select_by_index(1))
+    page.changed("#curvature-chart", lambda: place.select_by_index(1))
+
+
+# ---- how many steps a batch needs
+
+
+def test_the_steps_follow_the_accuracy_and_the_unit(look, project, figures):
+    """To 97 % the made-up steps of muon with 1024 are 101 to 103, to 98.5 % those of momentum with
+    64 are 3 · 4 · 1002 in the median.
+    """
+    page = look(project)
+    assert "updates to 97 %" in page.text("#steps-chart")
+    said = page.hover("#steps-chart", "datum.tip && datum.method === 'muon' && datum.b === 1024")
+    for part in ("batch size 1,024", "updates 102", "101 to 103", "epochs 1.9", "3 of 3 seeds"):
+        assert part in said.replace(":", ""), (part, said)
+    page.changed("#steps-chart", lambda: Select(page.one("#steps-target")).select_by_value("1"))
+    page.changed("#steps-chart", lambda: Select(page.one("#steps-unit")).select_by_value("1"))
+    said = page.hover("#steps-chart", "datum.tip && datum.method === 'momentum' && datum.b === 64")
+    assert "updates 12,000" in said.replace(":", "") and "epochs 14" in said.replace(":", "")
+    again = look(project, page.js("return location.hash"))
+    assert again.one("#steps-target").get_attribute("value") == "1"
+    assert "epochs to 98.5 %" in again.text("#steps-chart")
+
+
+def test_the_table_of_the_steps_is_that_of_the_measure(look, project, figures):
+    rows = look(project).table("#steps table")
+    lines = steps_shown.lines(steps_shown.read(figures / "measure-steps.csv"))
+    assert [row[:2] for row in rows] == [[f"{100 * x.target:g} %", x.method] for x in lines]
+    for (_, _, fewest, critical, least, *_), line in zip(rows, lines, strict=True):
+        assert fewest == f"{min(line.medians.values()):,.0f}, b = 16,384"
+        assert (critical, least) == line.law.in_words
+
+
+def test_the_noise_scale_stands_beside_the_steps_of_the_same_images(figures, tmp_path):
+    def drawn(of_steps, of_noise):
+        for name, digest in (("steps", of_steps), ("noise-scale", of_noise)):
+            write_json(tmp_path / f"measure-{name}.json", {"asked": {"digest": digest}})
+        _, found = steps.section(tmp_path)
+        return [layer["data"]["values"] for layer in found["spec"]["layer"] if "data" in layer]
+
+    assert steps.section(tmp_path) == (f"<p>{steps.NONE}</p>", None)
+    shutil.copy(figures / "measure-steps.csv", tmp_path)
+    row = dict.fromkeys(noise_scale.COLUMNS, 1)
+    rows = [row | {"loss": loss, "exact_noise": b} for loss, b in ((2, 5), (0.5, 40), (0.1, 600))]
+    write_table(tmp_path / "measure-noise-scale.csv", noise_scale.COLUMNS, rows)
+    assert drawn("one", "one") == [[{"b": 40}, {"b": 600}]]
+    assert drawn("one", "other") == []
 
 
 # ---- more ranks
@@ -335,5 +381,5 @@ def test_parts_without_runs_are_left_out_with_a_sentence(look, tmp_path):
     path.write_bytes(page_of(Kept(tmp_path)))
     page = look(path)
     assert "its runs are not here" in page.text("#answer")
-    assert "of an older form" in page.text("#steps")
+    assert "of an older form" in page.text("#curvature")
     assert len(page.all(".chart")) == 1 and page.lines() == 8
