@@ -83,10 +83,10 @@ def table(found):
     for title, lines, bar in found:
         sizes = sorted({b for line in lines for b in line.values})
         rows += [f"{title}; 64 at its best: {bar:.4f}"]
-        rows += [" " * width + "".join(f"{b:,}".ljust(27) for b in sizes).rstrip()]
+        rows += [" " * width + "".join(f"{b:,}".ljust(29) for b in sizes).rstrip()]
         for line in lines:
             cells = (spread(line.values[b]) if b in line.values else "-" for b in sizes)
-            rows.append(line.label.ljust(width) + "".join(c.ljust(27) for c in cells).rstrip())
+            rows.append(line.label.ljust(width) + "".join(c.ljust(29) for c in cells).rstrip())
         rows.append("")
     return rows[:-1]
 
@@ -129,10 +129,10 @@ def data_table(found, noises):
     rows = []
     for method, lines in found.items():
         rows += [answer.METHODS[method].title]
-        rows += [" " * 18 + "".join(f"{b:,}".ljust(27) for b in carry.DIVISORS).rstrip()]
+        rows += [" " * 18 + "".join(f"{b:,}".ljust(29) for b in carry.DIVISORS).rstrip()]
         for line in lines:
             cells = (spread(line.values[b]) for b in carry.DIVISORS if b in line.values)
-            rows.append(line.label.ljust(18) + "".join(c.ljust(27) for c in cells).rstrip())
+            rows.append(line.label.ljust(18) + "".join(c.ljust(29) for c in cells).rstrip())
         rows.append("")
     for dataset, b in noises.items():
         rows.append(f"noise scale with {carry.DRAWN[dataset]:,} images, at equal updates: {b:,.0f}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
-from minisgd.report import answer, answer_plan, answer_shown
-from minisgd.report.experiments import EXPERIMENTS, Kept
+from minisgd.report import answer, answer_plan, answer_shown, carry
+from minisgd.report.experiments import EXPERIMENTS
 from minisgd.report.judging import Results
 from minisgd.report.trials import Trials
 
@@ -43,12 +43,17 @@ class Files:
         return Trials(self.folder)
 
     @cached_property
+    def everywhere(self):
+        """{dataset: Kept}, the report's under None."""
+        return carry.everything(self.folder)
+
+    @property
     def kept(self):
-        return Kept(self.folder, answer_plan.known(self.trials))
+        return self.everywhere[None]
 
     @cached_property
     def results(self):
-        return Results(self.kept)
+        return Results(*self.everywhere.values())
 
     def values(self, statistic, name, b, n=0):
         """The statistic of the runs of an experiment at a batch size, one for each seed."""

@@ -15,7 +15,7 @@ from minisgd.measures import curvature_shown, methods_shown, steps, steps_shown
 from minisgd.measures import law as law_module
 from minisgd.measures.following import thrown
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
-from minisgd.report import answer, answer_plan, answer_shown, claims
+from minisgd.report import answer, answer_plan, answer_shown, carry, carry_shown, claims
 from minisgd.report.experiments import SIZES
 from minisgd.report.statistics import (
     LOST,
@@ -1069,8 +1069,59 @@ def by_the_noise_scale(files):
     )  # fmt: skip
 
 
-def your_own(files):
+def carried_over(files):
     """Ch. 17."""
+    name, sizes = "carry-fashion", carry.PLACES["fashion"].sizes
+    parts = carry.parts(files.folder)
+    cells = parts["fashion"].cells  # {(way, batch size): settings}; some share a run
+
+    def ends(statistic, way, b):
+        runs = [s for s in dict.fromkeys(cells.values()) if s.batch_size == b]
+        return files.values(statistic, name, b, runs.index(cells[way, b]))
+
+    at_last = {key: median(ends(last, *key)) for key in cells}
+    bar = max(at_last[way, 64] for way, b in cells if b == 64)
+    home = carry_shown.panels("fashion", parts, files.everywhere)[0]
+    home_bar, at_home = home[2], {line.label: median(line.values[60_000]) for line in home[1]
+                                  if 60_000 in line.values}  # fmt: skip
+    rules = {b: max(at_last[way, b] for way in answer.REPORTED) for b in sizes}
+    bars = max((ends(final_accuracy, way, 64) for way, b in cells if b == 64), key=median)
+
+    def within(way, b, close):
+        found = ends(final_accuracy, way, b)
+        return here(sum(claims.below(x, median(bars)) <= close for x in found), name)
+
+    assert all(within(way, b, claims.CLOSE)[0].value == 5 for way, b in (
+        ("muon", 2048), ("muon", 8192), ("lamb", 2048), ("nesterov", 2048)))  # fmt: skip
+    assert within("lamb", 8192, claims.CLOSE)[0].value == 1
+    lost = {way: bar - at_last[way, 60_000] for way in carry.BEST}
+    lost_home = {way: home_bar - at_home[answer.METHODS[way].title] for way in carry.BEST}
+    share = claims.CLOSE / (1 - home_bar)
+    same = share * (1 - bar)
+    assert lost["muon"] < same < min(lost["lamb"], lost["nesterov"])
+    close = here(claims.CLOSE, "minisgd/report/claims.py")
+    return listed(
+        given("8,192 2,048", "batch sizes"), close, given("64 ten", "a batch size, and classes"),
+        given("64 2,048 8,192 60,000", "batch sizes"),
+        *(here(at_last[way, b], name) for way in carry.BEST for b in sizes),
+        *(here(rules[b], name) for b in sizes),
+        here(len(bars), name), given("8,192", "a batch size"), close,
+        here(len(bars), name), within("nesterov", 8192, claims.CLOSE), given("five", "epochs"),
+        here(claims.GAIN, "minisgd/report/claims.py"), within("lamb", 8192, claims.GAIN),
+        within("nesterov", 8192, claims.GAIN), given("None", "of the rules"), close,
+        given("2,048", "a batch size"),
+        here(lost["muon"], name), here(lost_home["muon"], "answer"), here(lost["lamb"], name),
+        here(lost["nesterov"], name), here(lost_home["lamb"], "answer"),
+        here(lost_home["nesterov"], "answer"), given("30 30", "updates, and epochs"),
+        close, given("64 60,000", "batch sizes"), given("64", "a batch size"),
+        here(1 - home_bar, "answer"), close, here(100 * share, "answer"),
+        here(1 - bar, name), here(100 * share, "answer"), here(same, name),
+        here(lost["muon"], name), given("60,000", "a batch size"), close,
+    )  # fmt: skip
+
+
+def your_own(files):
+    """Ch. 18."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -1102,6 +1153,7 @@ CHAPTERS = {
     "15. Are the first weights to blame? (Sec. IV)": first_weights,
     "16. May the batch grow, instead of the rate falling?": growing_batch,
     "16. May the batch grow, instead of the rate falling?: By the noise scale": by_the_noise_scale,
-    "17. An idea of your own": your_own,
+    "17. Does the answer carry over?": carried_over,
+    "18. An idea of your own": your_own,
 }
 NOT_YET = ()
