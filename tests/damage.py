@@ -378,7 +378,9 @@ def _steps_files(folder):
     write_table(folder / "measure-steps.csv", steps.COLUMNS, rows)
     write_json(folder / "measure-steps.json", {"asked": {"seed": 0, "digest": DIGEST}})
     model = {"c": 1e-4, "o": 1e-3, "alpha": 1e-6, "beta": 1e-10}
-    write_json(folder / "scaling.json", {"model": model, "steps": {"momentum": 1e-4}})
+    made = {"asked": {"ranks": [1, 2]}, "model": model, "steps": {"momentum": 1e-4}}
+    made |= {"jobs": [], "command": "", "versions": {}, "machine": ""}
+    write_json(folder / "scaling.json", made)
     return {"measure-steps.csv": "csv", "measure-steps.json": "sealed", "scaling.json": "sealed"}
 
 
@@ -386,7 +388,13 @@ def _steps(folder):
     forms = _steps_files(folder)
 
     def read():
+        from minisgd.commands.tools import times_kept
+        from minisgd.page import steps as page_steps
+
         page_ranks.section(folder)
+        page_steps.section(folder)
+        times_kept(folder, {"ranks": [1, 2]}, {"momentum"})
+        measure.steps_kept(folder, ())
         return [line.law for line in steps_shown.kept_lines(folder, MNIST)]
 
     return Kind("measure-steps.csv", folder, forms, read)
@@ -421,11 +429,11 @@ def _curvature_rows(folder):
 
 
 def _curvature(folder):
-    from minisgd.page import steps as page_steps
+    from minisgd.page import curvature as page_curvature
 
     def read():
-        found = page_steps.runs(folder)
-        return found and html.as_json(page_steps.section(found)[1])
+        found = page_curvature.runs(folder)
+        return found and html.as_json(page_curvature.section(found)[1])
 
     return Kind("measure-curvature.csv", folder, _curvature_rows(folder), read)
 

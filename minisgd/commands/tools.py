@@ -195,12 +195,13 @@ def times_kept(out, asked, methods):
     from minisgd.disk.formats import DamagedError, read_json
 
     path = out / "scaling.json"
+    kinds = {"jobs": list, "steps": dict, "command": str, "versions": dict, "machine": str}
     try:
-        made = read_json(path)
-    except DamagedError:
+        made = read_json(path, asked=dict, **kinds)
+    except DamagedError:  # or of an earlier version, which did not say what was asked
         return None
-    if not made or made.get("asked") != asked or not methods <= made["steps"].keys():
+    if not made or made["asked"] != asked or not methods <= made["steps"].keys():
         return None
     say(f"the times in {path} are not taken again; another --out takes new ones")
     names = "jobs", "steps", "command", "commit", "versions", "machine"
-    return {name: made[name] for name in names}
+    return {name: made.get(name) for name in names}

@@ -6,12 +6,15 @@ import os
 import platform
 import shutil
 import time
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UserError
 
 LOCK = ".lock"
+MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"  # for names of files
+ABANDONED = 60.0  # seconds: whoever writes a file has touched it since
 
 
 class StorageError(UserError):
@@ -54,7 +57,7 @@ def write_aside(path, source, keep=None):
     Raises:  StorageError
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{MACHINE}-{os.getpid()}.part")
     if isinstance(source, bytes):
         source = io.BytesIO(source)
     with storage_errors(path):
@@ -101,7 +104,9 @@ def locked(folder, wait=0.0):
     """Be the only process at work in an existing folder, for as long as the `with` block lasts.
 
     The operating system releases the lock when the process ends, however it ends. The lock file
-    stays, and says who holds the lock. Half-written files of an owner that was killed are deleted.
+    stays, and says who holds the lock. Half-written files of a process that was killed are deleted,
+    but not those of one that may still be writing: some write without a lock, and some file systems
+    give the same lock to two machines.
 
     wait     how long to wait for an owner that is about to finish
     Units:   seconds
@@ -113,7 +118,7 @@ def locked(folder, wait=0.0):
 
     def clean_and_sign(descriptor):
         with storage_errors(path):
-            for part in Path(folder).glob(".*.part"):
+            for part in filter(_is_abandoned, Path(folder).glob(".*.part")):
                 part.unlink(missing_ok=True)  # first: on a full disk they may be what fills it
             since = time.strftime("%F %T")
             holder = f" process {os.getpid()} on {platform.node()}, since {since}"
@@ -148,6 +153,27 @@ def locked(folder, wait=0.0):
     finally:
         with storage_errors(path):
             lock.release()
+
+
+def _is_abandoned(part):
+    """Whether nobody writes to a half-written file of write_aside any more: because it is old, or
+    because the process that wrote it on this machine has ended.
+    """
+    try:
+        if time.time() - part.stat().st_mtime > ABANDONED:
+            return True
+    except FileNotFoundError:  # its owner has renamed it
+        return False
+    machine, _, pid = part.name.removesuffix(".part").rpartition(".")[2].partition("-")
+    if machine != MACHINE or os.name == "nt":  # where a signal that only asks does not exist
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OverflowError, PermissionError):
+        pass
+    return False
 
 
 def _holder(path):

@@ -127,7 +127,8 @@ def lines(rows):
 
 def images(rows):
     """How many images the runs trained on; 1 if none reached its target."""
-    return next((round(r["steps"] * r["batch_size"] / r["epochs"]) for r in rows if r["steps"]), 1)
+    found = (round(r["steps"] * r["batch_size"] / r["epochs"]) for r in rows if r["steps"])
+    return max(1, next(found, 1))
 
 
 def percent(target):

@@ -1,8 +1,12 @@
 """What a command publishes: the words around a result, its files, and whose place they may take."""
 
+import os
+import time
+
 import pytest
 from matplotlib.figure import Figure
 
+from minisgd.disk import files
 from minisgd.disk.files import BusyError, locked
 from minisgd.disk.formats import read_json, write_json, write_table
 from minisgd.errors import SettingError
@@ -43,7 +47,9 @@ def test_one_who_publishes_owns_the_folder_and_clears_up_after_one_who_was_kille
         with pytest.raises(BusyError), locked(tmp_path):
             pass
 
-    (tmp_path / ".tune.png.123.part").write_text("half")
+    half = tmp_path / ".tune.png.0badcafe-1.part"
+    half.write_text("half")
+    os.utime(half, (time.time() - files.ABANDONED - 5,) * 2)
     publish(tmp_path, "tune", Figure(), "every run", {"title": "title"}, write_csv)
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found == [".lock", "tune.csv", "tune.json", "tune.png", "tune.svg"]

@@ -1,6 +1,7 @@
 """Files that survive a crash, one owner per folder, and one sentence when that cannot be."""
 
 import errno
+import os
 import subprocess
 import sys
 import threading
@@ -48,12 +49,48 @@ def test_a_killed_owner_leaves_no_lock_behind(tmp_path, holder):
         pass
 
 
-def test_what_a_killed_owner_left_half_written_is_deleted(tmp_path):
-    (tmp_path / ".metrics.csv.123.part").write_text("half")
+@pytest.fixture
+def ended():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_killed_owner_left_half_written_is_deleted(tmp_path, ended):
+    (tmp_path / f".metrics.csv.{files.MACHINE}-{ended}.part").write_text("half")
+    old = tmp_path / ".run.json.0badcafe-1.part"  # of another machine
+    old.write_text("half")
+    os.utime(old, (time.time() - files.ABANDONED - 5,) * 2)
     (tmp_path / "mine.part").write_text("not ours")
     with locked(tmp_path):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "mine.part"]
+
+
+def test_what_someone_is_writing_is_left_to_them(tmp_path):
+    """Be it a process of this machine, or one of another machine that was given the lock, too."""
+    here = f"{files.MACHINE}-{os.getpid()}"
+    writing = {f".a.csv.{here}.part", ".a.csv.0badcafe-1.part", ".a.csv.123.part"}
+    for name in writing:
+        (tmp_path / name).write_text("half")
+    with locked(tmp_path):
+        pass
+    assert writing <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_file_is_written_while_another_process_takes_the_lock(tmp_path, monkeypatch):
+    """It was deleted under the hands of those who write without a lock, as `plot` does."""
+    flush = os.fsync
+
+    def take_the_lock(descriptor):
+        code = "import sys; from minisgd.disk.files import locked\nwith locked(sys.argv[1]): pass"
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", take_the_lock)
+    write_aside(tmp_path / "table.txt", b"whole")
+    assert (tmp_path / "table.txt").read_bytes() == b"whole"
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
@@ -121,12 +158,12 @@ def test_nobody_imports_the_lock_before_it_is_needed():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_full_disk_is_reported_when_the_lock_is_taken(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_when_the_lock_is_taken(tmp_path, monkeypatch, ended):
     def full(self, *_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("platform.node", lambda: full(None))
-    (tmp_path / ".big.123.part").write_text("half")
+    (tmp_path / f".big.{files.MACHINE}-{ended}.part").write_text("half")
     with pytest.raises(StorageError, match=r"cannot write .*\.lock: No space left"):
         with locked(tmp_path):
             pass

