@@ -89,7 +89,8 @@ class Settings:
             raise SettingError(f"beta2 must be at least 0 and below 1, got {self.beta2:g}")
         for name in ("epsilon", "weight_decay", "adam_factor"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise SettingError(f"the {name} must be at least 0, got {getattr(self, name):g}")
+                value = f"{getattr(self, name):g}"
+                raise SettingError(f"the {name} must be a number of at least 0, got {value}")
         if not 0 < self.trust < float("inf"):
             raise SettingError(f"the trust must be a positive number, got {self.trust:g}")
         if self.warmup_updates is not None and self.warmup_updates < 1:
@@ -148,7 +149,7 @@ class Settings:
     @property
     def scaled_lr(self):
         """The rate that the rule gives this batch size, before any warmup or decay."""
-        return scaled_lr(self.rule, self.lr, self.batch_size, self.base_batch_size)
+        return float(scaled_lr(self.rule, self.lr, self.batch_size, self.base_batch_size))
 
     def scaled_adam(self):
         """(β1, β2, ε) that the rule gives Adam at this batch size; β1 is the momentum."""
@@ -167,7 +168,8 @@ class Settings:
         if self.warmup_updates and warm:
             i, k = t + 1, warm
         lr = warmup_lr(self.warmup, i, self.lr, self.scaled_lr, k)
-        return lr * decay_factor(self.decay, t - warm, self.epochs * per_epoch - warm)
+        # A function of a file given by --with may return a number of NumPy, which is no JSON.
+        return float(lr * decay_factor(self.decay, t - warm, self.epochs * per_epoch - warm))
 
     def rate_in(self, epoch, k, N):
         """The learning rate of update k of an epoch, counted from 0.

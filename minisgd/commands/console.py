@@ -32,7 +32,8 @@ def say(line):
 
 def stopped(epochs, out):
     """The beginning of the sentence on an interruption: how many epochs are kept, and where."""
-    return f"Stopped. {epochs} whole epochs are kept in {out}"
+    kept = "1 whole epoch is" if epochs == 1 else f"{epochs} whole epochs are"
+    return f"Stopped. {kept} kept in {out}"
 
 
 def stop(interrupt, kept=None):

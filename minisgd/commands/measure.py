@@ -6,13 +6,14 @@ from functools import partial
 import click
 
 from .console import clock, command_line, say, show
-from .options import options
+from .options import SEED, options
 from .types import Entry
 
 
 @click.command()
 @click.argument("what", nargs=-1, type=Entry("minisgd.measures", "MEASURES", besides=["all"]))
 @options("seed", "figures", "runs", "dataset", "threads", "data_dir",
+         seed={"type": SEED},
          runs={"help": "Folder of what long measures keep as they go."},
          dataset={"default": "mnist", "help": "What to measure on."},
          threads={"help": "Threads of a measure.  [default: the cores]"})  # fmt: skip
@@ -81,9 +82,10 @@ def measure_one(name, data, seed, out, runs, threads):
     draw = found.draw or partial(drawing.chart, found.plots, height=found.height)
     figure = draw(found.title, note)
     write_csv = partial(write_table, columns=found.columns, rows=found.rows)
-    show(page(found.title, note, found.table, found.text))
+    # Before anything is printed: stdout may be full, or closed.
     where = publish(out, into, figure, "every number", made, write_csv)
-    click.echo(f"{where}; {clock(time.monotonic() - began)}")
+    took = clock(time.monotonic() - began)
+    show([*page(found.title, note, found.table, found.text), f"{where}; {took}"])
 
 
 def steps_kept(out, noise):

@@ -13,6 +13,7 @@ from .types import Entry, Numbers, Seeds
 BATCH_SIZES = "64,128,256,512,1024,2048,4096,8192"
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(1)
+SEED = click.IntRange(0, 2**63 - 1)
 
 
 def _option(flag, *name, **keywords):

@@ -5,7 +5,7 @@ from functools import partial
 import click
 
 from .console import Sentence, command_line, say, show
-from .options import COUNT, PATH, options
+from .options import COUNT, PATH, SEED, options
 from .types import Numbers, Positive
 
 BENCH_SIZES = {"default": "64,512,2048,8192"}
@@ -41,7 +41,7 @@ def data(dataset, data_dir, source):
 
 @click.command()
 @options("seed", "device", "network", "own",
-         seed={"help": "Seed of the numbers that the check is made with."},
+         seed={"type": SEED, "help": "Seed of the numbers that the check is made with."},
          network={"help": "What is checked after the layers."})  # fmt: skip
 def gradcheck(seed, device, network, own):
     """Check all gradients against central differences."""
@@ -99,10 +99,10 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
             click.echo(line)
         return
     result = benches.bench(found, batch_sizes, rounds, say, device)
+    if path is not None:  # before anything is printed: stdout may be full, or closed
+        write_aside(path, (json.dumps(result, indent=1) + "\n").encode())
     for line in benches.table(result):
         click.echo(line)
-    if path is not None:
-        write_aside(path, (json.dumps(result, indent=1) + "\n").encode())
 
 
 @click.command()
@@ -161,16 +161,16 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"
     note, text = note_on(data.name), buying.text(found)
     table = [*speedup_results.table(rows, model, N, here), "", *buying.table(found)]
-    show(page(title, note, table, text))
     made = {"title": title, "asked": asked, "model": vars(model), "networks": networks}
     made |= {"text": text, "worth having": buying.worths(found)} | taken
     figure = drawing.chart(speedup_results.plots(rows, here), title, note)
     rows += buying.rows_of(found)
     write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)
-    click.echo(publish(out, "scaling", figure, "every number", made, write_csv))
+    where = [publish(out, "scaling", figure, "every number", made, write_csv)]
     if found:
         figure = drawing.chart(buying.plots(found), "What more ranks buy", note)
-        click.echo(publish(out, "scaling-times", figure, "every number", csv="scaling"))
+        where.append(publish(out, "scaling-times", figure, "every number", csv="scaling"))
+    show([*page(title, note, table, text), *where])
 
 
 def timed(ranks, batch_sizes, rounds, dataset, data_dir, N):

@@ -19,7 +19,7 @@ SEEDS = {"help": "How many seeds, or which, as in a sweep."}
               help="Search these numbers together instead: lr=.01:.3,momentum=.8:.98")  # fmt: skip
 @click.option("--trials", type=click.IntRange(1, 10_000), default=12, show_default=True,
               help="Trials of a search, in its first round.")  # fmt: skip
-@click.option("--halvings", type=click.IntRange(0), default=2, show_default=True,
+@click.option("--halvings", type=click.IntRange(0, 20), default=2, show_default=True,
               help="How often its better half is tried in runs twice as long.")  # fmt: skip
 @options(
     "batch_size",

@@ -1,5 +1,6 @@
 """Streams that are closed or full, signals, odd names: a sentence and the right exit code."""
 
+import json
 import os
 import signal
 import subprocess
@@ -53,6 +54,16 @@ def test_a_result_that_cannot_be_printed_is_an_error_of_one_sentence(args):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_what_was_measured_is_kept_though_it_cannot_be_printed(small_mnist, tmp_path):
+    kept = tmp_path / "bench.json"
+    bench = "bench", "--batch-sizes", "320", "--rounds", "1", "--dataset", "glyphs"
+    ended = shell('"$@" >/dev/full', *bench, "--data-dir", small_mnist, "--json", kept)
+    assert ended.returncode == 1
+    assert "No space left on device: standard output" in ended.stderr.splitlines()[-1]
+    assert json.loads(kept.read_text())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_sweep_goes_on_though_its_progress_cannot_be_printed(small_mnist, tmp_path):
     ended = shell('"$@" 2>/dev/full', *sweep_of(small_mnist, tmp_path / "out", "--jobs", "2"))
     assert ended.returncode == 0 and ended.stdout.count(" ok\n") == 2
@@ -75,7 +86,7 @@ def test_a_signal_ends_a_command_as_ctrl_c_does(small_mnist, tmp_path, name, com
     code, said = ended_by(os.kill, getattr(signal, name), args, out)
     assert code == 128 + getattr(signal, name) and "Traceback" not in said
     epochs = sum(path.read_bytes().count(b"\n") for path in out.rglob("epochs.jsonl"))
-    assert f"Stopped. {epochs} whole epochs are kept in " in said
+    assert f"Stopped. {'1 whole epoch is' if epochs == 1 else f'{epochs} whole epochs are'}" in said
 
 
 def test_nohup_keeps_a_hangup_from_ending_it():

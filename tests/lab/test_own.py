@@ -1,5 +1,6 @@
 """A user's own file: its entries, its digest, and the messages about its mistakes."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def test_every_kind_of_entry_is_used(mine, small_data):
     assert set(state.memory) == {"fast", "slow"} and record["status"] == "ok"
     assert record["lr"] == pytest.approx(0.04 / 3)
     assert not np.array_equal(state.memory["fast"], state.memory["slow"])
+
+
+def test_a_rule_may_return_a_number_of_numpy(small_data, tmp_path):
+    text = "import numpy as np\nRULES = {'f': lambda b, b0: np.float32(2)}\n"
+    text += "DECAYS = {'g': lambda t, T: np.float32(1 - t / T)}\n"
+    found = own.read(written(tmp_path, text))
+    try:
+        settings = Settings(160, rule="f", decay="g", epochs=2, own=found.digest)
+        assert run_cells(tmp_path, [settings], small_data) == {}
+        lines = (tmp_path / run_name(settings) / "epochs.jsonl").read_text().splitlines()
+        assert [json.loads(line)["lr"] for line in lines] == pytest.approx([0.02 * 5 / 8, 0.02 / 8])
+    finally:
+        own.forget()
 
 
 def test_names_and_titles_follow_from_the_entries(mine):

@@ -37,6 +37,7 @@ def nothing_lost(files):
         here(sum(int(n) for row in TABLE.values() for n in row.split()[1:]), "the table"),
         *(measured(row, FAULTS) for row in TABLE.values()),
         given("two", "processes"),
+        given("128 1", "exit codes"),
     )
 
 
