@@ -13,6 +13,7 @@ from minisgd.machine import buying, speedup_results
 from minisgd.machine.speedup import NUMBERS, CostModel
 from minisgd.measures import curvature_shown, methods_shown, steps, steps_shown
 from minisgd.measures import law as law_module
+from minisgd.measures import noise_scale as noise_scale_module
 from minisgd.measures.following import thrown
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
 from minisgd.report import answer, answer_plan, answer_shown, carry, carry_shown, claims
@@ -21,6 +22,7 @@ from minisgd.report.statistics import (
     LOST,
     best_accuracy,
     final_accuracy,
+    last_accuracy,
     left_after_rise,
     loss_at,
 )
@@ -1120,8 +1122,65 @@ def carried_over(files):
     )  # fmt: skip
 
 
-def your_own(files):
+def more_data(files):
     """Ch. 18."""
+    names = {N: f"carry-{dataset}" for dataset, N in carry.DRAWN.items()}
+    (few, _, most), (smallest, *sizes) = names, carry.DIVISORS
+    pair = few, most
+
+    def ends(N, b, method):
+        return files.values(last_accuracy, names[N], b, carry.GROWING.index(method))
+
+    def lost(N, b, method):
+        pairs = zip(ends(N, smallest, method), ends(N, b, method), strict=True)
+        return [round(x - y, 9) for x, y in pairs]
+
+    def alike(b, method):
+        """Seeds in which as much is lost with the fewest images as with the most."""
+        pairs = zip(*(lost(N, b, method) for N in pair), strict=True)
+        return sum(abs(claims.below(x, y)) <= claims.CLOSE for x, y in pairs)
+
+    def noise(N):
+        (dataset,) = (key for key, count in carry.DRAWN.items() if count == N)
+        found = noise_scale_module.read(files.folder / dataset / "measure-noise-scale.csv")[-1]
+        assert found["update"] == 18_760
+        return here(found["exact_noise"], f"{dataset}/measure-noise-scale", to=10)
+
+    def medians(b, method):
+        return listed(*(here(median(lost(N, b, method)), names[N]) for N in pair[::-1]))
+
+    def counts(*found):
+        return listed(*(here(N, "minisgd/report/carry.py") for N in found))
+
+    assert all(x < y for x, y in zip(*(ends(N, smallest, "muon") for N in pair), strict=True))
+    assert all(x < y for x, y in zip(*(lost(N, 30_000, "muon") for N in pair), strict=True))
+    seeds = len(ends(few, smallest, "muon"))
+    every = [(b, method) for method in carry.GROWING for b in sizes if alike(b, method) == seeds]
+    assert every == [(7500, "muon")]
+    rows = [(method, N) for method in carry.GROWING for N in pair]
+    return listed(
+        counts(most, few),
+        given("2,000 80", "batch sizes"), medians(2000, "muon"), medians(2000, "nesterov"),
+        given("7,500 30,000", "batch sizes"), counts(carry.SEEN),
+        here(carry.SEEN // few, names[few]), counts(few), given("4", "epochs of 240,000"),
+        counts(240_000, most),
+        given("80", "a batch size"), counts(*sizes),
+        *(counts(N) + listed(*(here(median(lost(N, b, method)), names[N]) for b in sizes))
+          for method, N in rows),
+        here(seeds, names[few]), here(claims.CLOSE, "minisgd/report/claims.py"),
+        given("7,500 80", "batch sizes"), here(carry.SEEN // smallest, "minisgd/report/carry.py"),
+        *(here(median(ends(N, smallest, "muon")), names[N]) for N in pair),
+        given("30,000", "a batch size"), here(carry.SEEN // 30_000, "minisgd/report/carry.py"),
+        *(here(median(ends(N, 30_000, "muon")), names[N]) for N in pair),
+        given("18,760 64", "updates, and a batch size"), *map(noise, names),
+        given("three", "sets"), given("30 60,000 30 960,000 16", "epochs, images, and their ratio"),
+        given("30 960,000 1,024 28,125 64 30 60,000", "epochs, images, batch sizes and updates"),
+        here(Settings(64).updates_after(30, N), "60,000 images"),
+    )  # fmt: skip
+
+
+def your_own(files):
+    """Ch. 19."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -1154,6 +1213,7 @@ CHAPTERS = {
     "16. May the batch grow, instead of the rate falling?": growing_batch,
     "16. May the batch grow, instead of the rate falling?: By the noise scale": by_the_noise_scale,
     "17. Does the answer carry over?": carried_over,
-    "18. An idea of your own": your_own,
+    "18. Does more data bear a larger batch?": more_data,
+    "19. An idea of your own": your_own,
 }
 NOT_YET = ()
