@@ -139,8 +139,8 @@ def test_settings_that_an_optimizer_does_not_use_mean_nothing():
     ("wrong", "said"),
     [
         (dict(beta2=1.0), "beta2 must be at least 0 and below 1, got 1"),
-        (dict(epsilon=-1.0), "epsilon must be at least 0"),
-        (dict(weight_decay=math.inf), "weight_decay must be at least 0"),
+        (dict(epsilon=-1.0), "epsilon must be a number of at least 0, got -1"),
+        (dict(weight_decay=math.inf), "weight_decay must be a number of at least 0, got inf"),
         (dict(trust=math.nan), "trust must be a positive number"),
         (dict(trust=0.0), "trust must be a positive number, got 0"),
     ],
