@@ -48,32 +48,36 @@ def write_json(path, value):
     write_aside(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
-def read_json(path, **kinds):
+def read_json(path, mend="bring back a copy of it, or move it away", **kinds):
     """The dict in a file of write_json; None if there is no such file.
 
+    mend     what to do if it is damaged, in words
     kinds    {name: the type of what the dict must hold under it}
 
     Raises:  DamagedError if it holds anything else, or a bit of it was flipped
     """
+
+    def damaged(why):
+        return DamagedError(f"{path} is damaged ({why}): {mend}")
+
     try:
         value = json.loads(Path(path).read_bytes(), parse_constant=_no_number)
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
-        raise DamagedError(f"{path} is damaged ({error}): sweep --fresh starts over") from None
+        raise damaged(error) from None
     if not isinstance(value, dict):
-        raise DamagedError(f"{path} is damaged (it holds no object): sweep --fresh starts over")
+        raise damaged("it holds no object")
     if "crc32" not in value:
         raise DamagedError(
             f"{path} is damaged, or of a minisgd that wrote no checksums (it has no checksum): "
-            "sweep --fresh starts over"
+            f"{mend}"
         )
     if value.pop("crc32") != _crc(value):
-        raise DamagedError(f"{path} is damaged (its checksum differs): sweep --fresh starts over")
+        raise damaged("its checksum differs")
     for name, kind in kinds.items():
         if not isinstance(value.get(name), kind):
-            its = f"its {name} is {value.get(name)!r:.60}"
-            raise DamagedError(f"{path} is damaged ({its}): sweep --fresh starts over")
+            raise damaged(f"its {name} is {value.get(name)!r:.60}")
     return value
 
 

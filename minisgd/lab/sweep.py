@@ -166,7 +166,9 @@ def load_folder(out):
 def _read(out):
     """sweep.json as a dict, checked as far as that is possible without the user's own file."""
     path = Path(out) / "sweep.json"
-    known = read_json(path)
+    known = read_json(
+        path, "bring back a copy of it; sweep --fresh would delete the runs beside it"
+    )
     if known is None:
         raise UserError(f"{out} holds no sweep: there is no sweep.json in it")
     try:

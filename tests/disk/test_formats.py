@@ -61,6 +61,11 @@ def test_json_that_lacks_what_is_asked_of_it_is_damaged(tmp_path):
     for kinds in ({"asked": dict}, {"makings": list}):
         with pytest.raises(DamagedError, match=rf"a\.json is damaged \(its {min(kinds)} is "):
             read_json(path, **kinds)
+    path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
+    with pytest.raises(DamagedError, match=r"differs\): bring back a copy of it, or move it away$"):
+        read_json(path)
+    with pytest.raises(DamagedError, match=r"differs\): ask for another$"):
+        read_json(path, "ask for another")
 
 
 def test_json_holds_no_number_that_is_not_finite(tmp_path):

@@ -430,6 +430,9 @@ def test_a_damaged_question_is_refused_with_its_path(tiny, tmp_path, damage):
     write_json(path, read_json(path) | damage)
     with pytest.raises(DamagedError, match=r"sweep\.json is damaged"):
         sweep.load_folder(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"5", b"6", 1))
+    with pytest.raises(DamagedError, match="bring back a copy of it; sweep --fresh would delete"):
+        sweep.load_folder(tmp_path)
 
 
 # -- the dataset in shared memory
