@@ -92,9 +92,9 @@ def to_the_target(lines):
     return [line for line in lines if line.target == target and line.medians]
 
 
-def seconds_on(ranks, updates, model, step):
+def seconds_on(ranks, counts, model, step):
     """{batch size: seconds} on so many ranks of {batch size: updates}; none with idle ranks."""
-    return {b: S * (model.update(b, ranks) + step) for b, S in updates.items() if b >= ranks}
+    return {b: S * (model.update(b, ranks) + step) for b, S in counts.items() if b >= ranks}
 
 
 def soonest(line, model, step):
