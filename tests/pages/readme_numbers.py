@@ -76,7 +76,7 @@ def two_commands(files):
         given("third", "what stuck means"),
         measured("2048 two", SWEEP),
         given("2048 4096", "batch sizes"),
-        measured("6 13", "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder"),
+        measured("5 13", "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder"),
         given("2", "cores"),
         given("none", "folders"),
     )
