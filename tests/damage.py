@@ -412,7 +412,7 @@ def _noise(folder):
     def read():
         from minisgd.commands.carry import noise_scales
 
-        steps_shown.noise_range(measure.noise_kept(folder, MNIST))
+        steps_shown.noise_range(noise_scale.kept(folder, DIGEST))
         return noise_scales(folder)
 
     forms = {"measure-noise-scale.csv": "csv", "measure-noise-scale.json": "sealed"}

@@ -47,7 +47,7 @@ def measure_one(name, data, seed, out, runs, threads):
 
     from minisgd import drawing
     from minisgd.disk.formats import read_json, remembered, write_table
-    from minisgd.measures import MEASURES, RESUMED
+    from minisgd.measures import MEASURES, RESUMED, noise_scale
     from minisgd.report.answer_plan import watched
     from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
     from minisgd.report.trials import Trials
@@ -62,7 +62,7 @@ def measure_one(name, data, seed, out, runs, threads):
 
     more = {"remember": remember} if name in RESUMED else {}
     if name == "steps":
-        more |= {"noise": noise_kept(out, data)}
+        more |= {"noise": noise_scale.kept(out, data.identity)}
     if name == "methods" and (trials := Trials(out)).rows:
         more = {"runs": watched(trials)}
         asked |= {"runs": [settings.differing() for settings in more["runs"]]}
@@ -96,14 +96,3 @@ def steps_kept(out, noise):
     if not all((out / f"measure-steps.{ending}").exists() for ending in ("json", "csv")):
         return None
     return measured(steps_shown.read(out / "measure-steps.csv"), noise)
-
-
-def noise_kept(out, data):
-    """The rows of the noise scale that the folder `out` holds; none if they are of other data."""
-    from minisgd.disk.formats import read_json
-    from minisgd.measures import noise_scale
-
-    made = read_json(out / "measure-noise-scale.json", asked=dict) or {"asked": {}}
-    if made["asked"].get("digest") != data.identity:
-        return []
-    return noise_scale.read(out / "measure-noise-scale.csv")

@@ -7,9 +7,11 @@ B_noise is measured along a run of b = 64 from batches of two sizes and, as a ch
 gradients of all images one by one. How many steps a batch really needs is measured by steps.py.
 """
 
+from pathlib import Path
+
 import numpy as np
 
-from ..disk.formats import DamagedError, number, read_table
+from ..disk.formats import DamagedError, number, read_json, read_table
 from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
 from ..settings import Settings
@@ -37,6 +39,18 @@ def read(path):
     if not rows:
         raise DamagedError(f"{path} has no rows: measure it again")
     return rows
+
+
+def kept(folder, digest):
+    """The rows that a folder such as figures/ holds; [] if there are none of this dataset.
+
+    digest   of the dataset
+    Raises:  as `read`
+    """
+    made = read_json(Path(folder) / "measure-noise-scale.json", asked=dict) or {"asked": {}}
+    if made["asked"].get("digest") != digest:
+        return []
+    return read(Path(folder) / "measure-noise-scale.csv")
 
 
 def noise_scale(

@@ -9,7 +9,7 @@ from ..measures.law import nothing_from, perfect_until
 from . import colours, specs
 from .html import element, join, table
 
-TABLE, NOISE = "measure-steps", "measure-noise-scale"
+TABLE = "measure-steps"
 UNITS = "updates", "epochs"
 HEADS = (
     "accuracy", "method", "fewest updates", "B_crit (95 %)", "S_min", "perfect scaling up to",
@@ -59,13 +59,9 @@ def _options(names):
 
 def _noise(folder):
     """The ends of B_noise, if it was measured on the images that the steps were counted on."""
-    digests = [
-        (read_json(folder / f"{name}.json", asked=dict) or {"asked": {}})["asked"].get("digest")
-        for name in (TABLE, NOISE)
-    ]
-    if None in digests or digests[0] != digests[1]:
-        return ()
-    return steps_shown.noise_range(noise_scale.read(folder / f"{NOISE}.csv"))
+    made = read_json(folder / f"{TABLE}.json", asked=dict)
+    digest = made and made["asked"].get("digest")
+    return steps_shown.noise_range(noise_scale.kept(folder, digest)) if digest else ()
 
 
 def _row(line):

@@ -1168,7 +1168,8 @@ def more_data(files):
         *(counts(N) + listed(*(here(median(lost(N, b, method)), names[N]) for b in sizes))
           for method, N in rows),
         here(seeds, names[few]), here(claims.CLOSE, "minisgd/report/claims.py"),
-        given("7,500 80", "batch sizes"), here(carry.SEEN // smallest, "minisgd/report/carry.py"),
+        given("7,500 30,000 80", "batch sizes"),
+        here(carry.SEEN // smallest, "minisgd/report/carry.py"),
         *(here(median(ends(N, smallest, "muon")), names[N]) for N in pair),
         given("30,000", "a batch size"), here(carry.SEEN // 30_000, "minisgd/report/carry.py"),
         *(here(median(ends(N, 30_000, "muon")), names[N]) for N in pair),
