@@ -4,7 +4,9 @@ import os
 import shlex
 import signal
 import sys
+import time
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 
 import click
@@ -48,16 +50,22 @@ def stop(interrupt, kept=None):
 @contextmanager
 def signals_as_ctrl_c():
     """Let SIGTERM, and SIGHUP unless it is ignored as under nohup, do what Ctrl-C does: raise
-    KeyboardInterrupt, here with the number of the signal. Only the first of them counts.
+    KeyboardInterrupt, here with the number of the signal.
+
+    What follows within a second does not count, so that it cannot cut short what the first one has
+    begun to tidy up. Later ones do: code of the user's own may have swallowed the first.
     """
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     numbers = [n for n in (getattr(signal, name) for name in names)
                if signal.getsignal(n) is signal.SIG_DFL]  # fmt: skip
 
+    last = -inf
+
     def interrupt(number, frame):
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt(number)
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before > 1.0:
+            raise KeyboardInterrupt(number)
 
     for number in numbers:
         signal.signal(number, interrupt)

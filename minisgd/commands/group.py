@@ -27,6 +27,8 @@ SECTIONS = {
     "This machine": (doctor, data, gradcheck, bench, scaling),
 }
 
+CANNOT_WRITE = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO  # what printing ends in
+
 
 class Commands(click.Group):
     """Lists its commands by purpose, and turns every error that a user can cause into one line."""
@@ -67,7 +69,7 @@ class Commands(click.Group):
             raise Sentence(error.format_message(), 2) from None
         except (KeyboardInterrupt, click.Abort) as interrupt:
             stop(interrupt)
-        except Exception as error:
+        except BaseException as error:  # of the user's own file, it may be of any class
             if sentence := sentence_of(error):
                 raise sentence from None
             raise
@@ -82,7 +84,7 @@ def sentence_of(error):
     # A closed pipe is left to click, which ends the program silently.
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         # Files that are written name themselves, see disk/files.py.
-        where = error.filename or ("standard output" if error.errno == errno.ENOSPC else "")
+        where = error.filename or ("standard output" if error.errno in CANNOT_WRITE else "")
         then = "; give fewer --jobs, or raise `ulimit -n`" if error.errno == errno.EMFILE else ""
         return Sentence(f"{error.strerror or error}{where and f': {where}'}{then}", 1)
     if isinstance(error, MemoryError):

@@ -27,8 +27,8 @@ def write_page(out, into, collected, going_on=None):
     return path
 
 
-def show_page(out, into, collected, tell):
-    """Write the page of a sweep that is over, and tell where it is or why it is not there."""
+def page_of(out, into, collected):
+    """Write the page of a sweep that is over.  Returns: a line that says where it is, or why not"""
     from minisgd.errors import UserError
     from minisgd.page.library import MISSING, available
 
@@ -36,7 +36,7 @@ def show_page(out, into, collected, tell):
         said = write_page(out, into, collected) if available() else f"none, {MISSING}"
     except (UserError, OSError) as error:
         said = f"none, {error}"
-    tell(f"page:   {said}")
+    return f"page:   {said}"
 
 
 class LivePage:
@@ -85,6 +85,6 @@ class LivePage:
         try:
             collected = sweep.collect(self.out, self.question, self.digest)
             write_page(self.out, self.out, collected, going_on)
-        except (UserError, OSError) as error:  # the latter where its runs cannot be read
+        except (UserError, OSError) as error:
             self.can = False
             say(f"The page is not renewed any more: {error}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .live import show_page
+from .live import page_of
 from .options import PATH, options
 
 
@@ -40,7 +40,7 @@ def plot(results, out, own):
 
 def show_sweep(out, question, failures, into=None, tell=click.echo):
     """Write the metrics.csv, table, figure and page of a sweep's folder into it or into another
-    folder; print the table and where everything is.
+    folder; print the table and where everything is. It prints last: stdout may be full, or closed.
 
     failures    {settings: reason} of the runs that failed just now
     tell        prints a line
@@ -59,13 +59,11 @@ def show_sweep(out, question, failures, into=None, tell=click.echo):
     lines = [title, *([note] if note else []), "", *summary.table(collected)]
     write_metrics(into / "metrics.csv", rows)
     write_aside(into / "table.txt", ("\n".join(lines) + "\n").encode())
-    tell("\n".join(["", *lines, ""]))
+    where = [f"table:  {into / 'table.txt'}; every epoch: {into / 'metrics.csv'}"]
     if rows:
         png, svg = drawing.save(drawing.accuracy_figure(rows, title, note), into, "accuracy")
-        tell(f"figure: {png} and {svg.name}")
-    tell(f"table:  {into / 'table.txt'}; every epoch: {into / 'metrics.csv'}")
-    if rows:
-        show_page(out, into, collected, tell)
+        where = [f"figure: {png} and {svg.name}", *where, page_of(out, into, collected)]
+    tell("\n".join(["", *lines, "", *where]))
 
 
 def title_of(out):

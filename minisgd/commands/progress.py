@@ -22,16 +22,27 @@ class EpochLines:
         done = record["epoch"] - self.first + 1
         left = (time.monotonic() - self.began) / done * (settings.epochs - record["epoch"])
         if record["status"] == "diverged":
-            click.echo(f"epoch {record['epoch']:>3}  diverged at update {record['update']}")
+            self._tell(f"epoch {record['epoch']:>3}  diverged at update {record['update']}")
             return
         grows = f"b {record['batch_size']:<6} " if "batch_size" in record else ""
-        click.echo(
+        self._tell(
             f"epoch {record['epoch']:>3}  {grows}rate {record['lr']:<8.4g} "
             f"train loss {record['train_loss']:.4f} accuracy {record['train_accuracy']:.4f}   "
             f"test loss {record['test_loss']:.4f} accuracy {record['test_accuracy']:.4f}   "
             f"{record['seconds']:.1f} s, {clock(left)} left"
             + ("   stuck on one class" if record["status"] == "stuck" else "")
         )
+
+    def _tell(self, line):
+        """Print a line on stdout. If that is full the run goes on: its last lines, which cannot be
+        printed either, end the command with the error. If nobody reads it any more, the run stops.
+        """
+        try:
+            click.echo(line)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass
 
 
 class Progress:

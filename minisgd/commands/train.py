@@ -122,6 +122,9 @@ def answer(
             )
         except KeyboardInterrupt as interrupt:
             stop(interrupt, kept_in(out, question, data.identity))
+        except BrokenPipeError:  # whoever read the epochs has ended, as `| head -1` does
+            say(f"{kept_in(out, question, data.identity)}; the same command goes on from there.")
+            raise
         show_sweep(out, everything, failures)
     if failures:
         raise Sentence(f"{len(failures)} of {len(question.cells())} runs failed, see the table", 1)
@@ -177,7 +180,7 @@ def run_missing(out, question, everything, data, device, jobs, threads, ranks, e
             return sweep.run_cells(
                 out, missing, data, device, jobs, threads, on_epoch, say, elsewhere
             )
-        except KeyboardInterrupt:
+        except BaseException:
             page.stopped()
             raise
 

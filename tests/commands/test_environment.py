@@ -5,11 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from calling import PROGRAM, epochs_of, sentence, small, sweep_of
 from test_ctrl_c import ended_by
+
+from minisgd.page.library import available
 
 # Spaces, quotes, two lines, a pattern of the shell, and bytes that are no text.
 ODD = os.fsdecode(b" 'a\" \n[a-b]*{1} caf\xe9 ") if sys.platform.startswith("linux") else " a 'b\" "
@@ -64,6 +67,29 @@ def test_what_was_measured_is_kept_though_it_cannot_be_printed(small_mnist, tmp_
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_run_and_a_sweep_are_whole_though_nothing_can_be_printed(small_mnist, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "sweep"
+    args = small(small_mnist, "train", "--batch-size", "320", "--epochs", "3", "--out", run)
+    for command, shows in ((args, run), (sweep_of(small_mnist, out, "--jobs", "2"), out)):
+        ended = shell('"$@" >/dev/full', *command)
+        assert ended.returncode == 1
+        last = ended.stderr.splitlines()[-1]
+        assert last == "Error: No space left on device: standard output"
+        assert (shows / "table.txt").exists() and (shows / "accuracy.png").exists()
+    assert [lines.count(b"\n") for lines in epochs_of(run).values()] == [3]
+    if available():
+        assert "going on" not in (out / "index.html").read_text()
+
+
+def test_a_run_whose_reader_has_gone_stops_and_says_what_is_kept(small_mnist, tmp_path):
+    args = small(small_mnist, "train", "--batch-size", "64", "--epochs", "400", "--out", tmp_path)
+    ended = shell('"$@" | head -1', *args)
+    (lines,) = epochs_of(tmp_path).values()
+    assert 1 <= lines.count(b"\n") < 400
+    assert f" kept in {tmp_path}; the same command goes on" in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_sweep_goes_on_though_its_progress_cannot_be_printed(small_mnist, tmp_path):
     ended = shell('"$@" 2>/dev/full', *sweep_of(small_mnist, tmp_path / "out", "--jobs", "2"))
     assert ended.returncode == 0 and ended.stdout.count(" ok\n") == 2
@@ -87,6 +113,42 @@ def test_a_signal_ends_a_command_as_ctrl_c_does(small_mnist, tmp_path, name, com
     assert code == 128 + getattr(signal, name) and "Traceback" not in said
     epochs = sum(path.read_bytes().count(b"\n") for path in out.rglob("epochs.jsonl"))
     assert f"Stopped. {'1 whole epoch is' if epochs == 1 else f'{epochs} whole epochs are'}" in said
+
+
+SWALLOWS = """
+from minisgd.optim import Optimizer
+
+def step(w, g, memory, lr, t, settings, shapes):
+    try:
+        for _ in range(1000):
+            w -= lr / 1000 * g
+    except BaseException:
+        pass
+
+OPTIMIZERS = {"swallows": Optimizer(step)}
+"""
+
+
+def test_a_signal_that_code_of_the_user_swallows_counts_when_it_is_sent_again(
+    small_mnist, tmp_path
+):
+    (tmp_path / "mine.py").write_text(SWALLOWS)
+    own = "--with", tmp_path / "mine.py", "--optimizer", "swallows"
+    many = "--batch-size", "160", "--epochs", "4000", "--out", tmp_path / "out"
+    args = small(small_mnist, "train", *own, *many)
+
+    def again_and_again(number, name):
+        for _ in range(100):
+            try:
+                os.kill(number, name)
+            except ProcessLookupError:
+                return
+            if os.waitid(os.P_PID, number, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return
+            time.sleep(1.01)
+
+    code, said = ended_by(again_and_again, signal.SIGTERM, args, tmp_path / "out")
+    assert code == 128 + signal.SIGTERM and "Stopped. " in said
 
 
 def test_nohup_keeps_a_hangup_from_ending_it():
