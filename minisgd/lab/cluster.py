@@ -244,8 +244,8 @@ def whole_run(settings, dataset, device, threads, state, own_file=None, sender=N
             for record, after in train(settings, dataset, device, threads, state=state):
                 records.append(record)
                 state = after
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # of the user's own file, it may be of any class
         raise BrokenRun.of(error) from None
     return records, state

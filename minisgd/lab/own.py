@@ -147,7 +147,9 @@ def imported(own):
     except SyntaxError as error:
         where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
         raise SettingError(f"{where}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too, or a class of the user's own
         raise SettingError(sentence(error, own)) from None
     return module
 
@@ -180,7 +182,9 @@ def _check(own, table, name, entry):
                 raise SettingError(f"called with {CALLS[table]} it returns {value!r}, not a number")
     except SettingError as error:
         raise SettingError(f"{where} cannot be used: {error}") from None
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise SettingError(f"{where} cannot be used: {sentence(error, own)}") from None
 
 
@@ -225,7 +229,11 @@ def sentence(error, own=None):
 
 def said(error):
     """An exception in one line: its class, and its message if it has one."""
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    try:
+        message = str(error)
+    except Exception:  # an exception of the user's own, which fails to say what it is
+        message = ""
+    return " ".join(f"{type(error).__name__}: {message}".split()).removesuffix(":")
 
 
 def line_of(error, own=None):

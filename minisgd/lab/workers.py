@@ -79,9 +79,9 @@ def run_cell(out, settings, dataset, device="cpu", threads=1, on_epoch=None, log
                 record, after = next(epochs)
             except StopIteration:
                 return records
-            except UserError:
+            except (UserError, KeyboardInterrupt):
                 raise
-            except Exception as error:
+            except BaseException as error:  # of the user's own file, it may be of any class
                 raise BrokenRun.of(error).kept(folder) from error
             records.append(record)
             folder.save(records, after)

@@ -247,6 +247,25 @@ def test_an_error_while_training_names_the_line_and_the_traceback(small_data, tm
     assert "slow += g / len(memory['none'])" in path.read_text()  # the line itself
 
 
+@pytest.mark.parametrize("base", ["Exception", "BaseException", "SystemExit"])
+def test_an_error_of_any_class_is_told(small_data, tmp_path, base):
+    """It may be no Exception, and its message may fail."""
+    odd = f"class Odd({base}):\n    def __str__(self):\n        raise ValueError\n\n\n"
+    text = odd + MINE.read_text().replace("    slow += g\n", "    raise Odd\n")
+    line = text[: text.index("raise Odd")].count("\n") + 1
+    cell = mine_settings(own.read(written(tmp_path, text)))
+    try:
+        failures = run_cells(tmp_path, [cell], small_data)  # in another process, and in this one
+        with pytest.raises(UserError) as error:
+            run_cell(tmp_path, cell, small_data)
+    finally:
+        own.forget()
+    for said in (failures[cell], str(error.value)):
+        assert said.startswith(f"{tmp_path / 'own.py'}, line {line}: Odd (the whole traceback")
+    with pytest.raises(SettingError, match=r"line 6: Odd$"):
+        own.read(written(tmp_path, odd + "raise Odd\n"))
+
+
 def test_a_worker_may_be_given_one_file_after_another(mine, tmp_path):
     other = own.OwnFile("other.py", "RULES = {'other': lambda b, b0: 2.0}\n")
     own.add(other)
