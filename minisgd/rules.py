@@ -36,10 +36,10 @@ RULES = {"none": none, "sqrt": sqrt, "linear": linear, "adam-sqrt": sqrt}
 
 def _factor(rule, batch_size, base_batch_size):
     """By what factor the rule makes the rate larger at b than at b0."""
-    for size in (batch_size, base_batch_size):
+    for what, size in (("batch size", batch_size), ("base batch size", base_batch_size)):
         if not 1 <= size <= LARGEST:
             bound = "at least 1" if size < 1 else f"at most {LARGEST:,}"
-            raise SettingError(f"batch sizes must be {bound}, got {size}")
+            raise SettingError(f"a {what} must be {bound}, got {size}")
     return one_of("rule", RULES, rule)(batch_size, base_batch_size)
 
 

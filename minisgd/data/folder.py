@@ -20,13 +20,20 @@ class MissingError(DataError):
 
 
 def data_folder(folder=None):
-    """Where datasets are kept: the argument, else MINISGD_DATA, else the cache."""
+    """Where datasets are kept: the argument, else MINISGD_DATA, else the cache.
+
+    Raises:  DataError if there is no home folder, or if the path is that of a file
+    """
+    given = folder or os.environ.get("MINISGD_DATA")
     try:
-        if folder or os.environ.get("MINISGD_DATA"):
-            return Path(folder or os.environ["MINISGD_DATA"]).expanduser()
-        return cache_folder()
+        found = Path(given).expanduser() if given else cache_folder()
     except RuntimeError:
+        if given:
+            raise DataError(f"{given} begins with a home folder that is not here") from None
         raise DataError("there is no home folder here; set MINISGD_DATA to a folder") from None
+    if os.path.isfile(found):
+        raise DataError(f"{found} is a file: give the folder in which datasets are to be")
+    return found
 
 
 def cache_folder():

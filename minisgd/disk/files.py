@@ -37,11 +37,26 @@ def storage_errors(path):
         ) from error
 
 
+def read(path):
+    """The bytes of a file; None if there is no such file.  Raises: StorageError"""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:  # says nothing about the content: it is not damage
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
 def make_folder(path, parents=True):
     """Make a folder, and by default those above it, if missing.  Raises: StorageError"""
     path = Path(path)
     with storage_errors(path):
         missing = [each for each in (path, *path.parents) if not each.is_dir()]
+        for each in missing:
+            if each.exists() or each.is_symlink():  # a file, or a link to nothing
+                raise StorageError(
+                    f"cannot write {path}: {each} is no folder; move it away, or name another one"
+                )
         for each in reversed(missing if parents else missing[:1]):
             each.mkdir(exist_ok=True)
             flush_names(each.parent)  # of each: what is flushed in a folder is lost with its name

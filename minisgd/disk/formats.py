@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import UserError
-from .files import make_folder, write_aside
+from .files import make_folder, read, write_aside
 
 FORMAT = 2  # 1 had no number
 
@@ -54,16 +54,17 @@ def read_json(path, mend="bring back a copy of it, or move it away", **kinds):
     mend     what to do if it is damaged, in words
     kinds    {name: the type of what the dict must hold under it}
 
-    Raises:  DamagedError if it holds anything else, or a bit of it was flipped
+    Raises:  DamagedError if it holds anything else, or a bit of it was flipped; StorageError if
+             it cannot be read
     """
 
     def damaged(why):
         return DamagedError(f"{path} is damaged ({why}): {mend}")
 
-    try:
-        value = json.loads(Path(path).read_bytes(), parse_constant=_no_number)
-    except FileNotFoundError:
+    if (content := read(path)) is None:
         return None
+    try:
+        value = json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise damaged(error) from None
     if not isinstance(value, dict):
@@ -137,14 +138,11 @@ def record_line(record):
 def read_records(path):
     """The records of an epochs.jsonl, up to the first line that is torn or damaged.
 
-    Units:  epochs in order from 1; a line whose number is out of order counts as damaged
+    Units:   epochs in order from 1; a line whose number is out of order counts as damaged
+    Raises:  StorageError if it cannot be read
     """
     records = []
-    try:
-        lines = Path(path).read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return records
-    for line in lines[:-1]:  # what follows the last newline is torn
+    for line in (read(path) or b"").split(b"\n")[:-1]:  # what follows the last newline is torn
         try:
             record = json.loads(line)
             del record["crc32"]
@@ -189,10 +187,10 @@ def read_table(path, cell, accepts):
 
     Raises:  UserError if there is no such file; DamagedError if it is not such a table
     """
+    if (content := read(path)) is None:
+        raise UserError(f"cannot read {path}: there is no such file")
     try:
-        text = Path(path).read_text("utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        text = content.decode()
     except UnicodeDecodeError:
         raise DamagedError(f"{path} is not a table of metrics: it is not text") from None
     rows = []

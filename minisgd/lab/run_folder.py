@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..disk.files import BusyError, StorageError, append, storage_errors, write_aside
+from ..disk.files import BusyError, StorageError, append, read, storage_errors, write_aside
 from ..disk.formats import (
     FORMAT,
     DamagedError,
@@ -49,7 +49,12 @@ MEMORY = "memory."  # the prefix of the optimizer's vectors in a checkpoint
 
 
 def delete_run(folder):
-    """Delete what a run left in its folder, and the folder if nothing else is in it."""
+    """Delete what a run left in its folder, and the folder if nothing else is in it. Of a folder
+    that is a link to another place, the link alone.
+    """
+    if folder.is_symlink():
+        folder.unlink()
+        return
     for path in folder.iterdir():
         if IN_A_RUN.fullmatch(path.name):
             path.unlink()
@@ -97,7 +102,7 @@ class RunFolder:
     def _is_ours(self, path):
         try:
             found = read_json(path / "run.json")
-        except (DamagedError, OSError):
+        except (DamagedError, StorageError):
             return False
         return found is not None and self._same(found)
 
@@ -172,9 +177,7 @@ class RunFolder:
 
     def _make_lines_agree(self, records):
         lines = b"".join(map(record_line, records))
-        with storage_errors(self.lines):
-            agree = self.lines.exists() and self.lines.read_bytes() == lines
-        if not agree:
+        if read(self.lines) != lines:
             write_aside(self.lines, lines)
 
     def save(self, records, state, new=1):
@@ -201,8 +204,7 @@ class RunFolder:
 
 def _crc_of(path):
     """The CRC of a file's bytes; None if there is no such file.  Raises: StorageError"""
-    with storage_errors(path):
-        return zlib.crc32(path.read_bytes()) if path.exists() else None
+    return None if (content := read(path)) is None else zlib.crc32(content)
 
 
 class OtherRunError(DamagedError):
@@ -235,14 +237,10 @@ def read_checkpoint(path):
     Raises:  DamagedError for anything but what this program wrote; NewerError; FileNotFoundError;
              StorageError if it cannot be read
     """
+    if (content := read(path)) is None:
+        raise FileNotFoundError(path)
     try:
-        content = io.BytesIO(Path(path).read_bytes())
-    except FileNotFoundError:
-        raise
-    except OSError as error:  # says nothing about the content: it is not damage
-        raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        with zipfile.ZipFile(content) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             said = json.loads(_member(archive, "said").tobytes())
             check_format(said, path)
             check_settings(said["run"], path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import CallableModule
-from ..disk.files import LOCK, locked, make_folder
+from ..disk.files import LOCK, locked, make_folder, read, write_aside
 from ..disk.formats import FORMAT, DamagedError, read_json, read_records, write_json
 from ..errors import SettingError, UserError
 from ..settings import DEFAULTS, Settings, what_matters
@@ -64,15 +64,26 @@ def check_folder(out):
 def open_folder(out, question, dataset, command, log, device="cpu"):
     """Record the question in OUT, or check it against the one that OUT holds already.
 
+    A sweep.json that is damaged is made anew if all the runs beside it are of this question.
+
     Returns: the question, plus the batch sizes and seeds that the folder already had
-    Raises:  SettingError if the folder holds another sweep's results, naming what differs
+    Raises:  SettingError if the folder holds another sweep's results, naming what differs;
+             DamagedError
     """
     path = Path(out) / "sweep.json"
     asked = question.common.common() | {"dataset": dataset.name, "digest": dataset.identity}
     now = facts.versions() | {"device": device}
     began_with, went_on_with = now, []
     if path.exists():
-        known = _read(out)
+        try:
+            known = _read(out)
+        except DamagedError:
+            known = _told_by_runs(out, question.common, dataset.identity)
+            if known is None:
+                raise
+            write_aside(path.with_suffix(".damaged"), read(path))
+            log(f"{path} is damaged: it is made anew from the runs beside it")
+            known |= {"dataset": dataset.name, "versions": now, "went_on_with": []}
         found = what_matters(known["settings"]) | {k: known[k] for k in ("dataset", "digest")}
         for name, value in asked.items():
             if found.get(name) != value:
@@ -140,7 +151,7 @@ def fresh(out, log):
     for folder in folders:
         delete_run(folder)
     shown = ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "index.html")
-    for name in (*shown, "sweep.json"):
+    for name in (*shown, "sweep.damaged", "sweep.json"):
         (out / name).unlink(missing_ok=True)
 
 
@@ -167,7 +178,7 @@ def _read(out):
     """sweep.json as a dict, checked as far as that is possible without the user's own file."""
     path = Path(out) / "sweep.json"
     known = read_json(
-        path, "bring back a copy of it; sweep --fresh would delete the runs beside it"
+        path, "the command that made it, given again, makes it anew from the runs beside it"
     )
     if known is None:
         raise UserError(f"{out} holds no sweep: there is no sweep.json in it")
@@ -184,6 +195,28 @@ def _read(out):
     except WRONG as error:
         raise DamagedError(f"{path} is damaged ({error}): give another --out, or --fresh") from None
     return known
+
+
+def _told_by_runs(out, common, digest):
+    """What a damaged sweep.json of these common settings said, as far as its runs tell: "settings",
+    "batch_sizes", "seeds" and "digest". None if one of them is a run of another question.
+    """
+    runs = []
+    for path in sorted(Path(out).glob("*/run.json")):
+        try:
+            about = read_json(path, settings=dict, digest=str)
+        except DamagedError:  # its checkpoint tells whose it is, see RunFolder.resume
+            continue
+        check_settings(about, path)
+        try:
+            run = Settings(**about["settings"])
+        except WRONG:
+            return None
+        if run.common() != common.common() or about["digest"] != digest:
+            return None
+        runs.append(run)
+    sizes, seeds = {run.batch_size for run in runs}, {run.seed for run in runs}
+    return {"settings": common.common(), "digest": digest, "batch_sizes": sizes, "seeds": seeds}
 
 
 def missing(out, question, digest):

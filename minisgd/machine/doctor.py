@@ -34,9 +34,13 @@ def examine(data_dir=None):
     yield "optional", None
     for package, use in OPTIONAL.items():
         yield f"  {package:<13} {_version(package) or 'not installed'} (for {use})", None
-    yield f"data        in {data_folder(data_dir)}", None
-    for name in (*KNOWN, "glyphs"):
-        yield _dataset(name, data_dir)
+    try:
+        yield f"data        in {data_folder(data_dir)}", None
+    except UserError as error:
+        yield "data        nowhere", str(error)
+    else:
+        for name in (*KNOWN, "glyphs"):
+            yield _dataset(name, data_dir)
     yield _writable(Path("runs"))
 
 
@@ -115,6 +119,8 @@ def _dataset(name, data_dir):
         found = status(name, data_dir)
     except UserError as error:
         return line + "damaged", str(error)
+    except OSError as error:
+        return line + "cannot be read", f"{error.strerror}: {error.filename}"
     if found:
         return line + found, None
     if name == "glyphs":

@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 
+from calling import sentence
+
 from minisgd.optim import OPTIMIZERS
 
 
@@ -75,6 +77,17 @@ def test_doctor_says_what_is_here_and_what_to_do(call, small_mnist):
         assert word in done.stdout
     missing = done.stdout.split("  mnist")[1].splitlines()
     assert "not here" in missing[0] and "-> `python cli.py data` fetches it" in missing[1]
+
+
+def test_doctor_goes_on_where_there_are_no_data(call, tmp_path):
+    (tmp_path / "file").touch()
+    for folder, said in (
+        (tmp_path / "file", f"{tmp_path / 'file'} is a file: give the folder"),
+        ("~nosuchuser/x", "~nosuchuser/x begins with a home folder that is not here"),
+    ):
+        done = call("doctor", "--data-dir", folder)
+        assert f"-> {said}" in done.stdout and "results     in" in done.stdout
+        assert said in sentence(call("data", "--data-dir", folder, code=1).stderr)
 
 
 def test_doctor_names_a_damaged_file(call, small_mnist, tmp_path):

@@ -313,6 +313,9 @@ def test_import_refuses_what_is_missing_wrong_or_nowhere(tmp_path):
         with pytest.raises(SettingError, match=f"got '{name}'"):
             import_files(name, mine, target, known=KNOWN)
     assert not target.exists()
-    target.write_text("in the way")
+    target.mkdir()
+    (target / "fashion-mnist").write_text("in the way")
     with pytest.raises(DataError, match="cannot be written"):
         import_files("fashion-mnist", mine, target, known=KNOWN)
+    with pytest.raises(DataError, match="is a file: give the folder in which datasets are to be"):
+        import_files("fashion-mnist", mine, target / "fashion-mnist", known=KNOWN)

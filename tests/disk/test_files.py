@@ -10,7 +10,16 @@ import time
 import pytest
 
 from minisgd.disk import files
-from minisgd.disk.files import BusyError, StorageError, append, locked, make_folder, write_aside
+from minisgd.disk.files import (
+    BusyError,
+    StorageError,
+    append,
+    locked,
+    make_folder,
+    read,
+    write_aside,
+)
+from minisgd.disk.formats import read_json, read_records
 
 HOLD = """
 import sys
@@ -199,12 +208,18 @@ def test_the_name_of_every_folder_that_is_made_is_flushed(tmp_path, monkeypatch)
 def test_what_cannot_be_written_is_one_sentence_with_the_path(tmp_path):
     blocked = tmp_path / "file" / "below"
     (tmp_path / "file").write_text("in the way")
-    for write in (
-        lambda: write_aside(blocked, b"x"),
-        lambda: append(blocked, b"x"),
-        lambda: make_folder(blocked),
-    ):
+    for write in (lambda: write_aside(blocked, b"x"), lambda: append(blocked, b"x")):
         with pytest.raises(
             StorageError, match=r"cannot write .*below: .+; what was written before"
         ):
             write()
+    for inside in (blocked, blocked.parent, blocked / "deeper"):
+        with pytest.raises(StorageError, match=r"cannot write .*file is no folder; move it away"):
+            make_folder(inside)
+
+
+def test_what_cannot_be_read_is_one_sentence_with_the_path(tmp_path):
+    assert read(tmp_path / "none") is None
+    for reads in (read, read_json, read_records):
+        with pytest.raises(StorageError, match=rf"cannot read {tmp_path}: Is a directory"):
+            reads(tmp_path)

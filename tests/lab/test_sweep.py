@@ -431,8 +431,28 @@ def test_a_damaged_question_is_refused_with_its_path(tiny, tmp_path, damage):
     with pytest.raises(DamagedError, match=r"sweep\.json is damaged"):
         sweep.load_folder(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"5", b"6", 1))
-    with pytest.raises(DamagedError, match="bring back a copy of it; sweep --fresh would delete"):
+    with pytest.raises(DamagedError, match="the command that made it, given again, makes it anew"):
         sweep.load_folder(tmp_path)
+
+
+def test_a_damaged_question_is_made_anew_from_its_runs(tiny, tmp_path):
+    """More batch sizes and seeds than are asked for now were in it, and still are."""
+    opened(tmp_path, Question(COMMON, (50, 100), (0, 1)), tiny)
+    for cell in Question(COMMON, (50, 100), (0, 1)).cells()[::3]:  # 50, seed 0 and 100, seed 1
+        run_cell(tmp_path, cell, tiny)
+    path, logged = tmp_path / "sweep.json", []
+    path.write_bytes(damaged := path.read_bytes()[:-20])
+    other = Question(replace(COMMON, lr=0.02), (50,), (0,))
+    with pytest.raises(DamagedError):
+        opened(tmp_path, other, tiny)
+    assert path.read_bytes() == damaged
+    again = opened(tmp_path, Question(COMMON, (50,), (0,)), tiny, logged.append)
+    assert (again.batch_sizes, again.seeds) == ((50, 100), (0, 1))
+    assert logged == [f"{path} is damaged: it is made anew from the runs beside it"]
+    assert path.with_suffix(".damaged").read_bytes() == damaged
+    assert sweep.load_folder(tmp_path)[0] == again
+    found = sweep.collect(tmp_path, again, tiny.identity)
+    assert [len(records) for _, records, _ in found] == [2, 0, 0, 2]
 
 
 # -- the dataset in shared memory
@@ -477,9 +497,10 @@ def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_pa
     (tmp_path / "pictures").mkdir()
     shutil.copytree(tmp_path / "b50-lr0.05-m0.5-epochs2-seed0", tmp_path / "backup of b50")
     (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0" / "notes.txt").write_text("mine, too")
+    (tmp_path / "b50-lr0.05-seed7").symlink_to(tmp_path / "backup of b50")
     said = []
     sweep.fresh(tmp_path, said.append)
-    assert len(said) == 1 and "deletes 1 runs" in said[0]
+    assert len(said) == 1 and "deletes 2 runs" in said[0]
     left_over = {path.name for path in tmp_path.iterdir()}
     assert left_over == {"notes.txt", "pictures", "backup of b50", "b50-lr0.05-m0.5-epochs2-seed0"}
     assert [p.name for p in (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0").iterdir()] == ["notes.txt"]
