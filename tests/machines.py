@@ -68,7 +68,7 @@ rank, load = MPI.COMM_WORLD.Get_rank(), minisgd.data.load_dataset
 # In one write: ranks share a stdout.
 os.write(1, b"process of rank %d %d\\n" % (rank, os.getpid()))
 {}
-from cli import cli
+from minisgd.commands.group import cli
 cli()
 """
 OTHER_CODE = "if rank: facts.code = lambda: 'another'"

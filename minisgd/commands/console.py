@@ -49,13 +49,13 @@ def stop(interrupt, kept=None):
 
 @contextmanager
 def signals_as_ctrl_c():
-    """Let SIGTERM, and SIGHUP unless it is ignored as under nohup, do what Ctrl-C does: raise
-    KeyboardInterrupt, here with the number of the signal.
+    """Let SIGINT (Ctrl-C), SIGTERM and SIGHUP, unless they are ignored as under nohup, raise
+    KeyboardInterrupt, with the number of the signal.
 
     What follows within a second does not count, so that it cannot cut short what the first one has
     begun to tidy up. Later ones do: code of the user's own may have swallowed the first.
     """
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     numbers = [n for n in (getattr(signal, name) for name in names)
                if signal.getsignal(n) is signal.SIG_DFL]  # fmt: skip
 

@@ -57,6 +57,8 @@ class Commands(click.Group):
             raise
         except click.UsageError as error:
             raise Sentence(error.format_message(), 2) from None
+        except KeyboardInterrupt as interrupt:
+            stop(interrupt)
         except OSError as error:  # --help on a full disk
             raise sentence_of(error) or error from None
 

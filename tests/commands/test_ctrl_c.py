@@ -90,3 +90,30 @@ def test_ctrl_c_says_what_is_kept_leaves_no_process_and_the_same_command_goes_on
     assert all(text.count(b"\n") == 16 for text in after.values()) and len(after) == 2
     assert all(after[name].startswith(text) for name, text in before.items())
     assert (out / "table.txt").read_text().count(" ok\n") == 2
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *rest):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["cli.py", "rates"]
+from minisgd.__main__ import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as POSIX does")
+@pytest.mark.parametrize(
+    ("module", "code", "said"), [("click", -signal.SIGINT, ""), ("numpy", 130, "\nStopped.\n")]
+)
+def test_ctrl_c_is_no_traceback_while_modules_are_loaded(module, code, said):
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(module=module)], capture_output=True, text=True,
+        cwd=PROGRAM.parent, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr, ended.stdout) == (code, said, "")

@@ -49,10 +49,10 @@ def imported(*calls):
     script = f"""
 import sys
 sys.path.insert(0, {str(PROGRAM.parent)!r})
-import cli
+from minisgd.commands.group import cli
 for args in {calls!r}:
     try:
-        cli.cli(list(args), prog_name="cli.py")
+        cli(list(args), prog_name="cli.py")
     except SystemExit as end:
         assert not end.code
 print(sorted({{"numpy", "matplotlib", "cupy", "threadpoolctl"}} & set(sys.modules)))

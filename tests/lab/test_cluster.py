@@ -215,7 +215,7 @@ some = [s for s in EXPERIMENTS["figure3"].settings if s.batch_size in (2048, 819
 some = [replace(s, batch_size=s.batch_size // 16, epochs=1, warmup="none") for s in some]
 EXPERIMENTS["figure3"] = replace(EXPERIMENTS["figure3"], settings=tuple(some), lucky=(), apart=())
 if __name__ == "__main__":
-    from cli import cli
+    from minisgd.commands.group import cli
     cli()
 """
 ASKED = {

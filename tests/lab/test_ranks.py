@@ -105,7 +105,7 @@ def wrong(*given):
 
 optim.sgd_step = wrong
 sys.argv = ["cli.py", *sys.argv[1:]]
-from cli import cli
+from minisgd.commands.group import cli
 cli()
 """
 
@@ -183,7 +183,7 @@ def counted(run, *given):
     return result
 
 train.Run.update, train.Run.epoch = seen, counted
-from cli import cli
+from minisgd.commands.group import cli
 cli()
 """
 GIVEN = "--batch-size", 213, "--epochs", 2, "--momentum", 0.9  # the last batch is one image

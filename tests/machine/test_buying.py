@@ -111,7 +111,7 @@ def test_misfits_are_measured_over_modelled():
 
 
 def test_half_a_network_is_refused():
-    from cli import cli
+    from minisgd.commands.group import cli
 
     done = CliRunner().invoke(cli, ["scaling", "--latency", "20"])
     assert done.exit_code == 2 and "give both, or neither" in done.output

@@ -108,7 +108,7 @@ def test_the_figure_shows_the_measured_and_the_projected():
 
 @needs_mpi
 def test_the_command_measures_projects_and_draws(small_mnist, tmp_path, monkeypatch):
-    from cli import cli
+    from minisgd.commands.group import cli
 
     given = ["--ranks", "1,2", "--batch-sizes", "64,320", "--rounds", "2", "--dataset", "glyphs"]
     done = CliRunner().invoke(
