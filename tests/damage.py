@@ -82,9 +82,9 @@ def kinds(work):
     makers = (
         *(_idx_file(name) for name in ("images", "images.gz", "labels-int", "mapped")),
         _own_images, _published, _imported, _glyphs, _mapped_glyphs, _run, _lines, _checkpoint,
-        _old_checkpoint, _sweep, _remembered, _metrics, _held_out, _authors, _figures, _trials,
-        _tune, _question, _steps, _noise, _curvature, _page, _sweep_page, _own_file, _exercise,
-        _answers, _from_python, _options, _lock,
+        _old_checkpoint, _sweep, _runs_of_a_sweep, _remembered, _metrics, _held_out, _authors,
+        _figures, _trials, _tune, _question, _steps, _noise, _curvature, _page, _sweep_page,
+        _own_file, _exercise, _answers, _from_python, _options, _lock,
     )  # fmt: skip
     found = []
     for number, make in enumerate(makers):
@@ -264,6 +264,18 @@ def _sweep(folder):
         sweep.rows_of(sweep.collect(folder, question, known["digest"]))
 
     return Kind("sweep.json", folder, {"sweep.json": "sealed"}, read)
+
+
+def _runs_of_a_sweep(folder):
+    """What a sweep.json that is damaged is made anew from."""
+    _sweep_folder(folder)
+    path = folder / run_name(QUESTION.cells()[0]) / "run.json"
+
+    def read():
+        (folder / "sweep.json").write_bytes(b"{")
+        return sweep.open_folder(folder, QUESTION, Digits, "a command", str)
+
+    return Kind("runs of a sweep", folder, {str(path.relative_to(folder)): "sealed"}, read)
 
 
 def _remembered(folder):
