@@ -8,7 +8,7 @@ import click
 from .. import __version__
 from .answer import answer
 from .carry import carry
-from .console import Sentence, open_closed_streams, signals_as_ctrl_c, stop
+from .console import Sentence, open_closed_streams, say, signals_as_ctrl_c, stop
 from .exercise import exercise
 from .figures import figures, verdicts
 from .measure import measure
@@ -53,8 +53,9 @@ class Commands(click.Group):
     def parse_args(self, ctx, args):
         try:
             return super().parse_args(ctx, args)
-        except click.exceptions.NoArgsIsHelpError:
-            raise
+        except click.exceptions.NoArgsIsHelpError as error:
+            say(error.format_message())
+            sys.exit(error.exit_code)
         except click.UsageError as error:
             raise Sentence(error.format_message(), 2) from None
         except KeyboardInterrupt as interrupt:
