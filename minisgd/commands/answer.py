@@ -103,11 +103,11 @@ def show_trials(trials, out):
 
     note = note_on(trials.made["dataset"])
     lines, advice = answer_shown.trials_table(trials, SEARCHES)
-    show(page(trials.made["title"], note, lines, answer_shown.trials_text(trials)))
+    figure = drawing.chart(answer_shown.trials_plots(trials), trials.made["title"], note)
+    where = publish(out, NAME, figure, "every trial")
+    show([*page(trials.made["title"], note, lines, answer_shown.trials_text(trials)), where])
     for sentence in advice:
         say(sentence)
-    figure = drawing.chart(answer_shown.trials_plots(trials), trials.made["title"], note)
-    click.echo(publish(out, NAME, figure, "every trial"))
 
 
 def show_part(part, name, kept, the_plan, out):
@@ -142,5 +142,5 @@ def show_part(part, name, kept, the_plan, out):
         else:
             table = shown.rows_table(rows)
         figure = drawing.rows_figure(rows, title, ends, note)
-    show(page(title, note, table))
-    click.echo(publish(out, name, figure, "every epoch"))
+    where = publish(out, name, figure, "every epoch")
+    show([*page(title, note, table), where])

@@ -142,13 +142,13 @@ def show_place(name, out):
     title = f"Does the answer carry over? {place.title}"
     # That Fashion-MNIST is not MNIST is in the title.
     note = None if place.dataset else note_on(made["dataset"])
-    show(page(title, note, shown.table(found)))
     figure = drawing.losses_figure(
         shown.as_losses(found), title, "test accuracy, against 64 at its best", shown.ENDS,
         TOLERANCES, note,
     )  # fmt: skip
     folder = places.folder_of(out, place.dataset)
-    click.echo(publish(folder, f"carry-{name}", figure, "every epoch"))
+    where = publish(folder, f"carry-{name}", figure, "every epoch")
+    show([*page(title, note, shown.table(found)), where])
 
 
 def show_data(out):
@@ -166,13 +166,13 @@ def show_data(out):
     title = (
         f"Does the useful batch grow with the data? {places.SEEN:,} drawn digits seen, not MNIST"
     )
-    show(page(title, None, shown.data_table(found, noises)))
     figure = drawing.losses_figure(
         shown.data_losses(found, noises), title,
         f"test accuracy, against that of {places.DIVISORS[0]} images", shown.ENDS, TOLERANCES,
     )  # fmt: skip
     first = next(iter(places.DRAWN))
-    click.echo(publish(places.folder_of(out, first), f"carry-{first}", figure, "every epoch"))
+    where = publish(places.folder_of(out, first), f"carry-{first}", figure, "every epoch")
+    show([*page(title, None, shown.data_table(found, noises)), where])
 
 
 def noise_scales(out):

@@ -44,7 +44,8 @@ def stop(interrupt, kept=None):
     kept    the sentence that `stopped` begins, if anything is
     """
     say(f"\n{kept}; the same command goes on from there." if kept else "\nStopped.")
-    sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
+    number = interrupt.args[0] if interrupt.args else signal.SIGINT
+    sys.exit(128 + (number if isinstance(number, int) else signal.SIGINT))
 
 
 @contextmanager
@@ -63,8 +64,8 @@ def signals_as_ctrl_c():
 
     def interrupt(number, frame):
         nonlocal last
-        before, last = last, time.monotonic()
-        if last - before > 1.0:
+        if time.monotonic() - last > 1.0:
+            last = time.monotonic()
             raise KeyboardInterrupt(number)
 
     for number in numbers:
@@ -87,9 +88,19 @@ def open_closed_streams():
             setattr(sys, name, stream)
 
 
+unprinted = []  # the errors of `show` in this command, which then ends with the first of them
+
+
 def show(lines):
-    """Print the lines of a result, on stdout."""
-    click.echo("\n".join(lines))
+    """Print the lines of a result, on stdout. Where they cannot be printed, as on a full disk, the
+    work goes on without them; where nobody reads them any more, BrokenPipeError ends it.
+    """
+    try:
+        click.echo("\n".join(lines))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        unprinted.append(error)
 
 
 def clock(seconds):

@@ -60,11 +60,11 @@ def show_figure(out, experiment, collected, dataset_name, theirs):
     # The median, so that an epoch in which the machine slept or was stopped does not count more.
     times = [[record["seconds"] for record in records] for _, records, _ in collected]
     took = clock(sum(median(seconds) * len(seconds) for seconds in times))
-    show(page(title, note, summary.table(collected)))
-    click.echo(f"{len(collected)} runs, {took} of training one after the other")
     name = experiment.name
     picture = f"{name}-reference" if theirs else name
-    click.echo(publish(out, picture, figure, "every epoch", csv=name))
+    where = publish(out, picture, figure, "every epoch", csv=name)
+    runs = f"{len(collected)} runs, {took} of training one after the other"
+    show([*page(title, note, summary.table(collected)), runs, where])
 
 
 @click.command()

@@ -145,7 +145,7 @@ def _answer(call, question, jobs, threads, fresh, progress, *, device, dataset, 
             with sweep.opened(folder, question, data, call, log, device, fresh) as everything:
                 failures = _do_missing(folder, question, data, device, jobs, threads, progress, log)
                 if out:
-                    show_sweep(folder, everything, failures, tell=lambda line: None)
+                    show_sweep(folder, everything, failures, tell=lambda lines: None)
                 collected = sweep.collect(folder, question, digest)
         except KeyboardInterrupt:
             said = "Stopped. Nothing is kept; a call with out=FOLDER could go on from here"
@@ -258,9 +258,12 @@ def _path(name, value):
     """A path, or None if none is given.  Raises: SettingError"""
     from minisgd.errors import SettingError
 
-    if not isinstance(value, str | PathLike | None):
+    if not isinstance(value, str | PathLike | None) or "\0" in str(value):
         raise SettingError(f"{name} must be a path, got {value!r}")
-    return Path(value) if value else None
+    try:
+        return Path(value).expanduser() if value else None
+    except RuntimeError:
+        raise SettingError(f"{name} begins with a home folder that is not here: {value}") from None
 
 
 def _count(name, value, most=None):

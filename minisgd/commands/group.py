@@ -8,7 +8,7 @@ import click
 from .. import __version__
 from .answer import answer
 from .carry import carry
-from .console import Sentence, open_closed_streams, say, signals_as_ctrl_c, stop
+from .console import Sentence, open_closed_streams, say, signals_as_ctrl_c, stop, unprinted
 from .exercise import exercise
 from .figures import figures, verdicts
 from .measure import measure
@@ -65,7 +65,10 @@ class Commands(click.Group):
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
+            unprinted.clear()
+            super().invoke(ctx)
+            if unprinted:
+                raise unprinted[0]
         except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
             raise  # --help, or a deliberate exit code
         except click.UsageError as error:

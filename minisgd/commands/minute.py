@@ -65,9 +65,8 @@ def minute(workshop, out):
         drawing.Plot("by update", "update", "", _curves(cells, seen, updates_per_epoch),
                      logx=True, ylim=(0, 1)),
     ]  # fmt: skip
-    show(page(TITLE, note, table, text))
     png, svg = drawing.save(drawing.chart(plots, TITLE, note), out, "minute")
-    click.echo(f"figure: {png} and {svg.name}")
+    show([*page(TITLE, note, table, text), f"figure: {png} and {svg.name}"])
 
 
 def _curves(cells, seen, unit):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .console import show
 from .live import page_of
 from .options import PATH, options
 
@@ -38,12 +39,12 @@ def plot(results, out, own):
     click.echo(f"figure: {png} and {svg.name}")
 
 
-def show_sweep(out, question, failures, into=None, tell=click.echo):
+def show_sweep(out, question, failures, into=None, tell=show):
     """Write the metrics.csv, table, figure and page of a sweep's folder into it or into another
     folder; print the table and where everything is. It prints last: stdout may be full, or closed.
 
     failures    {settings: reason} of the runs that failed just now
-    tell        prints a line
+    tell        prints lines
     """
     from minisgd import drawing
     from minisgd.disk.files import make_folder, write_aside
@@ -63,7 +64,7 @@ def show_sweep(out, question, failures, into=None, tell=click.echo):
     if rows:
         png, svg = drawing.save(drawing.accuracy_figure(rows, title, note), into, "accuracy")
         where = [f"figure: {png} and {svg.name}", *where, page_of(out, into, collected)]
-    tell("\n".join(["", *lines, "", *where]))
+    tell(["", *lines, "", *where])
 
 
 def title_of(out):

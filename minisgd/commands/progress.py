@@ -5,7 +5,7 @@ import time
 
 import click
 
-from .console import clock, say
+from .console import clock, say, show
 
 MINUTE = 60.0  # seconds
 BAR = 20  # characters of the bar in a notebook
@@ -22,27 +22,16 @@ class EpochLines:
         done = record["epoch"] - self.first + 1
         left = (time.monotonic() - self.began) / done * (settings.epochs - record["epoch"])
         if record["status"] == "diverged":
-            self._tell(f"epoch {record['epoch']:>3}  diverged at update {record['update']}")
+            show([f"epoch {record['epoch']:>3}  diverged at update {record['update']}"])
             return
         grows = f"b {record['batch_size']:<6} " if "batch_size" in record else ""
-        self._tell(
+        line = (
             f"epoch {record['epoch']:>3}  {grows}rate {record['lr']:<8.4g} "
             f"train loss {record['train_loss']:.4f} accuracy {record['train_accuracy']:.4f}   "
             f"test loss {record['test_loss']:.4f} accuracy {record['test_accuracy']:.4f}   "
             f"{record['seconds']:.1f} s, {clock(left)} left"
-            + ("   stuck on one class" if record["status"] == "stuck" else "")
         )
-
-    def _tell(self, line):
-        """Print a line on stdout. If that is full the run goes on: its last lines, which cannot be
-        printed either, end the command with the error. If nobody reads it any more, the run stops.
-        """
-        try:
-            click.echo(line)
-        except BrokenPipeError:
-            raise
-        except OSError:
-            pass
+        show([line + "   stuck on one class" * (record["status"] == "stuck")])
 
 
 class Progress:

@@ -82,15 +82,15 @@ def tune_rate(workshop, lrs, seeds, held_out, out, run):
     )
     note = note_on(data.name)
     lines, advice = selection.table(trials)
-    show(page(title, note, lines))
-    for sentence in advice:
-        say(sentence)
     rows = selection.rows(trials)
     chosen = {by: selection.best(trials, by)[0] for by in ("validation", "test")}
     figure = drawing.rate_figure(rows, chosen, title, note)
     made = {"title": title, "asked": asked} | workshop.how_made(folders)
     write_csv = partial(write_table, columns=selection.COLUMNS, rows=rows)
-    click.echo(publish(out, "tune", figure, "every run", made, write_csv))
+    where = publish(out, "tune", figure, "every run", made, write_csv)
+    show([*page(title, note, lines), where])
+    for sentence in advice:
+        say(sentence)
 
 
 def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run):
@@ -122,14 +122,14 @@ def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run
         f"{trials} trials{_halved(halvings)}, {held_out:,} images held out"
     )
     lines, advice = search_shown.table(search, found)
-    show(page(title, note, lines, search_shown.text(found)))
-    for sentence in advice:
-        say(sentence)
     figure = drawing.chart(search_shown.plots(search, found), title, note)
     made = {"title": title, "asked": asked} | workshop.how_made(folders)
     rows = [tidy(settings, record) for settings, record in ends]
     write_csv = partial(write_metrics, rows=rows, held_out=True)
-    click.echo(publish(out, name, figure, "every trial", made, write_csv))
+    where = publish(out, name, figure, "every trial", made, write_csv)
+    show([*page(title, note, lines, search_shown.text(found)), where])
+    for sentence in advice:
+        say(sentence)
 
 
 def _halved(halvings):
@@ -197,11 +197,17 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, held_out, out, **run
         note_on(data.name),
         partial(records_of, workshop, f"grow-{held_out}", split, folders),
     )
-    show(page(title, note))
-    steps = growing.grow(run_them, start, seeds, factor, rule, tolerance, largest, click.echo)
+    try:
+        show(page(title, note))
+        steps = growing.grow(
+            run_them, start, seeds, factor, rule, tolerance, largest, lambda line: show([line])
+        )
+    except BrokenPipeError:  # whoever read the steps has ended
+        say(f"Stopped. What is trained is kept in {workshop.folder}; the same command goes on.")
+        raise
     rows = [tidy(cell, r) for cell, folder in folders.items() for r in folder.records()]
     figure = drawing.report_figure(rows, title, note=note, held_out=True)
     made = {"title": title, "asked": asked, "steps": [str(step) for step in steps]}
     made |= workshop.how_made(folders)
     write_csv = partial(write_metrics, rows=rows, held_out=True)
-    click.echo(publish(out, name, figure, "every epoch", made, write_csv))
+    show([publish(out, name, figure, "every epoch", made, write_csv)])

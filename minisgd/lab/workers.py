@@ -199,7 +199,7 @@ def _work(out, settings, handle, own_file, device, threads, pipe):
         pipe.send(("lacked" if error.may_pass else "broken", str(error)))
     except UserError as error:  # a second try would fail, too
         pipe.send(("refused", str(error)))
-    except Exception as error:
+    except BaseException as error:  # KeyboardInterrupt, too: Ctrl-C is ignored here
         pipe.send(("lacked", own.sentence(error)))
 
 

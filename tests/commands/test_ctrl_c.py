@@ -92,6 +92,14 @@ def test_ctrl_c_says_what_is_kept_leaves_no_process_and_the_same_command_goes_on
     assert (out / "table.txt").read_text().count(" ok\n") == 2
 
 
+def test_an_interrupt_that_code_of_the_user_raises_is_one(call, tmp_path):
+    """It carries a text, where that of a signal carries its number."""
+    text = "def f(b, b0):\n    raise KeyboardInterrupt('why')\n\nRULES = {'f': f}\n"
+    (tmp_path / "mine.py").write_text(text)
+    said = call("rates", "--with", tmp_path / "mine.py", "--rule", "f", code=130).stderr
+    assert said.splitlines()[-1] == "Stopped."
+
+
 INTERRUPTED = """
 import os, signal, sys
 

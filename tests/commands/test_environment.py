@@ -82,6 +82,22 @@ def test_a_run_and_a_sweep_are_whole_though_nothing_can_be_printed(small_mnist, 
         assert "going on" not in (out / "index.html").read_text()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_search_and_a_growth_are_whole_though_nothing_can_be_printed(small_mnist, tmp_path):
+    short = "--epochs", "1", "--held-out", "160", "--runs", tmp_path, "--out", tmp_path, "--jobs", 1
+    for name, args in {
+        "tune": ("tune", "--batch-size", "160", "--lrs", ".01,.05", "--seeds", "1"),
+        "tune-sgd-b160": ("tune", "--batch-size", "160", "--search", "lr=.01:.3", "--trials", "2",
+                          "--halvings", "0", "--momentum", "0"),
+        "grow": ("grow", "--batch-size", "160", "--largest", "320", "--seeds", "1"),
+    }.items():  # fmt: skip
+        ended = shell('"$@" >/dev/full', *small(small_mnist, *args, *short))
+        assert ended.returncode == 1
+        last = ended.stderr.splitlines()[-1]
+        assert last == "Error: No space left on device: standard output"
+        assert (tmp_path / f"{name}.png").exists() and (tmp_path / f"{name}.csv").exists()
+
+
 def test_a_run_whose_reader_has_gone_stops_and_says_what_is_kept(small_mnist, tmp_path):
     args = small(small_mnist, "train", "--batch-size", "64", "--epochs", "400", "--out", tmp_path)
     ended = shell('"$@" | head -1', *args)
@@ -146,7 +162,7 @@ def test_a_signal_that_code_of_the_user_swallows_counts_when_it_is_sent_again(
                 return
             if os.waitid(os.P_PID, number, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return
-            time.sleep(1.01)
+            time.sleep(0.4)  # those within a second after the first do not count
 
     code, said = ended_by(again_and_again, signal.SIGTERM, args, tmp_path / "out")
     assert code == 128 + signal.SIGTERM and "Stopped. " in said
