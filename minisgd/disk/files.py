@@ -41,7 +41,7 @@ def read(path):
     """The bytes of a file; None if there is no such file.  Raises: StorageError"""
     try:
         return Path(path).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:  # says nothing about the content: it is not damage
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
@@ -53,7 +53,8 @@ def make_folder(path, parents=True):
     with storage_errors(path):
         missing = [each for each in (path, *path.parents) if not each.is_dir()]
         for each in missing:
-            if each.exists() or each.is_symlink():  # a file, or a link to nothing
+            # A file, or a link to nothing; by now another process may have made the folder.
+            if (each.exists() or each.is_symlink()) and not each.is_dir():
                 raise StorageError(
                     f"cannot write {path}: {each} is no folder; move it away, or name another one"
                 )

@@ -26,6 +26,10 @@ class DamagedError(UserError):
     """A file on disk is not what this program wrote."""
 
 
+class UncheckedError(DamagedError):
+    """A JSON file without a checksum: damaged, or of an early version, which wrote none."""
+
+
 def check_format(value, path):
     """Refuse a file of a later format.
 
@@ -70,9 +74,9 @@ def read_json(path, mend="bring back a copy of it, or move it away", **kinds):
     if not isinstance(value, dict):
         raise damaged("it holds no object")
     if "crc32" not in value:
-        raise DamagedError(
+        raise UncheckedError(
             f"{path} is damaged, or of a minisgd that wrote no checksums (it has no checksum): "
-            f"{mend}"
+            "bring back a copy of it, or give another --out"
         )
     if value.pop("crc32") != _crc(value):
         raise damaged("its checksum differs")

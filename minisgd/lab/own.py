@@ -10,6 +10,7 @@ import hashlib
 import re
 import sys
 import traceback
+from contextlib import contextmanager
 from importlib.abc import SourceLoader
 from importlib.util import module_from_spec, spec_from_loader
 from inspect import signature
@@ -111,9 +112,12 @@ def add(own):
     if own is None:
         return
     module = imported(own)
-    found = {
-        name: entries for name in TABLES if isinstance(entries := vars(module).get(name), dict)
-    }
+    with _told(own):  # a dict of the user's own class may do anything
+        found = {
+            name: dict(entries)
+            for name in TABLES
+            if isinstance(entries := vars(module).get(name), dict)
+        }
     if not any(found.values()):
         raise SettingError(
             f"--with: {own.path} adds nothing: it should define one of {', '.join(TABLES)} as a "
@@ -142,16 +146,28 @@ def imported(own):
     loader = _FromText(own)
     module = module_from_spec(spec_from_loader(MODULE, loader))
     sys.modules[MODULE] = module
+    with _told(own):
+        try:
+            loader.exec_module(module)
+        except SyntaxError as error:
+            where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
+            raise SettingError(f"{where}: {error.msg}") from None
+    return module
+
+
+@contextmanager
+def _told(own, before=""):
+    """Tell of whatever the lines of an OwnFile raise: SystemExit, too, or a class of its own.
+
+    Raises:  SettingError, the sentence behind what is said `before` it
+    """
     try:
-        loader.exec_module(module)
-    except SyntaxError as error:
-        where = f"{own.path}, line {error.lineno}" if error.lineno else own.path
-        raise SettingError(f"{where}: {error.msg}") from None
+        yield
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # SystemExit, too, or a class of the user's own
-        raise SettingError(sentence(error, own)) from None
-    return module
+    except BaseException as error:
+        checked = isinstance(error, SettingError) and not line_of(error, own)
+        raise SettingError(f"{before}{error if checked else sentence(error, own)}") from None
 
 
 def _check(own, table, name, entry):
@@ -164,7 +180,7 @@ def _check(own, table, name, entry):
     where = f"{own.path}{f', line {line}' if line else ''}: {name!r} of its {table}"
     if not (isinstance(name, str) and NAME.fullmatch(name)):
         raise SettingError(f"{where} needs a name of letters, digits and . _ + - alone")
-    try:
+    with _told(own, f"{where} cannot be used: "):
         if table == "OPTIMIZERS":
             _check_optimizer(entry)
         elif table == "NETWORKS":
@@ -180,12 +196,6 @@ def _check(own, table, name, entry):
             value = entry(*CALLS[table])
             if not (isinstance(value, Real) and isfinite(value)):
                 raise SettingError(f"called with {CALLS[table]} it returns {value!r}, not a number")
-    except SettingError as error:
-        raise SettingError(f"{where} cannot be used: {error}") from None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise SettingError(f"{where} cannot be used: {sentence(error, own)}") from None
 
 
 def _check_optimizer(entry):
@@ -231,7 +241,9 @@ def said(error):
     """An exception in one line: its class, and its message if it has one."""
     try:
         message = str(error)
-    except Exception:  # an exception of the user's own, which fails to say what it is
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # an exception of the user's own, which fails to say what it is
         message = ""
     return " ".join(f"{type(error).__name__}: {message}".split()).removesuffix(":")
 

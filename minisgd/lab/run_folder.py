@@ -27,6 +27,7 @@ from ..disk.formats import (
     FORMAT,
     DamagedError,
     NewerError,
+    UncheckedError,
     check_format,
     is_record,
     read_json,
@@ -60,6 +61,32 @@ def delete_run(folder):
             path.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
+
+
+def told_of(folder):
+    """{"settings", "digest"} of the run in a folder, as its run.json says, or else a checkpoint;
+    None if there is none of them.
+
+    Raises:  DamagedError if all that are there are damaged; NewerError; StorageError
+    """
+    damaged = None
+    for name in ("run.json", "checkpoint.npz", "checkpoint-previous.npz"):
+        path = folder / name
+        try:
+            if path.suffix == ".npz":
+                return read_checkpoint(path)[0]
+            if found := read_json(path, settings=dict, digest=str):
+                check_settings(found, path)
+                return found
+        except FileNotFoundError:
+            continue
+        except UncheckedError:
+            raise
+        except DamagedError as error:
+            damaged = error
+    if damaged:
+        raise damaged
+    return None
 
 
 def check_settings(about, path):

@@ -6,14 +6,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import CallableModule
-from ..disk.files import LOCK, locked, make_folder, read, write_aside
-from ..disk.formats import FORMAT, DamagedError, read_json, read_records, write_json
+from ..disk.files import LOCK, locked, make_folder, read, storage_errors, write_aside
+from ..disk.formats import (
+    FORMAT,
+    DamagedError,
+    UncheckedError,
+    read_json,
+    read_records,
+    write_json,
+)
 from ..errors import SettingError, UserError
 from ..settings import DEFAULTS, Settings, what_matters
 from . import facts
 from .metrics import tidy
 from .names import folder_name, title_of
-from .run_folder import RUN, RunFolder, check_settings, delete_run
+from .run_folder import RUN, RunFolder, check_settings, delete_run, told_of
 from .workers import follow, run_cell, run_cells
 
 __all__ = [
@@ -24,6 +31,7 @@ __all__ = [
 
 # What Settings may raise for values of the wrong kinds, which only a damaged file can hold.
 WRONG = ArithmeticError, AttributeError, KeyError, TypeError, ValueError
+ANEW = "the command that made it, given again, makes it anew from the runs beside it"
 
 
 @dataclass(frozen=True)
@@ -47,24 +55,26 @@ class Question:
 
 
 def check_folder(out):
-    """Refuse a folder that exists and holds something, but no sweep.
+    """Refuse a folder that exists and holds something, but neither a sweep nor runs.
 
-    Raises:  SettingError
+    Raises:  SettingError; StorageError if it cannot be read
     """
     out = Path(out)
-    if (out / "sweep.json").exists() or not out.exists():
-        return
+    with storage_errors(out):
+        if (out / "sweep.json").exists() or not out.exists():
+            return
     if not out.is_dir():
         raise SettingError(f"{out} is a file and holds no sweep: give another --out")
     ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # left by a start that was killed
-    if any(path.name not in ours for path in out.iterdir()):
+    if any(path.name not in ours for path in out.iterdir()) and not _run_folders(out):
         raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
 
 
 def open_folder(out, question, dataset, command, log, device="cpu"):
     """Record the question in OUT, or check it against the one that OUT holds already.
 
-    A sweep.json that is damaged is made anew if all the runs beside it are of this question.
+    A sweep.json that is damaged or gone is made anew from the runs beside it, if all are of this
+    question.
 
     Returns: the question, plus the batch sizes and seeds that the folder already had
     Raises:  SettingError if the folder holds another sweep's results, naming what differs;
@@ -74,28 +84,15 @@ def open_folder(out, question, dataset, command, log, device="cpu"):
     asked = question.common.common() | {"dataset": dataset.name, "digest": dataset.identity}
     now = facts.versions() | {"device": device}
     began_with, went_on_with = now, []
-    if path.exists():
-        try:
-            known = _read(out)
-        except DamagedError:
-            known = _told_by_runs(out, question.common, dataset.identity)
-            if known is None:
-                raise
-            write_aside(path.with_suffix(".damaged"), read(path))
-            log(f"{path} is damaged: it is made anew from the runs beside it")
-            known |= {"dataset": dataset.name, "versions": now, "went_on_with": []}
+    if known := _known(path, asked, log):
         found = what_matters(known["settings"]) | {k: known[k] for k in ("dataset", "digest")}
-        for name, value in asked.items():
-            if found.get(name) != value:
-                its = f"its {name} is {found.get(name)}, not {value}"
-                if name == "own":
-                    its = "the file given by --with was another one, or has changed since"
-                raise SettingError(
-                    f"{out} holds another sweep's results: {its}; give another --out, or --fresh "
-                    "to delete them"
-                )
+        if its := _difference(found, asked):
+            raise SettingError(
+                f"{out} holds another sweep's results: {its}; give another --out, or --fresh to "
+                "delete them"
+            )
         began_with, went_on_with = known["versions"], known["went_on_with"]
-        for name in now:
+        for name in now if began_with else ():
             if began_with.get(name) != now[name]:
                 log(
                     f"{out} was begun with {name} {began_with.get(name)} and continues with "
@@ -143,11 +140,12 @@ def opened(out, question, dataset, command, log, device="cpu", start_over=False)
 def fresh(out, log):
     """Delete what a sweep left in OUT, after logging what that is; anything else there stays."""
     out = Path(out)
-    if not (out / "sweep.json").exists():
+    folders = _run_folders(out)
+    if not folders and not (out / "sweep.json").exists():
         return
-    folders = sorted(p for p in out.iterdir() if p.is_dir() and RUN.fullmatch(p.name))
-    epochs = sum(len(read_records(folder / "epochs.jsonl")) for folder in folders)
-    log(f"--fresh deletes {len(folders)} runs ({epochs} epochs) and their figure in {out}.")
+    ours = [folder for folder in folders if not folder.is_symlink()]
+    epochs = sum(len(read_records(folder / "epochs.jsonl")) for folder in ours)
+    log(f"--fresh deletes {len(ours)} runs ({epochs} epochs) and their figure in {out}.")
     for folder in folders:
         delete_run(folder)
     shown = ("metrics.csv", "table.txt", "accuracy.png", "accuracy.svg", "index.html")
@@ -170,16 +168,14 @@ def load_folder(out):
             ) from None
         raise
     except WRONG as error:
-        raise DamagedError(f"{out}/sweep.json is damaged ({error}): give another --out") from None
+        raise DamagedError(f"{out}/sweep.json is damaged ({error}): {ANEW}") from None
     return Question(common, tuple(known["batch_sizes"]), tuple(known["seeds"])), known
 
 
 def _read(out):
     """sweep.json as a dict, checked as far as that is possible without the user's own file."""
     path = Path(out) / "sweep.json"
-    known = read_json(
-        path, "the command that made it, given again, makes it anew from the runs beside it"
-    )
+    known = read_json(path, ANEW)
     if known is None:
         raise UserError(f"{out} holds no sweep: there is no sweep.json in it")
     try:
@@ -193,30 +189,75 @@ def _read(out):
         if not values["own"]:  # all its names are in our tables
             Question(Settings(**values), known["batch_sizes"], known["seeds"]).cells()
     except WRONG as error:
-        raise DamagedError(f"{path} is damaged ({error}): give another --out, or --fresh") from None
+        raise DamagedError(f"{path} is damaged ({error}): {ANEW}") from None
     return known
 
 
-def _told_by_runs(out, common, digest):
-    """What a damaged sweep.json of these common settings said, as far as its runs tell: "settings",
-    "batch_sizes", "seeds" and "digest". None if one of them is a run of another question.
+def _known(path, asked, log):
+    """What a sweep.json says. If it is damaged or gone, what the runs beside it tell, which must be
+    of the question that is asked. None if there is nothing that tells.
     """
-    runs = []
-    for path in sorted(Path(out).glob("*/run.json")):
+    if path.exists():
         try:
-            about = read_json(path, settings=dict, digest=str)
-        except DamagedError:  # its checkpoint tells whose it is, see RunFolder.resume
-            continue
-        check_settings(about, path)
-        try:
-            run = Settings(**about["settings"])
-        except WRONG:
-            return None
-        if run.common() != common.common() or about["digest"] != digest:
-            return None
-        runs.append(run)
+            return _read(path.parent)
+        except UncheckedError:
+            raise
+        except DamagedError:
+            pass
+    runs = _told_by_runs(path, asked)
+    if path.exists():
+        write_aside(path.with_suffix(".damaged"), read(path))
+        log(f"{path} is damaged: it is made anew, and kept as {path.stem}.damaged")
+    if not runs:
+        return None
     sizes, seeds = {run.batch_size for run in runs}, {run.seed for run in runs}
-    return {"settings": common.common(), "digest": digest, "batch_sizes": sizes, "seeds": seeds}
+    log(f"{path.parent} holds {len(runs)} run{'s' * (len(runs) > 1)} of this question, kept")
+    # With which versions they were begun is not known.
+    told = {"settings": runs[0].common(), "batch_sizes": sizes, "seeds": seeds}
+    told |= {"versions": {}, "went_on_with": []}
+    return told | {name: asked[name] for name in ("dataset", "digest")}
+
+
+def _told_by_runs(path, asked):
+    """The Settings of the runs beside a sweep.json that is damaged or gone.
+
+    Raises:  SettingError if one is of another question, DamagedError if one cannot be read
+    """
+    found = []
+    for folder in _run_folders(path.parent):
+        about = told_of(folder)
+        if about is None:  # it was not begun
+            continue
+        try:
+            its = _difference(what_matters(about["settings"]) | {"digest": about["digest"]},
+                              {k: v for k, v in asked.items() if k != "dataset"})  # fmt: skip
+            if its is None:
+                found.append(Settings(**about["settings"]))
+        except WRONG as error:
+            raise DamagedError(
+                f"{folder}/run.json is damaged ({error}): bring back a copy of it or of {path}, or "
+                "give another --out"
+            ) from None
+        if its:
+            raise SettingError(
+                f"{path} is damaged or gone, and {folder.name} beside it is of another sweep: "
+                f"{its}; give another --out, or --fresh to delete what is there"
+            )
+    return found
+
+
+def _difference(found, asked):
+    """What differs from what is asked, in words; None if nothing does."""
+    for name, value in asked.items():
+        if found.get(name) != value:
+            if name == "own":
+                return "the file given by --with was another one, or has changed since"
+            return f"its {name} is {found.get(name)}, not {value}"
+    return None
+
+
+def _run_folders(out):
+    return sorted(p for p in Path(out).iterdir() if RUN.fullmatch(p.name) and p.is_dir())
 
 
 def missing(out, question, digest):

@@ -148,6 +148,8 @@ def test_a_file_of_ones_own_is_read_again_when_it_has_changed(train):
         ({"dataset": "x"}, "dataset must be one of auto, "),
         ({"dataset": 3}, "dataset must be a name, or what load_dataset returned, got 3"),
         ({"out": 3}, "out must be a path, got 3"),
+        ({"out": "a\0b"}, "out must be a path, got "),
+        ({"out": "~nosuchuser/x"}, "out begins with a home folder that is not here"),
         ({"dataset": "glyphs", "data_dir": 3}, "data_dir must be a path, got 3"),
         ({"own": "none.py"}, "--with: cannot read none.py: "),
         ({"optimizer": "sgd", "momentum": 0.9}, "--optimizer sgd has no momentum, got "),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -203,6 +204,22 @@ def test_the_name_of_every_folder_that_is_made_is_flushed(tmp_path, monkeypatch)
     with pytest.raises(StorageError):
         make_folder(tmp_path / "d" / "e", parents=False)
     assert len(flushed) == 3 and not (tmp_path / "d").exists()
+
+
+def test_two_who_make_a_folder_at_once_both_have_it(tmp_path, monkeypatch):
+    """Another makes it after it was seen to be missing."""
+    real, asked = Path.is_dir, []
+
+    def late(self):
+        found = real(self)
+        if self == tmp_path / "a" and not asked:
+            asked.append(self)
+            self.mkdir()
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", late)
+    make_folder(tmp_path / "a" / "b")
+    assert asked and (tmp_path / "a" / "b").is_dir()
 
 
 def test_what_cannot_be_written_is_one_sentence_with_the_path(tmp_path):

@@ -135,6 +135,11 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("x = 1\n", "adds nothing.*RULES, WARMUPS, DECAYS, OPTIMIZERS, NETWORKS, INITS, LOSSES"),
         ("RULES = {'mine': max, 'sqrt': max}\n", "'sqrt' in its RULES, and so has another table"),
         ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
+        (
+            "class D(dict):\n    def keys(self):\n        raise SystemExit\n"
+            "    def __iter__(self):\n        raise SystemExit\n\nRULES = D(f=max)\n",
+            "line [35]: SystemExit$",
+        ),
         ("RULES = {'a/b': max}\n", "'a/b' of its RULES needs a name of letters"),
         ("\ndef f(b):\n    return b\nRULES = {'f': f}\n", r"line 2: 'f' .*takes 1 positional"),
         ("def f(b, b0):\n    return b / 0\nRULES = {'f': f}\n", r"line 1: 'f' .*line 2: ZeroDiv"),
@@ -172,6 +177,7 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         "nothing",
         "taken",
         "exit",
+        "a dict of its own",
         "a slash",
         "arguments",
         "in a call",

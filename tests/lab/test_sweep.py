@@ -1,6 +1,7 @@
 """Many runs: what is missing is done, by any number of processes; one that dies costs itself."""
 
 import itertools
+import json
 import multiprocessing
 import os
 import re
@@ -435,24 +436,77 @@ def test_a_damaged_question_is_refused_with_its_path(tiny, tmp_path, damage):
         sweep.load_folder(tmp_path)
 
 
-def test_a_damaged_question_is_made_anew_from_its_runs(tiny, tmp_path):
-    """More batch sizes and seeds than are asked for now were in it, and still are."""
-    opened(tmp_path, Question(COMMON, (50, 100), (0, 1)), tiny)
-    for cell in Question(COMMON, (50, 100), (0, 1)).cells()[::3]:  # 50, seed 0 and 100, seed 1
+@pytest.fixture
+def two_of_four(tiny, tmp_path):
+    """A folder of four runs of which two were made: of 50 with seed 0, of 100 with seed 1."""
+    question = Question(COMMON, (50, 100), (0, 1))
+    opened(tmp_path, question, tiny)
+    for cell in question.cells()[::3]:
         run_cell(tmp_path, cell, tiny)
-    path, logged = tmp_path / "sweep.json", []
-    path.write_bytes(damaged := path.read_bytes()[:-20])
-    other = Question(replace(COMMON, lr=0.02), (50,), (0,))
-    with pytest.raises(DamagedError):
-        opened(tmp_path, other, tiny)
-    assert path.read_bytes() == damaged
-    again = opened(tmp_path, Question(COMMON, (50,), (0,)), tiny, logged.append)
+    return tmp_path
+
+
+ONE = Question(COMMON, (50,), (0,))
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_damaged_question_is_made_anew_from_its_runs(tiny, two_of_four, gone):
+    """More batch sizes and seeds than are asked for now were in it, and still are."""
+    path, logged = two_of_four / "sweep.json", []
+    damaged = path.read_bytes()[:-20]
+    path.unlink() if gone else path.write_bytes(damaged)
+    sweep.check_folder(two_of_four)
+    again = opened(two_of_four, ONE, tiny, logged.append)
     assert (again.batch_sizes, again.seeds) == ((50, 100), (0, 1))
-    assert logged == [f"{path} is damaged: it is made anew from the runs beside it"]
-    assert path.with_suffix(".damaged").read_bytes() == damaged
-    assert sweep.load_folder(tmp_path)[0] == again
-    found = sweep.collect(tmp_path, again, tiny.identity)
+    assert logged[-1] == f"{two_of_four} holds 2 runs of this question, kept"
+    if not gone:
+        assert logged[0] == f"{path} is damaged: it is made anew, and kept as sweep.damaged"
+        assert path.with_suffix(".damaged").read_bytes() == damaged
+    found, known = sweep.load_folder(two_of_four)
+    assert found == again
+    # Nobody knows what they were begun with.
+    assert known["versions"] == {}
+    assert known["went_on_with"] == [facts.versions() | {"device": "cpu"}]
+    found = sweep.collect(two_of_four, again, tiny.identity)
     assert [len(records) for _, records, _ in found] == [2, 0, 0, 2]
+    assert opened(two_of_four, ONE, tiny, logged.append) == again and len(logged) == 2 - gone
+
+
+def test_a_damaged_question_is_not_made_anew_from_runs_of_another(tiny, two_of_four):
+    path, run = two_of_four / "sweep.json", two_of_four / run_name(ONE.cells()[0])
+    path.write_bytes(b"{")
+    shutil.rmtree(two_of_four / run_name(replace(COMMON, batch_size=100, seed=1)))
+    other = replace(ONE, common=replace(COMMON, lr=0.02))
+    with pytest.raises(SettingError, match=rf"{run.name} .*: its lr is 0.05, not 0.02"):
+        opened(two_of_four, other, tiny)
+    (run / "run.json").write_bytes(b"{")  # now its checkpoint tells
+    with pytest.raises(SettingError, match=rf"{run.name} .*: its lr is 0.05, not 0.02"):
+        opened(two_of_four, other, tiny)
+    copy = shutil.copytree(two_of_four, two_of_four.with_name("copy"))
+    assert opened(copy, ONE, tiny) == ONE
+    for file in run.glob("*.npz"):
+        file.write_bytes(b"")
+    for asked in (ONE, other):  # nothing tells
+        with pytest.raises(DamagedError, match=rf"{run.name}/.* is damaged"):
+            opened(two_of_four, asked, tiny)
+    assert path.read_bytes() == b"{"
+
+
+def test_a_question_without_a_checksum_is_not_made_anew(tiny, two_of_four):
+    """It may be of an early version, which named runs in another way."""
+    path = two_of_four / "sweep.json"
+    early = json.dumps({k: v for k, v in read_json(path).items() if k != "crc32"})
+    path.write_text(early)
+    with pytest.raises(DamagedError, match="it has no checksum"):
+        opened(two_of_four, ONE, tiny)
+    assert path.read_text() == early
+
+
+def test_other_folders_beside_the_runs_do_not_count(tiny, two_of_four):
+    shutil.copytree(two_of_four, two_of_four / "a copy")
+    (two_of_four / "a copy" / "run.json").write_bytes(b"{")
+    (two_of_four / "sweep.json").write_bytes(b"{")
+    assert opened(two_of_four, ONE, tiny).batch_sizes == (50, 100)
 
 
 # -- the dataset in shared memory
@@ -500,7 +554,7 @@ def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_pa
     (tmp_path / "b50-lr0.05-seed7").symlink_to(tmp_path / "backup of b50")
     said = []
     sweep.fresh(tmp_path, said.append)
-    assert len(said) == 1 and "deletes 2 runs" in said[0]
+    assert len(said) == 1 and "deletes 1 runs (2 epochs)" in said[0]
     left_over = {path.name for path in tmp_path.iterdir()}
     assert left_over == {"notes.txt", "pictures", "backup of b50", "b50-lr0.05-m0.5-epochs2-seed0"}
     assert [p.name for p in (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0").iterdir()] == ["notes.txt"]
