@@ -20,6 +20,7 @@ from minisgd.errors import UserError
 from minisgd.lab import sweep
 from minisgd.lab.metrics import read_metrics
 from minisgd.lab.run_folder import RunFolder, read_checkpoint
+from minisgd.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 FIRST = "f82aab2"  # the first commit whose runs leave files
@@ -85,6 +86,8 @@ def _continued(out, dataset):
     (run,) = (path.parent for path in out.glob("*/run.json"))
     _take_back(run)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    if not _refuses_another(out, dataset):
+        return "losses: the folder was taken for that of another question", 0.0
     said = []
     try:
         question, _ = sweep.load_folder(out)
@@ -105,6 +108,16 @@ def _continued(out, dataset):
     if not (went_on and same and read and far <= CLOSE):
         return f"losses: {said}, {far:.1g} from the run that was not cut", far
     return f"continued, {far:.1g} from the run that was not cut", far
+
+
+def _refuses_another(out, dataset):
+    """Whether another question is refused in this folder."""
+    other = sweep.Question(Settings(lr=0.5), (50,), (0,))
+    try:
+        sweep.open_folder(out, other, dataset, "upgrade", str)
+    except UserError:
+        return True
+    return False
 
 
 def _take_back(run):
