@@ -16,6 +16,7 @@ from minisgd.measures import law as law_module
 from minisgd.measures import noise_scale as noise_scale_module
 from minisgd.measures.following import thrown
 from minisgd.measures.survival import CALM, CAPS, LEARNT, SHARE, THRESHOLDS
+from minisgd.networks import MLP, NETWORKS, size_of
 from minisgd.report import answer, answer_plan, answer_shown, carry, carry_shown, claims
 from minisgd.report.experiments import SIZES
 from minisgd.report.statistics import (
@@ -1142,8 +1143,53 @@ def carried_over(files):
     )  # fmt: skip
 
 
-def more_data(files):
+def another_network(files):
     """Ch. 18."""
+    name, sizes, at = "carry-mlp", carry.PLACES["mlp"].sizes, Carried(files, "mlp")
+    linear = "linear rule, warmup"
+
+    def extremes(b):
+        ends = at.ends(last, linear, b)
+        return here(min(ends), name) + here(max(ends), name)
+
+    assert all(
+        at.within(way, b) == len(at.seeds)
+        for way, b in (
+            ("muon", 2048),
+            ("lamb", 2048),
+            ("nesterov", 2048),
+            ("muon", 8192),
+            ("lamb", 8192),
+        )
+    )
+    assert not any(at.within(way, 60_000, 0.02) for way in ("lamb", "nesterov"))
+    assert all(at.bar - at.best_rule(b) > claims.CLOSE for b in sizes[1:])
+    ratio = size_of(NETWORKS["mlp"]) / size_of(NETWORKS["lenet5"])
+    stuck = sum(x == 0.1135 for x in at.home[linear, 2048])
+    close = here(claims.CLOSE, "minisgd/report/claims.py")
+    return listed(
+        given("8,192", "a batch size"), here(MLP[1].shapes["W"][0], "minisgd/networks.py"),
+        here(ratio, "the same"), close, given("64 2,048", "batch sizes"),
+        here(len(carry.BEST), "methods"), given("8,192", "a batch size"),
+        here(at.within("nesterov", 8192), name), here(len(at.seeds), name),
+        given("64 2,048 8,192 60,000", "batch sizes"),
+        *(here(at.at_last(way, b), name) for way in carry.BEST for b in sizes),
+        *(here(at.best_rule(b), name) for b in sizes),
+        here(len(at.seeds), name),
+        here(at.lost("muon", 60_000), name), here(at.lost_at_home("muon", 60_000), "answer"),
+        here(at.lost("lamb", 60_000), name), here(at.lost("nesterov", 60_000), name),
+        here(at.lost_at_home("lamb", 60_000), "answer"),
+        here(at.lost_at_home("nesterov", 60_000), "answer"), given(".02", "what is asserted above"),
+        given("None", "of the rules"), close, given("2,048 2,048", "a batch size"),
+        extremes(2048), here(stuck, "figure4"), here(len(at.home[linear, 2048]), "figure4"),
+        given("8,192", "a batch size"), extremes(8192),
+        here(max(at.home[linear, 8192]), "figure4"),
+        given("1", "of a momentum"),
+    )  # fmt: skip
+
+
+def more_data(files):
+    """Ch. 19."""
     names = {N: f"carry-{dataset}" for dataset, N in carry.DRAWN.items()}
     (few, _, most), (smallest, *sizes) = names, carry.DIVISORS
     pair = few, most
@@ -1201,7 +1247,7 @@ def more_data(files):
 
 
 def your_own(files):
-    """Ch. 19."""
+    """Ch. 20."""
     return listed(
         given("two two two", "what the report compares"),
         given("two", "vectors, in the example"),
@@ -1234,7 +1280,8 @@ CHAPTERS = {
     "16. May the batch grow, instead of the rate falling?": growing_batch,
     "16. May the batch grow, instead of the rate falling?: By the noise scale": by_the_noise_scale,
     "17. Does the answer carry over?": carried_over,
-    "18. Does more data bear a larger batch?": more_data,
-    "19. An idea of your own": your_own,
+    "18. Does it carry over to another network?": another_network,
+    "19. Does more data bear a larger batch?": more_data,
+    "20. An idea of your own": your_own,
 }
 NOT_YET = ()
