@@ -165,7 +165,8 @@ def test_a_signal_that_code_of_the_user_swallows_counts_when_it_is_sent_again(
             time.sleep(0.4)  # those within a second after the first do not count
 
     code, said = ended_by(again_and_again, signal.SIGTERM, args, tmp_path / "out")
-    assert code == 128 + signal.SIGTERM and "Stopped. " in said
+    # The last one may come when Python itself is about to end; a shell sees 143 all the same.
+    assert code in (128 + signal.SIGTERM, -signal.SIGTERM) and "Stopped. " in said
 
 
 def test_nohup_keeps_a_hangup_from_ending_it():
