@@ -21,6 +21,7 @@ from .layers import Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
 
 K = 10  # classes
 IMAGE = (1, 28, 28)
+MOST = 16_000_000  # weights: a checkpoint that is read back holds 64 MiB of them
 
 
 @dataclass(frozen=True)
@@ -247,8 +248,11 @@ class Network:
 def inputs_of(parts):
     """The shape of each part's input for one image, found by sending one through.
 
-    Raises:  SettingError naming the part that does not accept the output of the one before it
+    Raises:  SettingError naming the part that does not accept the output of the one before it, or
+             for a network that is too large
     """
+    if (P := size_of(parts)) > MOST:
+        raise SettingError(f"a network has at most {MOST:,} weights, this one {P:,}")
     x, found = np.zeros((*IMAGE, 1)), []
     for k, part in enumerate(parts, 1):
         weights = [np.zeros(shape) for shape in (*part.shapes.values(),) * 2]

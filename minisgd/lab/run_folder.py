@@ -45,7 +45,7 @@ RUN = re.compile(r"b\d+-lr\S+-seed\d+")  # as run_name gives them
 IN_A_RUN = re.compile(
     r"run\.json|epochs\.jsonl|error\.txt|checkpoint(-previous)?\.(npz|damaged)|\.lock|\..*\.part"
 )
-LARGEST = 1 << 26  # bytes of a vector in a checkpoint
+LARGEST = 1 << 26  # bytes of a vector in a checkpoint, see networks.MOST
 MEMORY = "memory."  # the prefix of the optimizer's vectors in a checkpoint
 
 

@@ -154,6 +154,11 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         ("NETWORKS = {'f': 3}\n", "'f' of its NETWORKS cannot be used: TypeError: 'int'"),
         ("NETWORKS = {'f': ['x']}\n", r"it should be a list of networks\.Part"),
         ("from minisgd.networks import RELU\nNETWORKS = {'f': [RELU]}\n", "that has weights"),
+        (
+            "from minisgd.networks import FLATTEN, linear\n"
+            "NETWORKS = {'f': [FLATTEN, linear('fc', 784, 10**9), linear('out', 10**9, 10)]}\n",
+            "at most 16,000,000 weights, this one 795,000,000,010",
+        ),
         ("def f(rng, shape):\n    return 0\nINITS = {'f': f}\n", r"line 1: 'f' .*takes 2 posit"),
         (
             INIT + "0.0\nINITS = {'f': f}\n",
@@ -189,6 +194,7 @@ def test_a_folder_made_with_a_file_asks_for_it(mine, small_data, tmp_path):
         "no list",
         "no Part",
         "no weights",
+        "too many weights",
         "a draw",
         "one number",
         "infinite",
