@@ -44,8 +44,8 @@ def stop(interrupt, kept=None):
     kept    the sentence that `stopped` begins, if anything is
     """
     say(f"\n{kept}; the same command goes on from there." if kept else "\nStopped.")
-    number = interrupt.args[0] if interrupt.args else signal.SIGINT
-    sys.exit(128 + (number if isinstance(number, int) else signal.SIGINT))
+    number = interrupt.args[0] if interrupt.args else None  # code of the user's own may raise one
+    sys.exit(128 + (number if number in signal.valid_signals() else signal.SIGINT))
 
 
 @contextmanager

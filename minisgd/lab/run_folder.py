@@ -67,7 +67,8 @@ def told_of(folder):
     """{"settings", "digest"} of the run in a folder, as its run.json says, or else a checkpoint;
     None if there is none of them.
 
-    Raises:  DamagedError if all that are there are damaged; NewerError; StorageError
+    Raises:  DamagedError if all that are there are damaged, or if run.json has no checksum;
+             NewerError; StorageError
     """
     damaged = None
     for name in ("run.json", "checkpoint.npz", "checkpoint-previous.npz"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import CallableModule
-from ..disk.files import LOCK, locked, make_folder, read, storage_errors, write_aside
+from ..disk.files import LOCK, StorageError, locked, make_folder, read, write_aside
 from ..disk.formats import (
     FORMAT,
     DamagedError,
@@ -19,7 +19,7 @@ from ..errors import SettingError, UserError
 from ..settings import DEFAULTS, Settings, what_matters
 from . import facts
 from .metrics import tidy
-from .names import folder_name, title_of
+from .names import folder_name, older_run_name, run_name, title_of
 from .run_folder import RUN, RunFolder, check_settings, delete_run, told_of
 from .workers import follow, run_cell, run_cells
 
@@ -55,26 +55,28 @@ class Question:
 
 
 def check_folder(out):
-    """Refuse a folder that exists and holds something, but neither a sweep nor runs.
+    """Refuse a folder that exists and holds something, but no sweep. It may be runs behind figures,
+    which nobody wants to be deleted by --fresh.
 
     Raises:  SettingError; StorageError if it cannot be read
     """
     out = Path(out)
-    with storage_errors(out):
+    try:
         if (out / "sweep.json").exists() or not out.exists():
             return
-    if not out.is_dir():
-        raise SettingError(f"{out} is a file and holds no sweep: give another --out")
-    ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # left by a start that was killed
-    if any(path.name not in ours for path in out.iterdir()) and not _run_folders(out):
-        raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
+        if not out.is_dir():
+            raise SettingError(f"{out} is a file and holds no sweep: give another --out")
+        ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # of a start that was killed
+        if any(path.name not in ours for path in out.iterdir()):
+            raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
+    except OSError as error:
+        raise StorageError(f"cannot read {out}: {error.strerror}; give another --out") from None
 
 
 def open_folder(out, question, dataset, command, log, device="cpu"):
     """Record the question in OUT, or check it against the one that OUT holds already.
 
-    A sweep.json that is damaged or gone is made anew from the runs beside it, if all are of this
-    question.
+    A sweep.json that is damaged is made anew from the runs beside it, if all are of this question.
 
     Returns: the question, plus the batch sizes and seeds that the folder already had
     Raises:  SettingError if the folder holds another sweep's results, naming what differs;
@@ -140,9 +142,9 @@ def opened(out, question, dataset, command, log, device="cpu", start_over=False)
 def fresh(out, log):
     """Delete what a sweep left in OUT, after logging what that is; anything else there stays."""
     out = Path(out)
-    folders = _run_folders(out)
-    if not folders and not (out / "sweep.json").exists():
+    if not (out / "sweep.json").exists():
         return
+    folders = _run_folders(out)
     ours = [folder for folder in folders if not folder.is_symlink()]
     epochs = sum(len(read_records(folder / "epochs.jsonl")) for folder in ours)
     log(f"--fresh deletes {len(ours)} runs ({epochs} epochs) and their figure in {out}.")
@@ -194,20 +196,19 @@ def _read(out):
 
 
 def _known(path, asked, log):
-    """What a sweep.json says. If it is damaged or gone, what the runs beside it tell, which must be
-    of the question that is asked. None if there is nothing that tells.
+    """What a sweep.json says. If it is damaged, what the runs beside it tell, which must be of the
+    question that is asked. None if there is nothing that tells.
     """
-    if path.exists():
-        try:
-            return _read(path.parent)
-        except UncheckedError:
-            raise
-        except DamagedError:
-            pass
-    runs = _told_by_runs(path, asked)
-    if path.exists():
-        write_aside(path.with_suffix(".damaged"), read(path))
-        log(f"{path} is damaged: it is made anew, and kept as {path.stem}.damaged")
+    if not path.exists():
+        return None
+    try:
+        return _read(path.parent)
+    except UncheckedError:  # of an early version, which named runs in another way
+        raise
+    except DamagedError:
+        runs = _told_by_runs(path, asked)
+    write_aside(path.with_suffix(".damaged"), read(path))
+    log(f"{path} is damaged: it is made anew, and kept as {path.stem}.damaged")
     if not runs:
         return None
     sizes, seeds = {run.batch_size for run in runs}, {run.seed for run in runs}
@@ -219,7 +220,7 @@ def _known(path, asked, log):
 
 
 def _told_by_runs(path, asked):
-    """The Settings of the runs beside a sweep.json that is damaged or gone.
+    """The Settings of the runs beside a sweep.json that is damaged.
 
     Raises:  SettingError if one is of another question, DamagedError if one cannot be read
     """
@@ -232,7 +233,9 @@ def _told_by_runs(path, asked):
             its = _difference(what_matters(about["settings"]) | {"digest": about["digest"]},
                               {k: v for k, v in asked.items() if k != "dataset"})  # fmt: skip
             if its is None:
-                found.append(Settings(**about["settings"]))
+                run = Settings(**about["settings"])
+                if folder.name in (run_name(run), older_run_name(run)):  # else it is a copy
+                    found.append(run)
         except WRONG as error:
             raise DamagedError(
                 f"{folder}/run.json is damaged ({error}): bring back a copy of it or of {path}, or "
@@ -240,7 +243,7 @@ def _told_by_runs(path, asked):
             ) from None
         if its:
             raise SettingError(
-                f"{path} is damaged or gone, and {folder.name} beside it is of another sweep: "
+                f"{path} is damaged, and {folder.name} beside it is of another sweep: "
                 f"{its}; give another --out, or --fresh to delete what is there"
             )
     return found

@@ -1,8 +1,8 @@
 """Does the answer carry over: to other data, other networks, other initial weights, more images?
 
 The three best methods of the answer, and the report's four rules, are run at four batch sizes in
-each of PLACES. First with MNIST's settings, which are those that the answer's searches chose for
-LeNet-5 on MNIST, at 2,048 by the power in between; then with those of the same searches, made again
+each of PLACES. First with the settings that the answer's searches chose for LeNet-5 on MNIST, at
+2,048 by the power in between; then with those of the same searches, made again
 in that place. All seeds are new to whatever was tuned.
 
 More data. The built-in digits are drawn at 60,000, 240,000 and 960,000 images. Equal numbers of
@@ -44,6 +44,7 @@ class Place:
     rules    whether the report's rules run as well
     tuned    whether the searches are made again
     seeds    at most
+    whose    settings are tried there, in words: those of the answer
     """
 
     title: str
@@ -53,12 +54,17 @@ class Place:
     rules: bool = True
     tuned: bool = False
     seeds: int = 100
+    whose: str = "LeNet-5's settings"
 
 
 PLACES = {
-    "fashion": Place("LeNet-5 on Fashion-MNIST", dataset="fashion-mnist", tuned=True),
+    "fashion": Place(
+        "LeNet-5 on Fashion-MNIST", dataset="fashion-mnist", tuned=True, whose="MNIST's settings"
+    ),
     "mlp": Place("a network without convolutions (MLP)", changes={"network": "mlp"}, tuned=True),
-    "he": Place("LeNet-5 from He's initial weights", changes={"init": "he"}),
+    "he": Place(
+        "LeNet-5 from He's initial weights", changes={"init": "he"}, whose="the answer's settings"
+    ),
     # An epoch takes three to four times as long: the methods alone, where they were tuned, and so
     # few seeds that no verdict is given on them.
     "wide": Place(
@@ -129,7 +135,7 @@ def parts(out):
     found = {}
     for name, place in PLACES.items():
         cells = transferred(place, tuned)
-        title = f"{place.title}, with MNIST's settings"
+        title = f"{place.title}, with {place.whose}"
         found[name] = Part(name, title, place.dataset, cells, place.seeds)
         if place.tuned:
             try:

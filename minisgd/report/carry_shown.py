@@ -36,8 +36,8 @@ def part_lines(part, kept):
 
 
 def panels(name, parts, kept):
-    """[(title, lines, bar)] of a place: LeNet-5 on MNIST, then there with MNIST's settings, then
-    tuned there. The bar is the best median of 64 there, by whatever way that was tried.
+    """[(title, lines, bar)] of a place: LeNet-5 on MNIST, then there with its settings, then tuned
+    there. The bar is the best median of 64 there, by whatever way that was tried.
 
     kept    {dataset: Kept}, as carry.everything gives it
     """
@@ -49,7 +49,7 @@ def panels(name, parts, kept):
     ]
     there = [
         (words, part_lines(parts[key], kept[place.dataset]))
-        for key, words in ((name, "there, with MNIST's settings"),
+        for key, words in ((name, f"there, with {place.whose}"),
                            (f"{name}-tuned", "tuned there"))
         if key in parts
     ]  # fmt: skip

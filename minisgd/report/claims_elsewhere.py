@@ -76,17 +76,17 @@ def _tuning_gains_nothing(place, method):
     pairs = [((f"carry-{place}", b, n), (f"carry-{place}-tuned", b, n))
              for b in PLACES[place].sizes]  # fmt: skip
     return (
-        f"`carry`: test accuracy at the end with MNIST's settings, no more than {CLOSE} below that "
-        "with those tuned there",
+        f"`carry`: test accuracy at the end with {PLACES[place].whose}, no more than {CLOSE} below "
+        "that with those tuned there",
         compared(final_accuracy, pairs, as_accurate),
     )
 
 
 def _of(place):
     """The claims about a place."""
-    where = WHERE[place]
+    where, whose = WHERE[place], PLACES[place].whose
     rows = [
-        (f"with MNIST's settings 2048, 8192 and 60000 are as accurate {where} as 64 at its best: "
+        (f"with {whose} 2048, 8192 and 60000 are as accurate {where} as 64 at its best: "
          f"by {BY[BEST[0]]}", "beyond", *_kept(place, BEST[0])),
         *((f"... {where} by {BY[name]}", "beyond", *_kept(place, name)) for name in BEST[1:]),
         (f"... and {where}, too, by none of the report's rules", "beyond", *_no_rule(place)),
@@ -97,7 +97,7 @@ def _of(place):
             for name in BEST
         ]
         rows += [
-            (f"MNIST's settings are as good {where} as tuned ones: of {BY[name]}", "beyond",
+            (f"{whose} are as good {where} as tuned ones: of {BY[name]}", "beyond",
              *_tuning_gains_nothing(place, name))
             for name in BEST
         ]  # fmt: skip

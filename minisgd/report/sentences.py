@@ -209,7 +209,7 @@ PLAIN = {
     "... and on Fashion-MNIST, too, by none of the report's rules": {
         "holds": "At 2048, 8192 and 60000 no seed of the best of the four comes within .02.",
     },
-    "with MNIST's settings 2048, 8192 and 60000 are as accurate in an MLP as 64 at its best: by "
+    "with LeNet-5's settings 2048, 8192 and 60000 are as accurate in an MLP as 64 at its best: by "
     "Muon": {
         "does not hold at 60000; holds at 2048, 8192": (
             "At 2048 and 8192 every seed comes within .005; at 60000 none does, but all within .01."

@@ -449,19 +449,17 @@ def two_of_four(tiny, tmp_path):
 ONE = Question(COMMON, (50,), (0,))
 
 
-@pytest.mark.parametrize("gone", [False, True])
-def test_a_damaged_question_is_made_anew_from_its_runs(tiny, two_of_four, gone):
+def test_a_damaged_question_is_made_anew_from_its_runs(tiny, two_of_four):
     """More batch sizes and seeds than are asked for now were in it, and still are."""
     path, logged = two_of_four / "sweep.json", []
-    damaged = path.read_bytes()[:-20]
-    path.unlink() if gone else path.write_bytes(damaged)
-    sweep.check_folder(two_of_four)
+    path.write_bytes(damaged := path.read_bytes()[:-20])
     again = opened(two_of_four, ONE, tiny, logged.append)
     assert (again.batch_sizes, again.seeds) == ((50, 100), (0, 1))
-    assert logged[-1] == f"{two_of_four} holds 2 runs of this question, kept"
-    if not gone:
-        assert logged[0] == f"{path} is damaged: it is made anew, and kept as sweep.damaged"
-        assert path.with_suffix(".damaged").read_bytes() == damaged
+    assert logged == [
+        f"{path} is damaged: it is made anew, and kept as sweep.damaged",
+        f"{two_of_four} holds 2 runs of this question, kept",
+    ]
+    assert path.with_suffix(".damaged").read_bytes() == damaged
     found, known = sweep.load_folder(two_of_four)
     assert found == again
     # Nobody knows what they were begun with.
@@ -469,7 +467,7 @@ def test_a_damaged_question_is_made_anew_from_its_runs(tiny, two_of_four, gone):
     assert known["went_on_with"] == [facts.versions() | {"device": "cpu"}]
     found = sweep.collect(two_of_four, again, tiny.identity)
     assert [len(records) for _, records, _ in found] == [2, 0, 0, 2]
-    assert opened(two_of_four, ONE, tiny, logged.append) == again and len(logged) == 2 - gone
+    assert opened(two_of_four, ONE, tiny, logged.append) == again and len(logged) == 2
 
 
 def test_a_damaged_question_is_not_made_anew_from_runs_of_another(tiny, two_of_four):
@@ -503,10 +501,23 @@ def test_a_question_without_a_checksum_is_not_made_anew(tiny, two_of_four):
 
 
 def test_other_folders_beside_the_runs_do_not_count(tiny, two_of_four):
-    shutil.copytree(two_of_four, two_of_four / "a copy")
+    run = two_of_four / run_name(ONE.cells()[0])
+    shutil.copytree(run, two_of_four / "a copy")
     (two_of_four / "a copy" / "run.json").write_bytes(b"{")
+    shutil.copytree(run, two_of_four / "b7-lr0.05-seed7")
     (two_of_four / "sweep.json").write_bytes(b"{")
-    assert opened(two_of_four, ONE, tiny).batch_sizes == (50, 100)
+    again = opened(two_of_four, ONE, tiny)
+    assert (again.batch_sizes, again.seeds) == ((50, 100), (0, 1))
+
+
+def test_runs_without_a_sweep_are_left_alone(tiny, two_of_four):
+    """They may be those behind a figure, which has no sweep.json."""
+    (two_of_four / "sweep.json").unlink()
+    before = files(two_of_four)
+    with pytest.raises(SettingError, match="is not empty and holds no sweep"):
+        sweep.check_folder(two_of_four)
+    sweep.fresh(two_of_four, print)
+    assert files(two_of_four) == before and before
 
 
 # -- the dataset in shared memory

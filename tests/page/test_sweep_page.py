@@ -146,9 +146,8 @@ def test_without_the_library_a_sweep_says_how_to_get_it(capsys, monkeypatch, tmp
     from minisgd.page import library
 
     monkeypatch.setattr(library, "available", lambda: False)
-    live.show_page(tmp_path, tmp_path, [], print)
-    said = capsys.readouterr().out
-    assert said.count("\n") == 1 and 'pip install -e ".[page]"' in said
+    said = live.page_of(tmp_path, tmp_path, [])
+    assert "\n" not in said and 'pip install -e ".[page]"' in said
     assert not list(tmp_path.iterdir())
 
 
@@ -162,8 +161,7 @@ def test_at_the_end_a_page_that_cannot_be_written_is_told_of_in_a_line(capsys, m
 
     monkeypatch.setattr(library, "available", lambda: True)
     monkeypatch.setattr(live, "write_page", full)
-    live.show_page(Path("out"), Path("out"), [], print)
-    assert capsys.readouterr().out == "page:   none, the disk is full\n"
+    assert live.page_of(Path("out"), Path("out"), []) == "page:   none, the disk is full"
 
 
 @pytest.mark.parametrize("error", [StorageError("the disk is full"), OSError("the disk is worn")])

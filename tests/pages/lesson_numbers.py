@@ -1116,6 +1116,8 @@ def carried_over(files):
     assert all(at.within(way, b) == len(at.seeds) for way, b in (
         ("muon", 2048), ("muon", 8192), ("lamb", 2048), ("nesterov", 2048)))  # fmt: skip
     assert at.within("lamb", 8192) == 1
+    assert all(median(at.home[way, b]) < at.home_bar - claims.CLOSE
+               for way in answer.REPORTED for b in (2048, 8192))  # fmt: skip
     lost = {way: at.lost(way, 60_000) for way in carry.BEST}
     lost_home = {way: at.lost_at_home(way, 60_000) for way in carry.BEST}
     home_bar, bar = at.home_bar, at.bar
@@ -1132,7 +1134,7 @@ def carried_over(files):
         here(len(at.seeds), name), within("nesterov", 8192, claims.CLOSE), given("five", "epochs"),
         here(claims.GAIN, "minisgd/report/claims.py"), within("lamb", 8192, claims.GAIN),
         within("nesterov", 8192, claims.GAIN), given("None", "of the rules"), close,
-        given("2,048", "a batch size"),
+        given("2,048 2,048 8,192", "batch sizes"),
         here(lost["muon"], name), here(lost_home["muon"], "answer"), here(lost["lamb"], name),
         here(lost["nesterov"], name), here(lost_home["lamb"], "answer"),
         here(lost_home["nesterov"], "answer"), given("30 30", "updates, and epochs"),
@@ -1148,9 +1150,9 @@ def another_network(files):
     name, sizes, at = "carry-mlp", carry.PLACES["mlp"].sizes, Carried(files, "mlp")
     linear = "linear rule, warmup"
 
-    def extremes(b):
-        ends = at.ends(last, linear, b)
-        return here(min(ends), name) + here(max(ends), name)
+    at_2048, at_8192 = (sorted(at.ends(last, linear, b)) for b in (2048, 8192))
+    learnt = [x for x in at_8192 if x > 0.96]
+    others = at_8192[: -len(learnt)]
 
     assert all(
         at.within(way, b) == len(at.seeds)
@@ -1162,16 +1164,16 @@ def another_network(files):
             ("lamb", 8192),
         )
     )
-    assert not any(at.within(way, 60_000, 0.02) for way in ("lamb", "nesterov"))
+    assert not any(at.within(way, 60_000, 0.03) for way in ("lamb", "nesterov"))
     assert all(at.bar - at.best_rule(b) > claims.CLOSE for b in sizes[1:])
     ratio = size_of(NETWORKS["mlp"]) / size_of(NETWORKS["lenet5"])
-    stuck = sum(x == 0.1135 for x in at.home[linear, 2048])
+    assert sum(x == 0.1135 for x in at.home[linear, 2048]) == 1
     close = here(claims.CLOSE, "minisgd/report/claims.py")
     return listed(
         given("8,192", "a batch size"), here(MLP[1].shapes["W"][0], "minisgd/networks.py"),
         here(ratio, "the same"), close, given("64 2,048", "batch sizes"),
         here(len(carry.BEST), "methods"), given("8,192", "a batch size"),
-        here(at.within("nesterov", 8192), name), here(len(at.seeds), name),
+        here(at.within("nesterov", 8192), name), here(len(at.seeds), name), given("five", "epochs"),
         given("64 2,048 8,192 60,000", "batch sizes"),
         *(here(at.at_last(way, b), name) for way in carry.BEST for b in sizes),
         *(here(at.best_rule(b), name) for b in sizes),
@@ -1179,11 +1181,13 @@ def another_network(files):
         here(at.lost("muon", 60_000), name), here(at.lost_at_home("muon", 60_000), "answer"),
         here(at.lost("lamb", 60_000), name), here(at.lost("nesterov", 60_000), name),
         here(at.lost_at_home("lamb", 60_000), "answer"),
-        here(at.lost_at_home("nesterov", 60_000), "answer"), given(".02", "what is asserted above"),
+        here(at.lost_at_home("nesterov", 60_000), "answer"), given(".03", "what is asserted above"),
         given("None", "of the rules"), close, given("2,048 2,048", "a batch size"),
-        extremes(2048), here(stuck, "figure4"), here(len(at.home[linear, 2048]), "figure4"),
-        given("8,192", "a batch size"), extremes(8192),
-        here(max(at.home[linear, 8192]), "figure4"),
+        here(at_2048[0], name), here(at_2048[-1], name),
+        here(len(at.home[linear, 2048]), "figure4"),
+        here(max(at.home[linear, 2048]), "figure4"), given("8,192", "a batch size"),
+        here(len(learnt), name), here(len(at_8192), name), given(".96", "the gap between them"),
+        here(others[0], name), here(others[-1], name), here(max(at.home[linear, 8192]), "figure4"),
         given("1", "of a momentum"),
     )  # fmt: skip
 

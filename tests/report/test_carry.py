@@ -111,7 +111,7 @@ def test_of_the_reports_rules_the_best_counts_in_every_seed(tried):
 def test_tuning_elsewhere_is_compared_size_by_size(tried):
     tried.keep("carry-mlp", {b: [curve(0.975)] for b in PLACES["mlp"].sizes}, 0)
     tried.keep("carry-mlp-tuned", {b: [curve(0.98)] for b in PLACES["mlp"].sizes}, 0)
-    claim = "MNIST's settings are as good in an MLP as tuned ones: of Muon"
+    claim = "LeNet-5's settings are as good in an MLP as tuned ones: of Muon"
     assert str(tried.verdict_on(claim)) == "holds"
     tried.keep("carry-mlp-tuned", {8192: [curve(0.9801)]}, 0)
     assert str(tried.verdict_on(claim)) == "does not hold at 8192; holds at 64, 2048, 60000"
