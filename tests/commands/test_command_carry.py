@@ -91,7 +91,7 @@ def test_one_part_does_not_wait_for_the_others(call, small_carry):
     assert Path("figures/fashion-mnist/carry-fashion.png").exists()
     assert not list(Path("figures").rglob("*mlp*"))
     more = call("carry", "fashion-tuned", "--seeds", "1", *small_carry)
-    assert "with MNIST's settings" in more.stdout and "tuned there" in more.stdout
+    assert "there, with LeNet-5's settings" in more.stdout and "tuned there" in more.stdout
 
 
 def test_results_of_two_datasets_are_never_mixed(call, small_carry):

@@ -397,7 +397,7 @@ def test_a_damaged_table_is_refused_with_its_path(tmp_path, text):
 
 
 def test_a_table_that_is_not_there_is_a_users_error(tmp_path):
-    with pytest.raises(UserError, match="No such file") as error:
+    with pytest.raises(UserError, match="there is no such file") as error:
         read_metrics(tmp_path / "metrics.csv")
     assert not isinstance(error.value, DamagedError)
 
