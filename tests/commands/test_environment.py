@@ -12,6 +12,7 @@ import pytest
 from calling import PROGRAM, epochs_of, sentence, small, sweep_of
 from test_ctrl_c import ended_by
 
+from minisgd.commands import console
 from minisgd.page.library import available
 
 # Spaces, quotes, two lines, a pattern of the shell, and bytes that are no text.
@@ -106,6 +107,18 @@ def test_a_run_whose_reader_has_gone_stops_and_says_what_is_kept(small_mnist, tm
     assert f" kept in {tmp_path}; the same command goes on" in ended.stderr.splitlines()[-1]
 
 
+def test_a_growth_whose_reader_has_gone_says_where_its_runs_are(small_mnist, tmp_path):
+    args = "grow", "--batch-size", "160", "--largest", "320", "--seeds", "1", "--epochs", "1"
+    folders = "--held-out", "160", "--runs", tmp_path, "--out", tmp_path, "--jobs", "1"
+    ended = shell('"$@" | true', *small(small_mnist, *args, *folders))
+    assert f"Stopped. What is trained is kept in {tmp_path}" in ended.stderr.splitlines()[-1]
+
+
+def test_what_one_command_could_not_print_is_not_told_by_the_next(call):
+    console.unprinted.append(OSError(28, "No space left on device"))
+    assert call("rates", "--epochs", "1").stderr == ""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_sweep_goes_on_though_its_progress_cannot_be_printed(small_mnist, tmp_path):
     ended = shell('"$@" 2>/dev/full', *sweep_of(small_mnist, tmp_path / "out", "--jobs", "2"))
@@ -137,8 +150,8 @@ from minisgd.optim import Optimizer
 
 def step(w, g, memory, lr, t, settings, shapes):
     try:
-        for _ in range(1000):
-            w -= lr / 1000 * g
+        for _ in range(100):
+            w -= lr / 100 * g
     except BaseException:
         pass
 
@@ -167,6 +180,27 @@ def test_a_signal_that_code_of_the_user_swallows_counts_when_it_is_sent_again(
     code, said = ended_by(again_and_again, signal.SIGTERM, args, tmp_path / "out")
     # The last one may come when Python itself is about to end; a shell sees 143 all the same.
     assert code in (128 + signal.SIGTERM, -signal.SIGTERM) and "Stopped. " in said
+
+
+def test_of_signals_within_a_second_the_first_alone_counts(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(console.time, "monotonic", lambda: now)
+
+    def interrupted():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+        except KeyboardInterrupt as error:
+            return error.args == (signal.SIGTERM,)
+        return False
+
+    with console.signals_as_ctrl_c():
+        assert interrupted()
+        now = 100.5
+        assert not interrupted()
+        now = 101.2  # the one that did not count puts off nothing
+        assert interrupted()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_nohup_keeps_a_hangup_from_ending_it():
