@@ -1148,7 +1148,7 @@ def carried_over(files):
 def another_network(files):
     """Ch. 18."""
     name, sizes, at = "carry-mlp", carry.PLACES["mlp"].sizes, Carried(files, "mlp")
-    linear = "linear rule, warmup"
+    linear, fixed, he = "linear rule, warmup", "η = .01", Carried(files, "he")
 
     at_2048, at_8192 = (sorted(at.ends(last, linear, b)) for b in (2048, 8192))
     learnt = [x for x in at_8192 if x > 0.96]
@@ -1166,6 +1166,17 @@ def another_network(files):
     )
     assert not any(at.within(way, 60_000, 0.03) for way in ("lamb", "nesterov"))
     assert all(at.bar - at.best_rule(b) > claims.CLOSE for b in sizes[1:])
+    assert all(
+        he.within(way, b) == len(he.seeds)
+        for way, b in (
+            ("muon", 2048),
+            ("lamb", 2048),
+            ("nesterov", 2048),
+            ("muon", 8192),
+            ("nesterov", 8192),
+        )
+    )
+    assert set(he.ends(last, "lamb", 60_000)) == {0.1135}
     ratio = size_of(NETWORKS["mlp"]) / size_of(NETWORKS["lenet5"])
     assert sum(x == 0.1135 for x in at.home[linear, 2048]) == 1
     close = here(claims.CLOSE, "minisgd/report/claims.py")
@@ -1188,6 +1199,12 @@ def another_network(files):
         here(max(at.home[linear, 2048]), "figure4"), given("8,192", "a batch size"),
         here(len(learnt), name), here(len(at_8192), name), given(".96", "the gap between them"),
         here(others[0], name), here(others[-1], name), here(max(at.home[linear, 8192]), "figure4"),
+        given("64", "a batch size"), here(he.bar, "carry-he"), given("2,048", "a batch size"),
+        here(len(carry.BEST), "methods"), close, given("8,192", "a batch size"),
+        here(he.within("lamb", 8192), "carry-he"), here(len(he.seeds), "carry-he"),
+        here(he.lost("muon", 60_000), "carry-he"), here(he.lost("nesterov", 60_000), "carry-he"),
+        here(Settings().lr, "minisgd/settings.py"), given("8,192", "a batch size"),
+        here(he.at_last(fixed, 8192), "carry-he"), here(median(he.home[fixed, 8192]), "figure1"),
         given("1", "of a momentum"),
     )  # fmt: skip
 
