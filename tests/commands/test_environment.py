@@ -80,7 +80,8 @@ def test_a_run_and_a_sweep_are_whole_though_nothing_can_be_printed(small_mnist, 
         assert (shows / "table.txt").exists() and (shows / "accuracy.png").exists()
     assert [lines.count(b"\n") for lines in epochs_of(run).values()] == [3]
     if available():
-        assert "going on" not in (out / "index.html").read_text()
+        page = (out / "index.html").read_text("utf-8")
+        assert "4 of 4 epochs" in page and "It was stopped" not in page
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

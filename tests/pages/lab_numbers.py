@@ -31,7 +31,7 @@ def nothing_lost(files):
         given("0", "a value of a damaged table"),
         measured("250,000", "--kills 0 --cases 250000 --flips 25000, seed 7"),
         given("7", "the seed"),
-        measured("none none .12 63", "the same"),
+        measured("none none .12 63 79,292,850 1.3", "the same"),
         given("110,000", "30,000 and 80,000"),
         measured("10.9", "seeds 1, 3, 4, 5 and 6"),
         measured("130,005 none", "all six seeds"),

@@ -1105,6 +1105,10 @@ class Carried:
         bar = median(self.seeds)
         return sum(claims.below(x, bar) <= close for x in self.ends(final_accuracy, way, b))
 
+    def in_every_seed(self, **sizes):
+        """Whether each way is within, in every seed, at its sizes."""
+        return all(self.within(way, b) == len(self.seeds) for way in sizes for b in sizes[way])
+
 
 def carried_over(files):
     """Ch. 17."""
@@ -1113,8 +1117,7 @@ def carried_over(files):
     def within(way, b, close):
         return here(at.within(way, b, close), name)
 
-    assert all(at.within(way, b) == len(at.seeds) for way, b in (
-        ("muon", 2048), ("muon", 8192), ("lamb", 2048), ("nesterov", 2048)))  # fmt: skip
+    assert at.in_every_seed(muon=(2048, 8192), lamb=(2048,), nesterov=(2048,))
     assert at.within("lamb", 8192) == 1
     assert all(median(at.home[way, b]) < at.home_bar - claims.CLOSE
                for way in answer.REPORTED for b in (2048, 8192))  # fmt: skip
@@ -1154,28 +1157,10 @@ def another_network(files):
     learnt = [x for x in at_8192 if x > 0.96]
     others = at_8192[: -len(learnt)]
 
-    assert all(
-        at.within(way, b) == len(at.seeds)
-        for way, b in (
-            ("muon", 2048),
-            ("lamb", 2048),
-            ("nesterov", 2048),
-            ("muon", 8192),
-            ("lamb", 8192),
-        )
-    )
+    assert at.in_every_seed(muon=(2048, 8192), lamb=(2048, 8192), nesterov=(2048,))
     assert not any(at.within(way, 60_000, 0.03) for way in ("lamb", "nesterov"))
     assert all(at.bar - at.best_rule(b) > claims.CLOSE for b in sizes[1:])
-    assert all(
-        he.within(way, b) == len(he.seeds)
-        for way, b in (
-            ("muon", 2048),
-            ("lamb", 2048),
-            ("nesterov", 2048),
-            ("muon", 8192),
-            ("nesterov", 8192),
-        )
-    )
+    assert he.in_every_seed(muon=(2048, 8192), lamb=(2048,), nesterov=(2048, 8192))
     assert set(he.ends(last, "lamb", 60_000)) == {0.1135}
     ratio = size_of(NETWORKS["mlp"]) / size_of(NETWORKS["lenet5"])
     assert sum(x == 0.1135 for x in at.home[linear, 2048]) == 1
