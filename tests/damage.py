@@ -40,9 +40,10 @@ from minisgd.disk.formats import (
 from minisgd.errors import UserError
 from minisgd.exercises import EXERCISES, asking, judging, sheet
 from minisgd.lab import own, sweep
+from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.lab.metrics import COLUMNS, read_metrics, tidy, write_metrics
 from minisgd.lab.names import folder_name, run_name, title_of
-from minisgd.lab.run_folder import RunFolder, read_checkpoint
+from minisgd.lab.run_folder import RunFolder
 from minisgd.measures import curvature, noise_scale, steps, steps_shown
 from minisgd.page import html, project
 from minisgd.page import ranks as page_ranks

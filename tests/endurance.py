@@ -35,8 +35,9 @@ from minisgd.data import glyphs, load_dataset  # noqa: E402
 from minisgd.disk.formats import read_json, read_records  # noqa: E402
 from minisgd.errors import UserError  # noqa: E402
 from minisgd.lab import sweep  # noqa: E402
+from minisgd.lab.checkpoints import read_checkpoint  # noqa: E402
 from minisgd.lab.metrics import COLUMNS, read_metrics  # noqa: E402
-from minisgd.lab.run_folder import RunFolder, read_checkpoint  # noqa: E402
+from minisgd.lab.run_folder import RunFolder  # noqa: E402
 from minisgd.train import State  # noqa: E402
 
 SWEEP = ("--batch-sizes", "32,256", "--epochs", "40", "--momentum", "0.9", "--lr", "0.02")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minisgd.lab.run_folder import read_checkpoint
+from minisgd.lab.checkpoints import read_checkpoint
 
 ROOT = Path(__file__).parents[1]
 

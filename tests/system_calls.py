@@ -223,7 +223,7 @@ def is_whole(path):
 def results(out):
     """{path: what a command left there, without what is another at every time}."""
     from minisgd.disk.formats import read_json, read_records
-    from minisgd.lab.run_folder import read_checkpoint
+    from minisgd.lab.checkpoints import read_checkpoint
 
     found = {}
     for path in sorted(out.rglob("*")):

@@ -18,8 +18,9 @@ import numpy as np
 from minisgd.data import load_dataset
 from minisgd.errors import UserError
 from minisgd.lab import sweep
+from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.lab.metrics import read_metrics
-from minisgd.lab.run_folder import RunFolder, read_checkpoint
+from minisgd.lab.run_folder import RunFolder
 from minisgd.settings import Settings
 
 ROOT = Path(__file__).parents[1]

@@ -18,9 +18,10 @@ from ..disk.formats import (
 from ..errors import SettingError, UserError
 from ..settings import DEFAULTS, Settings, what_matters
 from . import facts
+from .checkpoints import check_settings
 from .metrics import tidy
 from .names import folder_name, older_run_name, run_name, title_of
-from .run_folder import RUN, RunFolder, check_settings, delete_run, told_of
+from .run_folder import RUN, RunFolder, delete_run, told_of
 from .workers import follow, run_cell, run_cells
 
 __all__ = [

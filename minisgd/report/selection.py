@@ -14,8 +14,8 @@ import numpy as np
 from ..data import split_validation
 from ..disk.formats import DamagedError, read_json
 from ..errors import SettingError
+from ..lab.checkpoints import read_checkpoint
 from ..lab.metrics import read_metrics
-from ..lab.run_folder import read_checkpoint
 from ..model import Model
 from ..settings import DEFAULTS, Settings, what_matters
 from ..train import evaluate

@@ -19,7 +19,8 @@ from mpi_jobs import finished, needs_mpi, starter
 
 from minisgd.errors import SettingError, UserError
 from minisgd.lab import cluster, sweep
-from minisgd.lab.run_folder import RunFolder, read_checkpoint
+from minisgd.lab.checkpoints import read_checkpoint
+from minisgd.lab.run_folder import RunFolder
 from minisgd.settings import Settings
 
 ROOT = Path(__file__).parents[2]

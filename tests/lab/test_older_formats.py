@@ -16,8 +16,9 @@ import pytest
 from minisgd.data import load_dataset
 from minisgd.disk.formats import FORMAT, NewerError, read_json, write_json
 from minisgd.lab import facts, sweep
+from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.lab.metrics import FIRST, MEASURED, read_metrics
-from minisgd.lab.run_folder import RunFolder, read_checkpoint
+from minisgd.lab.run_folder import RunFolder
 from minisgd.report.experiments import EXPERIMENTS, Kept
 
 OLD = Path(__file__).with_name("written-by-579655c")

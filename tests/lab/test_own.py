@@ -9,8 +9,8 @@ import pytest
 
 from minisgd.errors import SettingError, UserError
 from minisgd.lab import own
+from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.lab.names import folder_name, run_name, title_of
-from minisgd.lab.run_folder import read_checkpoint
 from minisgd.lab.sweep import Question, load_folder, open_folder
 from minisgd.lab.workers import run_cell, run_cells
 from minisgd.model import Model

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mpi_jobs import finished, needs_mpi, start
 
-from minisgd.lab.run_folder import read_checkpoint
+from minisgd.lab.checkpoints import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 MINE = Path(__file__).with_name("mine.py")

@@ -15,9 +15,10 @@ from minisgd.disk.formats import DamagedError, read_json, read_records, write_js
 from minisgd.errors import UserError
 from minisgd.inits import INITS
 from minisgd.lab import run_folder
+from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.lab.metrics import COLUMNS, FIRST, read_metrics, tidy, write_metrics
 from minisgd.lab.names import run_name
-from minisgd.lab.run_folder import RunFolder, read_checkpoint
+from minisgd.lab.run_folder import RunFolder
 from minisgd.networks import LENET5, NETWORKS, size_of
 from minisgd.settings import OF_SOME, Settings
 from minisgd.train import METRICS, State

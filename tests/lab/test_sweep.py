@@ -18,8 +18,9 @@ from minisgd.disk.files import StorageError
 from minisgd.disk.formats import DamagedError, read_json, read_records, write_json
 from minisgd.errors import SettingError, UserError
 from minisgd.lab import facts, own, sweep, workers
+from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.lab.names import run_name
-from minisgd.lab.run_folder import RunFolder, read_checkpoint
+from minisgd.lab.run_folder import RunFolder
 from minisgd.lab.sweep import Question, open_folder, run_cell, run_cells
 from minisgd.networks import NETWORKS
 from minisgd.rules import RULES

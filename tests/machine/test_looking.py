@@ -2,7 +2,7 @@
 
 import pytest
 
-from minisgd.lab.run_folder import read_checkpoint
+from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.machine import looking
 from minisgd.machine.looking import shares
 from minisgd.page.library import available
