@@ -7,7 +7,7 @@ of `minisgd.plots`.
 
 from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
-from os import PathLike
+from os import fsencode, fspath
 from pathlib import Path
 
 from .console import say
@@ -258,7 +258,13 @@ def _path(name, value):
     """A path, or None if none is given.  Raises: SettingError"""
     from minisgd.errors import SettingError
 
-    if not isinstance(value, str | PathLike | None) or "\0" in str(value):
+    try:
+        possible = value is None or (
+            isinstance(fspath(value), str) and b"\0" not in fsencode(value)
+        )
+    except (TypeError, UnicodeError):
+        possible = False
+    if not possible:
         raise SettingError(f"{name} must be a path, got {value!r}")
     try:
         return Path(value).expanduser() if value else None

@@ -50,6 +50,12 @@ class Commands(click.Group):
         with signals_as_ctrl_c():
             return super().main(*args, **keywords)
 
+    def make_context(self, *args, **keywords):
+        try:
+            return super().make_context(*args, **keywords)
+        except KeyboardInterrupt as interrupt:
+            stop(interrupt)
+
     def parse_args(self, ctx, args):
         try:
             return super().parse_args(ctx, args)
@@ -58,8 +64,6 @@ class Commands(click.Group):
             sys.exit(error.exit_code)
         except click.UsageError as error:
             raise Sentence(error.format_message(), 2) from None
-        except KeyboardInterrupt as interrupt:
-            stop(interrupt)
         except OSError as error:  # --help on a full disk
             raise sentence_of(error) or error from None
 

@@ -127,7 +127,8 @@ def answer(
             raise
         show_sweep(out, everything, failures)
     if failures:
-        raise Sentence(f"{len(failures)} of {len(question.cells())} runs failed, see the table", 1)
+        every, where = len(question.cells()), out / "table.txt"
+        raise Sentence(f"{len(failures)} of {every} runs failed, see {where}", 1)
 
 
 def kept_in(out, question, digest):

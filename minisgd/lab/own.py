@@ -249,8 +249,12 @@ def said(error):
 
 
 def line_of(error, own=None):
-    """The last line of the user's file that an exception passed through; None if it did not."""
+    """The last line of the user's file that an exception, or its cause, passed through; None if
+    neither did. A StopIteration that ends a generator of ours is the cause of a RuntimeError.
+    """
     own = own or loaded()
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if own and frame.filename == own.path]
+    if not lines and error.__cause__:
+        return line_of(error.__cause__, own)
     return lines[-1] if lines else None

@@ -95,10 +95,12 @@ def open_folder(out, question, dataset, command, log, device="cpu"):
                 "delete them"
             )
         began_with, went_on_with = known["versions"], known["went_on_with"]
-        for name in now if began_with else ():
-            if began_with.get(name) != now[name]:
+        # After a repair it is not known what it was begun with, but with what it went on.
+        earlier, how = (began_with, "begun") if began_with else ([*went_on_with, now][0], "run")
+        for name in now:
+            if earlier.get(name) != now[name]:
                 log(
-                    f"{out} was begun with {name} {began_with.get(name)} and continues with "
+                    f"{out} was {how} with {name} {earlier.get(name)} and continues with "
                     f"{now[name]}: the last bits of its runs may differ."
                 )
         if now not in (began_with, *went_on_with):
@@ -256,6 +258,8 @@ def _difference(found, asked):
         if found.get(name) != value:
             if name == "own":
                 return "the file given by --with was another one, or has changed since"
+            if name == "digest":
+                return "its images were others"
             return f"its {name} is {found.get(name)}, not {value}"
     return None
 

@@ -25,6 +25,16 @@ from minisgd.settings import Settings
 ROOT = Path(__file__).parents[2]
 
 
+class OfBytes(os.PathLike):
+    """A path of bytes, which Path refuses."""
+
+    def __fspath__(self):
+        return b"a"
+
+    def __repr__(self):
+        return "OfBytes"
+
+
 def without_times(rows):
     return [{column: value for column, value in row.items() if column != "seconds"} for row in rows]
 
@@ -149,6 +159,9 @@ def test_a_file_of_ones_own_is_read_again_when_it_has_changed(train):
         ({"dataset": 3}, "dataset must be a name, or what load_dataset returned, got 3"),
         ({"out": 3}, "out must be a path, got 3"),
         ({"out": "a\0b"}, "out must be a path, got "),
+        ({"out": "a\ud800b"}, "out must be a path, got 'a\\ud800b'"),
+        ({"out": b"a"}, "out must be a path, got b'a'"),
+        ({"out": OfBytes()}, "out must be a path, got OfBytes"),
         ({"out": "~nosuchuser/x"}, "out begins with a home folder that is not here"),
         ({"dataset": "glyphs", "data_dir": 3}, "data_dir must be a path, got 3"),
         ({"own": "none.py"}, "--with: cannot read none.py: "),

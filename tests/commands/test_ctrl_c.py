@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from calling import PROGRAM, epochs_of, program, small, sweep_of
 
@@ -98,6 +99,14 @@ def test_an_interrupt_that_code_of_the_user_raises_is_one(call, tmp_path):
     (tmp_path / "mine.py").write_text(text)
     said = call("rates", "--with", tmp_path / "mine.py", "--rule", "f", code=130).stderr
     assert said.splitlines()[-1] == "Stopped."
+
+
+def test_an_interrupt_while_the_options_are_read_is_one_too(call, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt(signal.SIGTERM)
+
+    monkeypatch.setattr(click.Group, "parse_args", interrupted)
+    assert call("rates", code=128 + signal.SIGTERM).stderr == "\nStopped.\n"
 
 
 INTERRUPTED = """

@@ -1,6 +1,7 @@
 """A user's own file: its entries, its digest, and the messages about its mistakes."""
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from minisgd.errors import SettingError, UserError
 from minisgd.lab import own
 from minisgd.lab.checkpoints import read_checkpoint
+from minisgd.lab.cluster import whole_run
 from minisgd.lab.names import folder_name, run_name, title_of
 from minisgd.lab.sweep import Question, load_folder, open_folder
-from minisgd.lab.workers import run_cell, run_cells
+from minisgd.lab.workers import BrokenRun, run_cell, run_cells
 from minisgd.model import Model
 from minisgd.networks import NETWORKS
 from minisgd.optim import OPTIMIZERS
@@ -259,21 +261,39 @@ def test_an_error_while_training_names_the_line_and_the_traceback(small_data, tm
     assert "slow += g / len(memory['none'])" in path.read_text()  # the line itself
 
 
+def test_an_iterator_that_has_ended_is_told_with_its_line(small_data, tmp_path):
+    """Training is a generator, which a StopIteration ends as a RuntimeError."""
+    text = MINE.read_text().replace("    slow += g\n", "    next(iter(()))\n")
+    line = text[: text.index("next(iter")].count("\n") + 1
+    cell = mine_settings(own.read(written(tmp_path, text)))
+    try:
+        failures = run_cells(tmp_path, [cell], small_data)
+    finally:
+        own.forget()
+    assert failures[cell].startswith(f"{tmp_path / 'own.py'}, line {line}: ")
+
+
 @pytest.mark.parametrize("base", ["Exception", "BaseException", "SystemExit"])
 def test_an_error_of_any_class_is_told(small_data, tmp_path, base):
     """It may be no Exception, and its message may fail."""
     odd = f"class Odd({base}):\n    def __str__(self):\n        raise ValueError\n\n\n"
     text = odd + MINE.read_text().replace("    slow += g\n", "    raise Odd\n")
     line = text[: text.index("raise Odd")].count("\n") + 1
-    cell = mine_settings(own.read(written(tmp_path, text)))
+    file = own.read(written(tmp_path, text))
+    cell = mine_settings(file)
     try:
         failures = run_cells(tmp_path, [cell], small_data)  # in another process, and in this one
         with pytest.raises(UserError) as error:
             run_cell(tmp_path, cell, small_data)
+        with pytest.raises(BrokenRun) as far:  # on another machine
+            whole_run(cell, small_data, "cpu", 1, None, file)
     finally:
         own.forget()
     for said in (failures[cell], str(error.value)):
         assert said.startswith(f"{tmp_path / 'own.py'}, line {line}: Odd (the whole traceback")
+    come = pickle.loads(pickle.dumps(far.value))
+    assert str(come) == f"{tmp_path / 'own.py'}, line {line}: Odd"
+    assert "raise Odd" in come.traceback
     with pytest.raises(SettingError, match=r"line 6: Odd$"):
         own.read(written(tmp_path, odd + "raise Odd\n"))
 

@@ -374,10 +374,17 @@ def test_a_setting_that_is_idle_is_not_held_against_anyone(tiny, tmp_path):
         opened(tmp_path / "linear", Question(other, (50,), (0,)), tiny)
 
 
-@pytest.mark.parametrize("other", [dict(name="mnist"), dict(digest="another")], ids=str)
-def test_another_dataset_is_refused(tiny, tmp_path, other):
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (dict(name="mnist"), "its dataset is tiny, not mnist"),
+        (dict(digest="another"), "its images were others"),
+    ],
+    ids=str,
+)
+def test_another_dataset_is_refused(tiny, tmp_path, other, differs):
     opened(tmp_path, Question(COMMON, (50,), (0,)), tiny)
-    with pytest.raises(SettingError, match="another sweep's results"):
+    with pytest.raises(SettingError, match=f"another sweep's results: {differs}"):
         opened(tmp_path, Question(COMMON, (50,), (0,)), replace(tiny, **other))
 
 
@@ -450,7 +457,7 @@ def two_of_four(tiny, tmp_path):
 ONE = Question(COMMON, (50,), (0,))
 
 
-def test_a_damaged_question_is_made_anew_from_its_runs(tiny, two_of_four):
+def test_a_damaged_question_is_made_anew_from_its_runs(tiny, two_of_four, monkeypatch):
     """More batch sizes and seeds than are asked for now were in it, and still are."""
     path, logged = two_of_four / "sweep.json", []
     path.write_bytes(damaged := path.read_bytes()[:-20])
@@ -469,6 +476,10 @@ def test_a_damaged_question_is_made_anew_from_its_runs(tiny, two_of_four):
     found = sweep.collect(two_of_four, again, tiny.identity)
     assert [len(records) for _, records, _ in found] == [2, 0, 0, 2]
     assert opened(two_of_four, ONE, tiny, logged.append) == again and len(logged) == 2
+    now = facts.versions()
+    monkeypatch.setattr(facts, "versions", lambda: now | {"numpy": "9.9"})
+    assert opened(two_of_four, ONE, tiny, logged.append) == again and len(logged) == 3
+    assert f"was run with numpy {now['numpy']} and continues with 9.9" in logged[2]
 
 
 def test_a_damaged_question_is_not_made_anew_from_runs_of_another(tiny, two_of_four):

@@ -1,5 +1,6 @@
-"""What doctor says of packages."""
+"""What doctor says of packages and of datasets that cannot be read."""
 
+import errno
 from importlib import metadata
 
 from minisgd.machine import doctor
@@ -17,3 +18,14 @@ def test_a_package_that_is_optional_is_no_complaint_and_one_that_is_required_is(
     for package in doctor.REQUIRED:
         (line,) = (line for line in lines if line.startswith(f"{package} "))
         assert "not installed" in line and "pip install" in lines[line]
+
+
+def test_a_dataset_that_cannot_be_read_does_not_end_the_examination(monkeypatch):
+    def status(name, data_dir):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{name}/images")
+
+    monkeypatch.setattr(doctor, "status", status)
+    lines = dict(doctor.examine())
+    (line,) = (line for line in lines if line.startswith("  mnist "))
+    assert "cannot be read" in line and lines[line] == "Permission denied: mnist/images"
+    assert any(line.startswith("results ") for line in lines)
