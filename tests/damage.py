@@ -57,6 +57,7 @@ from minisgd.settings import Settings
 from minisgd.train import State
 
 OURS = UserError, click.UsageError
+MOST_MB, MOST_SECONDS = 50, 5  # that one damaged input may take
 FEW = {"train_loss": 1.5, "train_accuracy": 0.5, "test_loss": 1.25, "test_accuracy": 0.75}
 
 
@@ -952,6 +953,12 @@ def _turns(every, goods):
 
 def _try(kind, name, bad, work, counts, told):
     counts["cases"] += 1
+
+    def keep(what):
+        kept = work / f"{counts['cases']}-{Path(name).name}"
+        kept.write_bytes(bad)
+        told(f"{what} ({kept})")
+
     tracemalloc.reset_peak()
     before, began = tracemalloc.get_traced_memory()[0], time.process_time()
     try:
@@ -962,11 +969,11 @@ def _try(kind, name, bad, work, counts, told):
         assert str(error)
     except Exception as error:
         counts["escaped"] += 1
-        kept = work / f"escaped-{counts['cases']}-{Path(name).name}"
-        kept.write_bytes(bad)
-        told(f"ESCAPED from {kind.name}: {type(error).__name__}: {str(error)[:200]} ({kept})")
+        keep(f"ESCAPED from {kind.name}: {type(error).__name__}: {str(error)[:200]}")
     seconds = time.process_time() - began
     peak = (tracemalloc.get_traced_memory()[1] - before) / 1e6
+    if peak > MOST_MB or seconds > MOST_SECONDS:
+        keep(f"TOO MUCH for {kind.name}: {peak:,.1f} MB, {seconds:.2f} s")
     counts["seconds"] = max(counts["seconds"], round(seconds, 2))
     counts["peak_mb"] = max(counts["peak_mb"], round(peak, 1))
 

@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from damage import damage
+from damage import MOST_MB, MOST_SECONDS, damage
 from endurance import (
     faults,
     fingerprint,
@@ -37,7 +37,7 @@ def test_no_input_brings_down_a_reader(tmp_path):
     counts = damage(tmp_path / "damage", cases=1_500, told=told.append)
     assert not told and counts["values"] + counts["refused"] == counts["cases"] == 1_500
     assert counts["refused"] > 500
-    assert counts["peak_mb"] < 50 and counts["seconds"] < 5
+    assert counts["peak_mb"] < MOST_MB and counts["seconds"] < MOST_SECONDS
 
 
 def test_a_flipped_bit_is_never_believed(tmp_path):
