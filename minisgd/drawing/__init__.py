@@ -1,5 +1,6 @@
 """Figures: records in, pictures out. To the outside, this package is known as `plots`.
 
+    palette      the colours, which are those of the pages, too
     style        how every figure looks, and how it is saved
     groups       from records to lines: the runs of a line, and the label that tells it apart
     lines        how a line is drawn: its median, band and marks, and its entry in the legend
@@ -9,7 +10,7 @@
     methods      final accuracies of methods, against the batch size or the rate, or in rows
     panels       curves of any kind in panels: the figures of the measures
 
-Importing this package loads nothing: Matplotlib comes with the first name that is used.
+Importing this package loads nothing: Matplotlib comes with the first name that draws.
 """
 
 from importlib import import_module
@@ -32,12 +33,12 @@ _MODULES = {
     "Plot": "panels",
     "Curve": "panels",
     "save": "style",
-    "batch_color": "style",
+    "batch_color": "palette",
     "batch_marker": "style",
-    "PALETTE": "style",
+    "PALETTE": "palette",
     "GREY": "style",
     "MARKERS": "style",
-    "METHOD_PALETTE": "style",
+    "METHOD_PALETTE": "palette",
 }
 __all__ = list(_MODULES)
 

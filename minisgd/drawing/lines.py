@@ -16,7 +16,13 @@ from .groups import (
     values_of_seeds,
     variants,
 )
-from .style import BAND, DASHES, GREY, batch_color, batch_marker
+from .palette import batch_color
+from .style import (
+    BAND,
+    DASHES,
+    GREY,
+    batch_marker,
+)
 
 
 class Style(NamedTuple):

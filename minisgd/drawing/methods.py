@@ -7,16 +7,14 @@ from textwrap import wrap
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
+from .palette import BAR, METHOD_PALETTE, PALETTE
 from .style import (
     BAND,
-    BAR,
     DASHES,
     GREY,
     GRID,
     MARKERS,
-    METHOD_PALETTE,
     NOTE_BOX,
-    PALETTE,
     TITLE_LINE,
     WHOLE_RANGE,
     WIDTH,

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from .palette import PALETTE
 from .style import (
     BAND,
     GREY,
     GRID,
     NOTE_BOX,
-    PALETTE,
     TALLEST,
     TITLE_LINE,
     WIDTH,

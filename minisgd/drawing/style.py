@@ -8,10 +8,8 @@ from io import BytesIO
 from math import log2
 from pathlib import Path
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
@@ -25,20 +23,6 @@ TALLEST = 1400 / DPI  # what is taller cannot be seen as a whole; panels become 
 WHOLE_RANGE = (-0.03, 1.03)
 ZOOM = 0.9
 
-# From light to dark. Colour-blind readers, too, can tell neighbours apart.
-BATCH_PALETTE = (
-    "#f0b81c", "#e8913f", "#e5646c", "#c93a9c", "#7f4ad0", "#1f4f98", "#10432c", "#000000",
-)  # fmt: skip
-# The same hues for dark paper, from dark to light.
-DARK_PALETTE = (
-    "#8f7012", "#b0672c", "#d65b64", "#dc6cb9", "#ab8df0", "#72abf6", "#66d49e", "#ffffff",
-)  # fmt: skip
-_BATCH_COLORS = LinearSegmentedColormap.from_list("batch sizes", BATCH_PALETTE)
-_ON_DARK = LinearSegmentedColormap.from_list("batch sizes on dark paper", DARK_PALETTE)
-# The same colours for curves that have no batch size, neighbours as different as can be.
-PALETTE = ("#1f4f98", "#e5646c", "#10432c", "#e8913f", "#7f4ad0", "#c93a9c", "#000000", "#f0b81c")
-BAR = PALETTE[3]  # what methods are compared with
-METHOD_PALETTE = tuple(color for color in PALETTE if color != BAR)
 MARKERS = "os^DvPp*"
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)))
 GREY = "0.35"
@@ -46,17 +30,6 @@ GRID = {"color": "0.9", "linewidth": 0.6}
 BAND = {"alpha": 0.16, "linewidth": 0}
 TITLE_LINE = 0.26  # the height of one line of the title
 NOTE_BOX = 0.32  # the height of the note under the title
-
-
-def batch_color(batch_size, dark=False):
-    """The colour of a batch size, the same in every figure: the larger, the darker; on dark paper,
-    the lighter.
-
-    The sizes 64, 128, ..., 8192 have the colours of the palette. Sizes in between have colours in
-    between, by log2, and sizes beyond have the colour of the nearer end.
-    """
-    colors = _ON_DARK if dark else _BATCH_COLORS
-    return colors(float(np.clip(log2(batch_size / 64) / 7, 0.0, 1.0)))
 
 
 def batch_marker(batch_size):

@@ -1,8 +1,13 @@
 """The palette of the figures. A colour is a pair: on light paper and on dark."""
 
-from matplotlib.colors import to_hex
-
-from ..drawing.style import BATCH_PALETTE, DARK_PALETTE, METHOD_PALETTE, PALETTE, batch_color
+from ..drawing.palette import (
+    BATCH_PALETTE,
+    DARK_PALETTE,
+    METHOD_PALETTE,
+    PALETTE,
+    as_hex,
+    batch_color,
+)
 
 GREY = ("#595959", "#a6a6a6")
 _ON_DARK = dict(zip(BATCH_PALETTE, DARK_PALETTE, strict=True))
@@ -10,7 +15,7 @@ _ON_DARK = dict(zip(BATCH_PALETTE, DARK_PALETTE, strict=True))
 
 def of_batch(batch_size):
     """The colour of a batch size."""
-    return tuple(to_hex(batch_color(batch_size, dark)) for dark in (False, True))
+    return tuple(as_hex(batch_color(batch_size, dark)) for dark in (False, True))
 
 
 def of_place(place, palette=PALETTE):

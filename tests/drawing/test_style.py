@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import pairwise
+from math import log2
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 from hand_made import LAYOUTS, SIZES, lines, records
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 
 from minisgd import drawing
 from minisgd.disk.files import StorageError
 from minisgd.drawing import accuracy_figure, batch_color, save
+from minisgd.drawing.palette import BATCH_PALETTE, DARK_PALETTE, as_hex
 
 HERE = Path(__file__).parent
 
@@ -55,6 +57,15 @@ def test_on_dark_paper_larger_batches_are_lighter_and_all_can_be_seen():
     values = [lightness(batch_color(b, dark=True)) for b in SIZES]
     assert all(b - a > 1.5 for a, b in pairwise(values))
     assert values[0] > 48 and values[-1] == pytest.approx(100)
+
+
+@pytest.mark.parametrize(("dark", "palette"), [(False, BATCH_PALETTE), (True, DARK_PALETTE)])
+def test_colours_between_those_of_the_palette_are_as_matplotlib_mixes_them(dark, palette):
+    mixed = LinearSegmentedColormap.from_list("", palette)
+    for b in {*SIZES, 1, 100, 6000, 10**6, *range(64, 8193, 37)}:
+        place = min(max(log2(b / 64) / 7, 0.0), 1.0)
+        assert batch_color(b, dark) == pytest.approx(mixed(place)[:3], abs=1e-12)
+        assert as_hex(batch_color(b, dark)) == to_hex(mixed(place))
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
@@ -141,10 +152,12 @@ def test_the_package_offers_its_names_and_no_others():
         _ = drawing.pie_figure
 
 
-def test_matplotlib_is_loaded_with_the_first_name_and_not_before():
+def test_matplotlib_is_loaded_with_the_first_name_that_draws_and_not_before():
     python(
         "from minisgd import drawing\n"
         "assert 'matplotlib' not in sys.modules\n"
         "drawing.batch_color(64)\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "drawing.save\n"
         "assert 'matplotlib' in sys.modules\n"
     )

@@ -56,6 +56,14 @@ def test_the_same_runs_give_the_same_page(page_of):
     assert page_of("t", None, collected(4), "c") == page_of("t", None, collected(4), "c")
 
 
+def test_a_page_is_made_without_matplotlib():
+    """A sweep writes one before its first update, and Matplotlib takes long to load."""
+    script = "import sys, minisgd.page.sweep; print('matplotlib' in sys.modules)"
+    asked = [sys.executable, "-c", script]
+    done = subprocess.run(asked, cwd=PROGRAM.parent, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_a_live_page_follows_and_keeps_what_was_chosen(look, page_of, tmp_path):
     path = write(tmp_path / "index.html", page_of, collected(1), 100)
     page = look(path, scheme="dark")
