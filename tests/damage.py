@@ -258,7 +258,11 @@ def _sweep_folder(folder):
 
 
 def _sweep(folder):
+    """One that was made anew, and so has `went_on_with` and no `versions`."""
     _sweep_folder(folder)
+    (folder / "sweep.json").write_bytes(b"{")
+    sweep.open_folder(folder, QUESTION, Digits, "a command", str)
+    (folder / "sweep.damaged").unlink()
 
     def read():
         question, known = sweep.load_folder(folder)
@@ -921,13 +925,15 @@ def damage(work, cases, seed=0, told=print, only=None):
     """Read so many damaged inputs, shared by all kinds.
 
     only     a part of the names of those kinds that are tried; None for all
-    Returns: the counts of kinds, cases, values, refusals and other exceptions; the most memory (MB)
-             and the longest time (s of the processor) for one
+    told     takes a line on each input that ended in another exception or took too much; the input
+             is kept in `work`. (One that ends the process is what the folder of its kind holds)
+    Returns: the counts of kinds, cases, values, refusals, other exceptions, and inputs that took
+             too much; the most memory (MB) and the longest time (s of the processor) for one
     """
     rng = random.Random(seed)
     every = [kind for kind in kinds(work) if only is None or only in kind.name]
     counts = {"kinds": len(every), "cases": 0, "values": 0, "refused": 0, "escaped": 0}
-    counts |= {"peak_mb": 0.0, "seconds": 0.0}
+    counts |= {"too_much": 0, "peak_mb": 0.0, "seconds": 0.0}
     goods = [_files(kind.folder) for kind in every]
     with _at_ease():
         for kind in every:
@@ -973,6 +979,7 @@ def _try(kind, name, bad, work, counts, told):
     seconds = time.process_time() - began
     peak = (tracemalloc.get_traced_memory()[1] - before) / 1e6
     if peak > MOST_MB or seconds > MOST_SECONDS:
+        counts["too_much"] += 1
         keep(f"TOO MUCH for {kind.name}: {peak:,.1f} MB, {seconds:.2f} s")
     counts["seconds"] = max(counts["seconds"], round(seconds, 2))
     counts["peak_mb"] = max(counts["peak_mb"], round(peak, 1))

@@ -127,8 +127,8 @@ def answer(
             raise
         show_sweep(out, everything, failures)
     if failures:
-        every, where = len(question.cells()), out / "table.txt"
-        raise Sentence(f"{len(failures)} of {every} runs failed, see {where}", 1)
+        every = len(question.cells())
+        raise Sentence(f"{len(failures)} of {every} runs failed: see {out / 'table.txt'}", 1)
 
 
 def kept_in(out, question, digest):

@@ -22,7 +22,7 @@ from .folder import DataError
 
 GZIP = b"\x1f\x8b"
 MOST_BYTES = 1 << 27  # read from one file, once unpacked; the largest published one has 47 MB
-BLOCK = 1 << 18  # bytes read or hashed at a time: what fits a cache
+BLOCK = 1 << 18  # bytes read or hashed at a time: as many as fit in a cache
 BYTE, INT = 8, 12  # the format's codes for uint8, and for int32 (QMNIST's labels)
 DTYPES = {BYTE: np.dtype(np.uint8), INT: np.dtype(">i4")}
 

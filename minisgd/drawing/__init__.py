@@ -10,7 +10,7 @@
     methods      final accuracies of methods, against the batch size or the rate, or in rows
     panels       curves of any kind in panels: the figures of the measures
 
-Importing this package loads nothing: Matplotlib comes with the first name that draws.
+Importing this package loads nothing: Matplotlib comes with the first name that is not in palette.
 """
 
 from importlib import import_module

@@ -17,12 +17,7 @@ from .groups import (
     variants,
 )
 from .palette import batch_color
-from .style import (
-    BAND,
-    DASHES,
-    GREY,
-    batch_marker,
-)
+from .style import BAND, DASHES, GREY, batch_marker
 
 
 class Style(NamedTuple):

@@ -1,5 +1,5 @@
-"""The colours of the figures, which are those of the pages, too. Matplotlib is not needed here: it
-takes longer to load than a page to write, and a sweep writes one before its first update.
+"""The colours of the figures, which are those of the pages, too. Matplotlib is not needed here:
+loading it takes longer than writing a page, and a sweep writes one before its first update.
 """
 
 from math import log2

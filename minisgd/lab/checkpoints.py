@@ -1,5 +1,8 @@
 """A run's checkpoint: an npz file that holds the weights, the optimizer's memory, and in `said` the
-run and its records so far. Nothing is pickled, and no memory is reserved before it is checked.
+run and its records so far. Nothing is pickled, and no memory is reserved for an array before what
+it claims to be is checked.
+
+`check_settings` is for run.json and sweep.json as well, which name the same settings.
 """
 
 import io
@@ -21,7 +24,12 @@ MEMORY = "memory."  # the prefix of the optimizer's vectors in a checkpoint
 
 
 def checkpoint_bytes(about, records, state):
-    """What read_checkpoint reads: the bytes of a file."""
+    """The bytes of a checkpoint.npz.
+
+    about      the run, as in run.json
+    records    one for each epoch so far
+    state      the State after the last of them
+    """
     said = {"format": FORMAT, "run": about, "records": records, "epoch": state.epoch}
     said |= {"predicted_class": state.predicted_class, "frozen": state.frozen}
     said |= {"memory": list(state.memory)}

@@ -253,8 +253,9 @@ def line_of(error, own=None):
     neither did. A StopIteration that ends a generator of ours is the cause of a RuntimeError.
     """
     own = own or loaded()
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if own and frame.filename == own.path]
-    if not lines and error.__cause__:
-        return line_of(error.__cause__, own)
-    return lines[-1] if lines else None
+    for each in filter(None, (error, error.__cause__)):
+        frames = traceback.extract_tb(each.__traceback__)
+        lines = [frame.lineno for frame in frames if own and frame.filename == own.path]
+        if lines:
+            return lines[-1]
+    return None

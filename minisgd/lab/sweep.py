@@ -96,7 +96,9 @@ def open_folder(out, question, dataset, command, log, device="cpu"):
             )
         began_with, went_on_with = known["versions"], known["went_on_with"]
         # After a repair it is not known what it was begun with, but with what it went on.
-        earlier, how = (began_with, "begun") if began_with else ([*went_on_with, now][0], "run")
+        earlier, how = began_with, "begun"
+        if not began_with:
+            earlier, how = next(iter(went_on_with), now), "run"
         for name in now:
             if earlier.get(name) != now[name]:
                 log(
@@ -190,6 +192,9 @@ def _read(out):
         for name, kind in kinds.items():
             if not isinstance(known[name], kind):
                 raise TypeError(f"its {name} is {known[name]!r}")
+        for later in known["went_on_with"]:
+            if not isinstance(later, dict):
+                raise TypeError(f"its went_on_with holds {later!r}")
         values = DEFAULTS | known["settings"]
         if not values["own"]:  # all its names are in our tables
             Question(Settings(**values), known["batch_sizes"], known["seeds"]).cells()
@@ -259,7 +264,7 @@ def _difference(found, asked):
             if name == "own":
                 return "the file given by --with was another one, or has changed since"
             if name == "digest":
-                return "its images were others"
+                return "its images or labels were different, or were normalised differently"
             return f"its {name} is {found.get(name)}, not {value}"
     return None
 

@@ -159,7 +159,11 @@ def test_a_file_of_ones_own_is_read_again_when_it_has_changed(train):
         ({"dataset": 3}, "dataset must be a name, or what load_dataset returned, got 3"),
         ({"out": 3}, "out must be a path, got 3"),
         ({"out": "a\0b"}, "out must be a path, got "),
-        ({"out": "a\ud800b"}, "out must be a path, got 'a\\ud800b'"),
+        pytest.param(
+            {"out": "a\ud800b"},
+            "out must be a path, got 'a\\ud800b'",
+            marks=pytest.mark.skipif(os.name == "nt", reason="a name that Windows allows"),
+        ),
         ({"out": b"a"}, "out must be a path, got b'a'"),
         ({"out": OfBytes()}, "out must be a path, got OfBytes"),
         ({"out": "~nosuchuser/x"}, "out begins with a home folder that is not here"),

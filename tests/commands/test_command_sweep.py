@@ -203,6 +203,6 @@ def test_a_run_that_fails_costs_the_exit_code_and_stands_in_the_table(
 
     monkeypatch.setattr(sweep, "run_cells", one_fails)
     failed = call(*sweep_of(small_mnist, tmp_path / "out", "--epochs", "1"), code=1)
-    assert f"Error: 1 of 2 runs failed, see {tmp_path / 'out' / 'table.txt'}" in failed.stderr
+    assert f"Error: 1 of 2 runs failed: see {tmp_path / 'out' / 'table.txt'}" in failed.stderr
     table = (tmp_path / "out" / "table.txt").read_text()
     assert "failed: its process was killed" in table and " ok\n" in table

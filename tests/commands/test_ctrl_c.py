@@ -102,10 +102,10 @@ def test_an_interrupt_that_code_of_the_user_raises_is_one(call, tmp_path):
 
 
 def test_an_interrupt_while_the_options_are_read_is_one_too(call, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt(signal.SIGTERM)
 
-    monkeypatch.setattr(click.Group, "parse_args", interrupted)
+    monkeypatch.setattr(click.Group, "make_context", interrupted)
     assert call("rates", code=128 + signal.SIGTERM).stderr == "\nStopped.\n"
 
 

@@ -58,13 +58,13 @@ def test_a_result_that_cannot_be_printed_is_an_error_of_one_sentence(args):
     assert "No space left on device: standard output" in sentence(ended.stderr)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_file_that_may_not_grow_is_told_as_a_full_disk_is(tmp_path):
     ended = shell('ulimit -f 0; "$@" >out', "rates", cwd=tmp_path)
     assert ended.returncode == 1
     assert "File too large: standard output" in sentence(ended.stderr)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_what_was_measured_is_kept_though_it_cannot_be_printed(small_mnist, tmp_path):
     kept = tmp_path / "bench.json"
     bench = "bench", "--batch-sizes", "320", "--rounds", "1", "--dataset", "glyphs"

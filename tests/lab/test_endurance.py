@@ -1,11 +1,14 @@
 """A handful of each of endurance.py's attacks; `python tests/endurance.py` is the long form."""
 
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 
+import damage
 import pytest
-from damage import MOST_MB, MOST_SECONDS, damage
+from damage import MOST_MB
 from endurance import (
     faults,
     fingerprint,
@@ -34,10 +37,20 @@ def test_a_killed_sweep_resumes_to_the_bits_of_one_that_was_not(data, tmp_path):
 
 def test_no_input_brings_down_a_reader(tmp_path):
     told = []
-    counts = damage(tmp_path / "damage", cases=1_500, told=told.append)
+    counts = damage.damage(tmp_path / "damage", cases=1_500, told=told.append)
     assert not told and counts["values"] + counts["refused"] == counts["cases"] == 1_500
     assert counts["refused"] > 500
-    assert counts["peak_mb"] < MOST_MB and counts["seconds"] < MOST_SECONDS
+    assert counts["too_much"] == 0 and 0 < counts["peak_mb"] < MOST_MB
+
+
+def test_an_input_that_takes_too_much_is_named_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(damage, "MOST_SECONDS", -1)
+    told = []
+    counts = damage.damage(tmp_path, cases=3, told=told.append, only="IDX, images")
+    assert counts["too_much"] == len(told) == 3
+    for line in told:
+        kept = re.fullmatch(r"TOO MUCH for IDX, images(\.gz)?: .* MB, .* s \((.*)\)", line)[2]
+        assert Path(kept).exists()
 
 
 def test_a_flipped_bit_is_never_believed(tmp_path):

@@ -291,9 +291,9 @@ def test_an_error_of_any_class_is_told(small_data, tmp_path, base):
         own.forget()
     for said in (failures[cell], str(error.value)):
         assert said.startswith(f"{tmp_path / 'own.py'}, line {line}: Odd (the whole traceback")
-    come = pickle.loads(pickle.dumps(far.value))
-    assert str(come) == f"{tmp_path / 'own.py'}, line {line}: Odd"
-    assert "raise Odd" in come.traceback
+    arrived = pickle.loads(pickle.dumps(far.value))
+    assert str(arrived) == f"{tmp_path / 'own.py'}, line {line}: Odd"
+    assert "raise Odd" in arrived.traceback
     with pytest.raises(SettingError, match=r"line 6: Odd$"):
         own.read(written(tmp_path, odd + "raise Odd\n"))
 

@@ -378,7 +378,7 @@ def test_a_setting_that_is_idle_is_not_held_against_anyone(tiny, tmp_path):
     ("other", "differs"),
     [
         (dict(name="mnist"), "its dataset is tiny, not mnist"),
-        (dict(digest="another"), "its images were others"),
+        (dict(digest="another"), "its images or labels were different"),
     ],
     ids=str,
 )
@@ -430,6 +430,7 @@ def test_a_folder_without_a_sweep_is_refused(tmp_path):
         dict(batch_sizes=[0]),
         dict(seeds=["a"]),
         dict(digest=7),
+        dict(versions={}, went_on_with=[3]),
     ],
     ids=str,
 )

@@ -56,9 +56,10 @@ def test_the_same_runs_give_the_same_page(page_of):
     assert page_of("t", None, collected(4), "c") == page_of("t", None, collected(4), "c")
 
 
-def test_a_page_is_made_without_matplotlib():
+def test_what_writes_a_page_does_not_load_matplotlib():
     """A sweep writes one before its first update, and Matplotlib takes long to load."""
-    script = "import sys, minisgd.page.sweep; print('matplotlib' in sys.modules)"
+    modules = "minisgd.page.sweep, minisgd.commands.live, minisgd.commands.plot"
+    script = f"import sys, {modules}; print('matplotlib' in sys.modules)"
     asked = [sys.executable, "-c", script]
     done = subprocess.run(asked, cwd=PROGRAM.parent, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
