@@ -9,8 +9,7 @@
     OUT/metrics.csv              all epochs of all runs, tidy; beside it table, figure and page
 
 Everything but the appended lines is written to another file, flushed to disk and renamed: a crash
-leaves either the old file or the new one. A checkpoint is described in
-checkpoints.py.
+leaves either the old file or the new one. A checkpoint is described in checkpoints.py.
 """
 
 import re

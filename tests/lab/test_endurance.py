@@ -8,7 +8,6 @@ from pathlib import Path
 
 import damage
 import pytest
-from damage import MOST_MB
 from endurance import (
     faults,
     fingerprint,
@@ -40,7 +39,7 @@ def test_no_input_brings_down_a_reader(tmp_path):
     counts = damage.damage(tmp_path / "damage", cases=1_500, told=told.append)
     assert not told and counts["values"] + counts["refused"] == counts["cases"] == 1_500
     assert counts["refused"] > 500
-    assert counts["too_much"] == 0 and 0 < counts["peak_mb"] < MOST_MB
+    assert counts["too_much"] == 0 and 0 < counts["peak_mb"] < damage.MOST_MB
 
 
 def test_an_input_that_takes_too_much_is_named_and_kept(tmp_path, monkeypatch):
