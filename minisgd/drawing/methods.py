@@ -22,6 +22,8 @@ from .style import (
     draw_heading,
 )
 
+LINEAR = 0.01  # the losses up to which losses_figure's scale is linear
+LOSS_TICKS = 0.01, 0.005, 0.0, -0.005, -0.01, -0.03, -0.1, -0.3, -1.0
 TONES = (
     "#8f4a0a",
     BAR,
@@ -33,11 +35,14 @@ class Line:
     """One method: {x: the accuracies of its seeds}.
 
     faint    somebody else's rule, for comparison: grey, dashed, without a band
+    place    of its colour and its marker, so that a method has the same in every figure; if None,
+             the line's own among the others
     """
 
     label: str
     values: dict
     faint: bool = False
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -188,8 +193,8 @@ def _draw_lines(axes, lines, labels=None):
         dash = DASHES[1 + k % (len(DASHES) - 1)]
         axes.plot(xs, y, color="0.55", linestyle=dash, linewidth=1.2,
                   label=line.label if labels else None)  # fmt: skip
-    for place, line in enumerate(clear):
-        k = labels.index(line.label) if labels else place
+    for among, line in enumerate(clear):
+        k = _place(line, labels.index(line.label) if labels else among)
         xs, color = sorted(line.values), METHOD_PALETTE[k % len(METHOD_PALETTE)]
         ends = [[end(line.values[x]) for x in xs] for end in (min, max)]
         axes.fill_between(xs, *ends, color=color, **BAND)
@@ -197,6 +202,10 @@ def _draw_lines(axes, lines, labels=None):
         axes.plot(xs, y, color=color, marker=MARKERS[k % len(MARKERS)], markersize=4.5,
                   linewidth=1.5, label=line.label)  # fmt: skip
     return sorted({x for line in clear for x in line.values})
+
+
+def _place(line, among):
+    return among if line.place is None else line.place
 
 
 @dataclass(frozen=True)
@@ -213,7 +222,9 @@ class Losses:
 
 def losses_figure(panels, title, y_label, ends, tolerances, note=None):
     """What each way loses with the batch size, in panels side by side on one scale: medians over
-    the seeds, bands from minimum to maximum, and a band for each tolerance around nothing lost.
+    the seeds, bands from minimum to maximum, and a band for each tolerance around nothing lost. The
+    scale is linear within LINEAR of nothing and logarithmic beyond, so that .002 can be seen beside
+    the loss of everything.
 
     panels   [Losses], whose lines hold differences of accuracies
     ends     (from, to): the differences shown
@@ -226,22 +237,28 @@ def losses_figure(panels, title, y_label, ends, tolerances, note=None):
     height = head + 0.45 + 3.2 + below
     figure = blank_figure(height)
     draw_heading(figure, title_lines, note, head - 0.2)
-    wide, key = 0.91 / len(panels), {}
+    wide, key = 0.88 / len(panels), {}
     for k, panel in enumerate(panels):
-        box = (0.075 + wide * k, below / height, wide - 0.025, 3.2 / height)
+        box = (0.105 + wide * k, below / height, wide - 0.025, 3.2 / height)
         axes = figure.add_axes(box, ylim=ends, xscale="log")
+        axes.set_yscale("symlog", linthresh=LINEAR, linscale=1.5)
+        axes.set_yticks([y for y in LOSS_TICKS if ends[0] <= y <= ends[1]])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         _draw_bar(axes, 0.0, tolerances)
         xs = _draw_lines(axes, panel.lines, labels)
         for label, x in panel.marks.items():
-            color = PALETTE[labels.index(label) % len(PALETTE)]
-            axes.axvline(x, color=color, linestyle=":", linewidth=1.2,
-                         label=f"noise scale of {label}")  # fmt: skip
+            place = labels.index(label)
+            # Dashes of one do not cover those of another at the same size.
+            dash = 1.5 * place, (1.5, 1.5 * len(labels) - 1.5)
+            axes.axvline(x, color=METHOD_PALETTE[place % len(METHOD_PALETTE)], linestyle=dash,
+                         linewidth=1.4, label=f"noise scale of {label}")  # fmt: skip
         axes.set_title(panel.title, size=10, pad=5)
         _ticks(axes, xs, "batch size")
         if k:
             axes.tick_params(labelleft=False)
         key |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    figure.axes[0].set_ylabel(y_label, size=9.5)
+    figure.axes[0].set_ylabel(f"{y_label}\n(logarithmic beyond {LINEAR:g})", size=9)
     names = [*labels, *(name for name in key if name not in labels)]
     figure.legend(
         [key[name] for name in names], names, loc="lower center", ncols=4, fontsize=9,

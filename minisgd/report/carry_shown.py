@@ -1,5 +1,6 @@
 """What the runs of `carry` come to: what each way loses, in tables and as lines."""
 
+from dataclasses import replace
 from statistics import median
 
 from ..drawing import Line, Losses
@@ -8,7 +9,7 @@ from .answer import at_sizes, winners
 from .answer_shown import bar_of, reported_lines, results, spread
 from .trials import Trials
 
-ENDS = (-0.1, 0.02)  # of the differences that are drawn
+ENDS = (-1.0, 0.01)  # of the differences that are drawn
 
 
 def lines_of(found):
@@ -16,15 +17,13 @@ def lines_of(found):
 
     At 64 the report's rules share a run, which is in the line of each.
     """
-    lines = {}
+    lines, methods = {}, list(answer.METHODS)
     for (way, b), values in found.items():
         lines.setdefault(way, {})[b] = values
     return [
-        Line(
-            answer.METHODS[way].title if way in answer.METHODS else way,
-            values,
-            faint=way not in answer.METHODS,
-        )
+        Line(answer.METHODS[way].title, values, place=methods.index(way))
+        if way in methods
+        else Line(way, values, faint=True)
         for way, values in lines.items()
     ]
 
@@ -64,8 +63,8 @@ def panels(name, parts, kept):
 def lost(lines, bar):
     """The lines with what is below the bar, or above it, in place of the accuracies."""
     return [
-        Line(line.label, {b: [round(v - bar, 9) for v in values]
-                          for b, values in line.values.items()}, line.faint)
+        replace(line, values={b: [round(v - bar, 9) for v in values]
+                              for b, values in line.values.items()})
         for line in lines
     ]  # fmt: skip
 
@@ -109,31 +108,50 @@ def data_panels(parts, kept):
     return found
 
 
+def against_smallest(line):
+    """The line with what each seed is above its own run with the smallest batch, or below it."""
+    smallest = line.values[carry.DIVISORS[0]]
+    return replace(line, values={
+        b: [round(v - first, 9) for v, first in zip(values, smallest, strict=True)]
+        for b, values in line.values.items()
+    })  # fmt: skip
+
+
 def data_losses(found, noises):
     """The same as drawing.Losses: what a batch loses against the smallest one, of as many images.
     The noise scales, {dataset: images}, are marked.
     """
     marks = {f"{carry.DRAWN[name]:,} images": b for name, b in noises.items()}
     return [
-        Losses(
-            answer.METHODS[method].title,
-            [lost([line], median(line.values[carry.DIVISORS[0]]))[0] for line in lines],
-            marks,
-        )
+        Losses(answer.METHODS[method].title, [against_smallest(line) for line in lines], marks)
         for method, lines in found.items()
     ]
 
 
 def data_table(found, noises):
-    """Accuracies by method, number of images and batch size, then the noise scales."""
-    rows = []
+    """By method, number of images and batch size: accuracies, and what each seed loses against its
+    run with the smallest batch. Then the noise scales.
+    """
+    first, rows = carry.DIVISORS[0], []
     for method, lines in found.items():
-        rows += [answer.METHODS[method].title]
-        rows += [" " * 18 + "".join(f"{b:,}".ljust(29) for b in carry.DIVISORS).rstrip()]
-        for line in lines:
-            cells = (spread(line.values[b]) for b in carry.DIVISORS if b in line.values)
-            rows.append(line.label.ljust(18) + "".join(c.ljust(29) for c in cells).rstrip())
-        rows.append("")
+        title = answer.METHODS[method].title
+        rows += _block(f"{title}: test accuracy", lines, carry.DIVISORS, spread)
+        against = [against_smallest(line) for line in lines]
+        rows += _block(f"{title}: against {first} images", against, carry.DIVISORS[1:], _signed)
     for dataset, b in noises.items():
         rows.append(f"noise scale with {carry.DRAWN[dataset]:,} images, at equal updates: {b:,.0f}")
     return rows
+
+
+def _block(title, lines, sizes, words):
+    """A line for each number of images, and one that is empty."""
+    rows = [title, " " * 18 + "".join(f"{b:,}".ljust(29) for b in sizes).rstrip()]
+    for line in lines:
+        cells = (words(line.values[b]) for b in sizes if b in line.values)
+        rows.append(line.label.ljust(18) + "".join(c.ljust(29) for c in cells).rstrip())
+    return [*rows, ""]
+
+
+def _signed(values):
+    """The median, the smallest and the largest of differences."""
+    return f"{median(values):+.4f} ({min(values):+.4f} to {max(values):+.4f})"

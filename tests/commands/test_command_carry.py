@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -131,5 +132,9 @@ def test_the_drawn_digits_are_held_against_the_smallest_batch(call, small_carry)
     found = carry_shown.data_panels(carry.parts("figures"), carry.everything("figures"))
     for losses in carry_shown.data_losses(found, {"bent-glyphs": 500.0}):
         assert losses.marks == {"640 images": 500.0}
-        for line in losses.lines:
-            assert sorted(line.values[64])[0] == -sorted(line.values[64])[1]  # around its median
+        assert all(line.values[64] == [0.0, 0.0] for line in losses.lines)  # against itself
+    (muon, *_), (lost, *_) = found["muon"], carry_shown.data_losses(found, {})[0].lines
+    largest = max(muon.values)
+    for run, (seed, first) in enumerate(zip(muon.values[largest], muon.values[64], strict=True)):
+        assert lost.values[largest][run] == pytest.approx(seed - first)
+    assert f"{median(lost.values[largest]):+.4f} (" in again.stdout

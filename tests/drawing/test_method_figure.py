@@ -6,6 +6,8 @@ from hand_made import legend, texts
 from matplotlib.colors import to_rgb
 
 from minisgd.drawing import (
+    MARKERS,
+    METHOD_PALETTE,
     PALETTE,
     Carried,
     Line,
@@ -106,3 +108,22 @@ def test_a_way_has_one_colour_in_every_panel_of_losses():
         "Muon", "LAMB", "sqrt rule", "noise scale of LAMB",
     ]  # fmt: skip
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() == (-0.1, 0.02)
+
+
+def test_no_loss_lies_below_the_figure_and_small_ones_can_be_told_apart():
+    """The scale is linear within .01 of nothing: .005 lies half way, and 1 is the lower edge."""
+    lines = [Line("Muon", {64: [0.0], 2048: [-0.005], 8192: [-0.01], 60000: [-1.0]})]
+    axes = losses_figure([Losses("one", lines)], "t", "lost", (-1.0, 0.01), (0.002,)).axes[0]
+    height = [axes.transData.transform((64, y))[1] for y in (0.0, -0.005, -0.01, -0.1, -1.0)]
+    assert height == sorted(height, reverse=True)
+    assert height[0] - height[1] == pytest.approx(height[1] - height[2])
+    assert height[2] - height[3] == pytest.approx(height[3] - height[4], rel=0.1)
+    assert height[-1] == pytest.approx(axes.bbox.y0)
+
+
+def test_a_method_keeps_its_colour_and_marker_where_others_are_missing():
+    lines = [Line("Muon", {64: [0.0], 8192: [-0.01]}, place=4), Line("LAMB", {64: [0.0]}, place=3)]
+    axes = losses_figure([Losses("one", lines)], "t", "lost", (-0.1, 0.01), (0.002,)).axes[0]
+    looks = {line.get_label(): (line.get_color(), line.get_marker()) for line in axes.lines}
+    assert looks["Muon"] == (METHOD_PALETTE[4], MARKERS[4])
+    assert looks["LAMB"] == (METHOD_PALETTE[3], MARKERS[3])
