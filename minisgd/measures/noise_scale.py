@@ -4,7 +4,8 @@ McCandlish et al. answer with one number, B_noise = tr Σ / |G|². Far below it,
 halves the steps; far above it, doubling saves none.
 
 B_noise is measured along a run of b = 64 from batches of two sizes and, as a check, from the
-gradients of all images one by one. How many steps a batch really needs is measured by steps.py.
+gradients of all images one by one, or of the first MOST of them. How many steps a batch really
+needs is measured by steps.py.
 """
 
 from pathlib import Path
@@ -68,7 +69,7 @@ def noise_scale(
     Settings(large).check(len(y))
     model, rows = LeNet5(threads=threads, pixels=data.pixels), []
     for t, w in weights_at(settings, data, updates, threads, log).items():
-        log(f"update {t}: {draws} batches of {small} and {large}, then all images one by one")
+        log(f"update {t}: {draws} batches of {small} and {large}, then {len(y):,} single images")
         rng, squares = generator(seed, 4, t), {small: [], large: []}
         model.w[...] = w
         for _ in range(draws):
@@ -107,7 +108,7 @@ def noise_scale(
         COLUMNS,
         rows,
         table,
-        _plots(rows),
+        _plots(rows, len(y), N),
         _text(rows),
     )
 
@@ -117,8 +118,12 @@ def _sums(G):
     return G.sum(axis=0).astype(np.float64), np.einsum("np,np->n", G, G).sum(dtype=np.float64)
 
 
-def _plots(rows):
-    """B_noise along the run, and the two numbers that it is the ratio of."""
+def _plots(rows, taken, N):
+    """B_noise along the run, and the two numbers that it is the ratio of.
+
+    taken    images of which the gradients are taken, of N
+    """
+    those = "all images" if taken == N else f"{taken:,} images"
     at = tuple(max(row["update"], 10) for row in rows)
 
     def curve(label, name, color, error="", **look):
@@ -129,7 +134,7 @@ def _plots(rows):
     dots = {"dash": "", "marker": "o"}
     scale = (
         curve("from two batch sizes", "noise", PALETTE[0], "noise_error", **dots),
-        curve("from all images one by one", "exact_noise", PALETTE[1]),
+        curve(f"from {those} one by one", "exact_noise", PALETTE[1]),
     )
     parts = (
         curve("tr Σ", "exact_trace", PALETTE[2], marker="s"),

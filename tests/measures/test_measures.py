@@ -223,10 +223,12 @@ def test_of_many_images_the_first_ones_are_looked_at(data, monkeypatch):
     few = replace(data, train=replace(data.train, images=data.train.images[:80],
                                       labels=data.train.labels[:80]))  # fmt: skip
     how = {"updates": (0,), "draws": 2, "small": 8, "large": 64}
-    (expected,) = MEASURES["noise-scale"](few, 0, 1, quiet, **how).rows
+    all_of_few = MEASURES["noise-scale"](few, 0, 1, quiet, **how)
     monkeypatch.setattr("minisgd.measures.noise_scale.MOST", 80)
-    (row,) = MEASURES["noise-scale"](data, 0, 1, quiet, **how).rows
-    assert row == expected  # at update 0, where both have the same weights
+    first_of_all = MEASURES["noise-scale"](data, 0, 1, quiet, **how)
+    assert first_of_all.rows == all_of_few.rows  # at update 0, where both have the same weights
+    labels = [found.plots[0].curves[1].label for found in (all_of_few, first_of_all)]
+    assert labels == ["from all images one by one", "from 80 images one by one"]
 
 
 # -- sharpness
