@@ -247,10 +247,10 @@ PLAIN = {
     "... and from He's initial weights, too, by none of the report's rules": {
         "holds": "At 2048, 8192 and 60000 no seed of the best of the four comes within .005.",
     },
-    "with as many images seen, sixteen times the data let no larger batch keep the accuracy: by "
-    "Muon": {
+    "with as many images seen, a batch loses as much with sixteen times the data: by Muon": {
         "does not hold at 30000; depends on the seed at 2000, 15000, 60000; holds at 7500": (
-            "At 7500 as much is lost, within .005, in every seed; at 30000 more with more data."
+            "In every seed 2000 loses less with more data, and 30000 more; 7500 loses as much, "
+            "within .005."
         ),
     },
     "... by clipped SGD in Nesterov's form, of drawn digits": {

@@ -17,7 +17,8 @@ HOW_TO_READ = (
     "A claim holds where a fair coin would give as many a yes with a probability below "
     f"{CHANCE:g}: five seeds of five do, and nine of ten; it does not hold where as many say no. "
     "Where they are fewer it depends on the seed, or, if all of those few agree or if most do not "
-    "answer, it cannot be told."
+    "answer, it cannot be told. How many steps a batch needs and what more machines buy, chapters "
+    "13 and 14 of the lesson, get no verdict: three seeds cannot give one."
 )
 HOW_TO_COUNT = (
     f'"At the end" means the median of the last {FINAL_EPOCHS} epochs (no more than the last, '

@@ -1225,7 +1225,7 @@ def another_network(files):
 def more_data(files):
     """Ch. 19."""
     names = {N: f"carry-{dataset}" for dataset, N in carry.DRAWN.items()}
-    (few, _, most), (smallest, *sizes) = names, carry.DIVISORS
+    (few, some, most), (smallest, *sizes) = names, carry.DIVISORS
     pair = few, most
 
     def ends(N, b, method):
@@ -1240,43 +1240,68 @@ def more_data(files):
         pairs = zip(*(lost(N, b, method) for N in pair), strict=True)
         return sum(abs(claims.below(x, y)) <= claims.CLOSE for x, y in pairs)
 
-    def noise(N):
+    def noise(N, update):
         (dataset,) = (key for key, count in carry.DRAWN.items() if count == N)
-        found = noise_scale_module.read(files.folder / dataset / "measure-noise-scale.csv")[-1]
-        assert found["update"] == 18_760
-        return here(found["exact_noise"], f"{dataset}/measure-noise-scale", to=10)
+        rows = noise_scale_module.read(files.folder / dataset / "measure-noise-scale.csv")
+        (found,) = (row["exact_noise"] for row in rows if row["update"] == update)
+        return found, f"{dataset}/measure-noise-scale"
+
+    def noises(N):
+        found = [noise(N, update) for update in (938, 2814, 9380, 18_760)]
+        return listed(*(here(x, file, to=10 if x > 200 else None) for x, file in found))
 
     def medians(b, method):
-        return listed(*(here(median(lost(N, b, method)), names[N]) for N in pair[::-1]))
+        return listed(*(here(median(lost(N, b, method)), names[N]) for N in names))
+
+    def within(b, method):
+        return [sum(x <= claims.CLOSE for x in lost(N, b, method)) for N in names]
 
     def counts(*found):
         return listed(*(here(N, "minisgd/report/carry.py") for N in found))
 
     assert all(x < y for x, y in zip(*(ends(N, smallest, "muon") for N in pair), strict=True))
     assert all(x < y for x, y in zip(*(lost(N, 30_000, "muon") for N in pair), strict=True))
+    assert all(x > y for x, y in zip(*(lost(N, 2000, "muon") for N in pair), strict=True))
+    assert all(x > 0.01 for N in names for b in sizes[1:] for method in carry.GROWING
+               for x in lost(N, b, method))  # fmt: skip
+    at_first = [[noise(N, update)[0] for N in names] for update in (0, 30, 100, 300)]
+    assert all(max(found) < 1.04 * min(found) for found in at_first)
+    assert Settings(1024).updates_after(30, most) == Settings(64).updates_after(30, few)
+    later = [[noise(N, update)[0] for N in names] for update in (938, 2814, 9380, 18_760)]
+    assert all(found[0] < found[2] for found in later)
+    assert any(found[0] > found[1] for found in later)
     seeds = len(ends(few, smallest, "muon"))
     every = [(b, method) for method in carry.GROWING for b in sizes if alike(b, method) == seeds]
     assert every == [(7500, "muon")]
-    rows = [(method, N) for method in carry.GROWING for N in pair]
+    close = here(claims.CLOSE, "minisgd/report/claims.py")
+    assert within(2000, "muon") == [0, seeds, 3]  # none, all and three
+    assert (sum(within(2000, "nesterov")), seeds * len(names)) == (1, 15)  # one of fifteen
+    rows = [(method, N) for method in carry.GROWING for N in names]
     return listed(
-        counts(most, few),
-        given("2,000 80", "batch sizes"), medians(2000, "muon"), medians(2000, "nesterov"),
-        given("7,500 30,000", "batch sizes"), counts(carry.SEEN),
-        here(carry.SEEN // few, names[few]), counts(few), given("4", "epochs of 240,000"),
-        counts(240_000, most),
+        given("2,000 2,000", "a batch size"), here(median(lost(few, 2000, "muon")), names[few]),
+        given("80", "a batch size"), counts(few), here(carry.SEEN // few, names[few]),
+        here(median(lost(some, 2000, "muon")), names[some]), counts(some),
+        here(carry.SEEN // some, names[some]), here(median(lost(most, 2000, "muon")), names[most]),
+        counts(most), close, given("none three", "what is asserted above"),
+        here(seeds, names[most]), medians(2000, "nesterov"), close,
+        given("7,500 .01", "what is asserted above"), given("30,000", "a batch size"),
+        counts(most, few), given("80 2,000", "batch sizes"), counts(carry.SEEN),
         given("80", "a batch size"), counts(*sizes),
         *(counts(N) + listed(*(here(median(lost(N, b, method)), names[N]) for b in sizes))
           for method, N in rows),
-        here(seeds, names[few]), here(claims.CLOSE, "minisgd/report/claims.py"),
+        here(seeds, names[few]), given("80", "a batch size"), close, counts(few, most),
         given("7,500 30,000 80", "batch sizes"),
         here(carry.SEEN // smallest, "minisgd/report/carry.py"),
         *(here(median(ends(N, smallest, "muon")), names[N]) for N in pair),
         given("30,000", "a batch size"), here(carry.SEEN // 30_000, "minisgd/report/carry.py"),
         *(here(median(ends(N, 30_000, "muon")), names[N]) for N in pair),
-        given("18,760 64", "updates, and a batch size"), *map(noise, names),
-        given("three", "sets"), given("30 60,000 30 960,000 16", "epochs, images, and their ratio"),
-        given("30 960,000 1,024 28,125 64 30 60,000", "epochs, images, batch sizes and updates"),
-        here(Settings(64).updates_after(30, N), "60,000 images"),
+        given("64 4 three 300", "a batch size, and what is asserted above"),
+        given("938 2,814 9,380 18,760", "updates"), *(counts(N) + noises(N) for N in names),
+        counts(most, few, some), given("60,000", "noise_scale.MOST"),
+        given("30 60,000 30 960,000 16", "epochs, images, and their ratio"),
+        given("30 960,000 1,024", "epochs, images and a batch size"),
+        here(Settings(1024).updates_after(30, most), "the images of a batch size"),
+        given("30 60,000 64", "epochs, images and a batch size"),
     )  # fmt: skip
 
 
