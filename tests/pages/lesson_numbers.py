@@ -818,6 +818,7 @@ def counted_steps(files):
     rows = steps_shown.read(files.folder / f"{name}.csv")
     images, first, last_one = steps_shown.images(rows), *steps.TARGETS
     found = {(line.method, line.target): line for line in steps_shown.lines(rows)}
+    large = 4096, 16_384, images
     near = {method: found[method, first] for method in steps.METHODS}
     far = {method: found[method, last_one] for method in steps.METHODS}
 
@@ -829,8 +830,11 @@ def counted_steps(files):
 
     def law(line):
         """B_crit, and its interval of 95 %."""
-        found = line.law
-        return [here(end, name, to=10)[0] for end in (found.critical, found.low, found.high)]
+        ends = line.law.critical, line.law.low, line.law.high
+        return listed(*(here(end, name, to=100 if end > 10_000 else 10) for end in ends))
+
+    def seeds(line, b):
+        return listed(*(here(end(line.steps[b]), name) for end in (min, max)))
 
     misses = [line.law.miss for line in near.values()]
     others = [near[method].law.least for method in ("momentum", "nesterov", "lamb")]
@@ -845,6 +849,12 @@ def counted_steps(files):
     nothing = {method: law_module.nothing_from(line.medians) for method, line in near.items()}
     assert until["momentum"] == until["lamb"] and until["nesterov"] == until["muon"]
     assert nothing["nesterov"] == nothing["lamb"] and nothing["muon"] is None
+    assert until["momentum"] == min(near["momentum"].medians)  # none of the larger ones
+    further = {method: law_module.perfect_until(line.medians) for method, line in far.items()}
+    assert further["nesterov"] is None and further["lamb"] == further["muon"]
+    fewest_images = min(far["nesterov"].medians, key=lambda b: b * far["nesterov"].medians[b])
+    no_gain = {method: law_module.nothing_from(line.medians) for method, line in far.items()}
+    assert [method for method, b in no_gain.items() if b] == ["muon"]
     (late,) = [b for b in far["momentum"].steps if b not in far["momentum"].medians]
     stopped = {method: sum(row["method"] == method and row["kind"] == "trial"
                            and row["target"] == last_one and row["batch_size"] == images
@@ -866,9 +876,12 @@ def counted_steps(files):
         here(steps.PLAN.held_out, "minisgd/measures/steps.py"),
         here(steps.PLAN.seeds, "minisgd/measures/steps.py"),
         here(law_module.PERFECT, "minisgd/measures/law.py"), given("97", "the accuracy"),
-        here(until["momentum"], name), here(until["muon"], name), given("four", "times the batch"),
-        here(1 - law_module.GAIN, "minisgd/measures/law.py"),
-        here(nothing["momentum"], name), here(nothing["lamb"], name), given("97", "the accuracy"),
+        here(until["muon"], name), given("256", "the next size"), here(until["momentum"], name),
+        given("four", "times the batch"), here(1 - law_module.GAIN, "minisgd/measures/law.py"),
+        here(nothing["momentum"], name), here(nothing["lamb"], name),
+        *([*updates(near["muon"], b), entry] for b, entry in zip(
+            large, given("4,096 16,384 55,000", "batch sizes"), strict=True)),
+        *(seeds(near["muon"], b) for b in large), given("97", "the accuracy"),
         here(100 * min(misses), name), here(100 * max(misses), name),
         here(near["muon"].law.least, name), here(min(others), name), here(max(others), name),
         *(law(near[method]) for method in ("momentum", "nesterov", "lamb", "muon")),
@@ -882,7 +895,10 @@ def counted_steps(files):
         updates(nesterov, 64), given("64", "a batch size"),
         updates(nesterov, 1024), given("1,024", "a batch size"),
         epochs(nesterov, 1024), epochs(nesterov, 64), epochs(muon, 64), given("64", "a batch size"),
-        here(fewest["muon"], name), given("16,384", "a batch size"), here(images, name),
+        here(fewest["muon"], name), given("16,384", "a batch size"),
+        here(further["momentum"], name), here(further["muon"], name), given("64", "a batch size"),
+        here(law_module.PERFECT, "minisgd/measures/law.py"), here(fewest_images, name),
+        here(no_gain["muon"], name), here(images, name),
         here(sum(row["steps"] is not None for row in reached), name), here(len(reached), name),
         here(steps.PLAN.trials, "minisgd/measures/steps.py"), here(stopped["momentum"], name),
         here(stopped["lamb"], name),
