@@ -24,7 +24,7 @@ from statistics import median
 
 import numpy as np
 
-from ..drawing import Curve, Plot
+from ..drawing import GREY, Curve, Plot
 from ..errors import program
 from ..measures.common import generator
 from ..measures.steps import METHODS
@@ -34,6 +34,7 @@ from .speedup_results import PROJECTED_RANKS
 
 EFFICIENT = 0.5
 BATCH = 64  # of the gradients between the steps of the methods that are timed
+WORTH = "most ranks worth having"
 HERE = "as within this machine"
 CLUSTERS = {"InfiniBand": (2.0, 200.0), "Ethernet": (30.0, 25.0)}  # µs a message, Gbit/s
 DRAWS = 1000
@@ -47,6 +48,7 @@ class Bought:
     target  the accuracy that it reaches
     times   {ranks: (batch size, seconds, low, high)}, with the batch that is soonest there
     worth   (ranks that are worth having, low, high)
+    gain    (how many times as fast as one rank the soonest is, low, high)
     """
 
     method: str
@@ -54,6 +56,7 @@ class Bought:
     network: str
     times: dict
     worth: tuple
+    gain: tuple
 
 
 def with_network(model, latency, bandwidth):
@@ -126,10 +129,16 @@ def bought(line, network, model, step, ratios, rng):
         every.append(first * rng.choice(ratios, DRAWS))
         low, high = np.percentile(every[-1], INTERVAL, method="nearest").tolist()
         times[ranks] = b, seconds, low, high
+    middle = [seconds for _, seconds, _, _ in times.values()]
     worth = [worth_having(seconds) for seconds in np.array(every).T.tolist()]
-    low, high = np.percentile(worth, INTERVAL, method="nearest").tolist()
-    middle = worth_having([seconds for _, seconds, _, _ in times.values()])
-    return Bought(line.method, line.target, network, times, (middle, low, high))
+    # A draw that never gets there gains nothing; one that needs more ranks gains without bound.
+    gain = [first / soonest if isfinite(soonest) else 1.0
+            for first, soonest in zip(every[0], np.min(every, axis=0), strict=True)]  # fmt: skip
+    ends = [np.percentile(x, INTERVAL, method="nearest").tolist() for x in (worth, gain)]
+    return Bought(
+        line.method, line.target, network, times,
+        (worth_having(middle), *ends[0]), (middle[0] / min(middle), *ends[1]),
+    )  # fmt: skip
 
 
 def worth_having(seconds):
@@ -183,15 +192,17 @@ def table(every):
     if not every:
         return []
     lines = [
-        f"{'network':<24}{'method':<12}{'ranks worth having':<24}{'faster':<8}"
+        f"{'network':<24}{'method':<12}{'ranks worth having':<24}{'faster':<20}"
         f"seconds to {percent(every[0].target)} on 1 rank, on those, and at the soonest"
     ]
     for one in every:
         middle, low, high = one.worth
         first = min(one.times, key=lambda ranks: one.times[ranks][1])
         cells = "; ".join(_time(one, ranks) for ranks in dict.fromkeys((1, middle, first)))
-        worth, gain = f"{middle:,} ({low:,} to {high:,})", one.times[1][1] / one.times[first][1]
-        lines.append(f"{one.network:<24}{one.method:<12}{worth:<24}{gain:<8.3g}{cells}")
+        worth = f"{middle:,} ({low:,} to {high:,})"
+        middle, low, high = one.gain
+        gain = f"{middle:.3g} ({low:.3g} to {high:.3g})"
+        lines.append(f"{one.network:<24}{one.method:<12}{worth:<24}{gain:<20}{cells}")
     return lines
 
 
@@ -201,11 +212,14 @@ def _time(one, ranks):
 
 
 def plots(every):
-    """A panel for each network: seconds against ranks, a line with a band for each method."""
+    """A panel for each network: seconds against ranks, a line with a band for each method, and a
+    dot at the most ranks that are worth having. Then the batch that is soonest there, of the first.
+    """
     panels, times = [], [time for one in every for time in one.times.values()]
     seen = [value for _, *values in times for value in values if isfinite(value)]
     ends = (0.8 * min(seen), 1.25 * max(seen)) if seen else None
-    for network in dict.fromkeys(one.network for one in every):
+    networks = list(dict.fromkeys(one.network for one in every))
+    for network in networks:
         curves = []
         for one in every:
             if one.network != network:
@@ -215,13 +229,26 @@ def plots(every):
             # Where most draws never get there, the band goes beyond the top of the panel.
             errors = tuple((max(0, s - a), max(0, min(z, 2 * ends[1]) - s)) for s, a, z in pairs)
             color = look_of(one.method)["color"]
+            curves.append(Curve(one.method, tuple(one.times), seconds, errors, color, band=True))
+            last = one.worth[0]
             curves.append(
-                Curve(f"{one.method}, best b", tuple(one.times), seconds, errors, color, band=True)
+                Curve("", (last,), (one.times[last][1],), color=color, dash="", marker="o")
             )
-        title = f"seconds to {percent(every[0].target)}, {network}"
+        curves.append(Curve(WORTH, (), (), color=GREY, dash="", marker="o"))
+        what = CLUSTERS.get(network)
+        title = f"to {percent(every[0].target)}, {network}"
+        title += ": {:g} µs, {:g} Gbit/s".format(*what) if what else ""
         panels.append(
-            Plot(title, "ranks", "s", tuple(curves), True, True, ends, PROJECTED_RANKS[::2])
+            Plot(title, "ranks", "seconds", tuple(curves), True, True, ends, PROJECTED_RANKS[::2])
         )
+    sizes = tuple(
+        # A little apart, so that methods do not hide each other.
+        Curve(one.method, tuple(one.times), tuple(1.04**k * b for b, *_ in one.times.values()),
+              **look_of(one.method))
+        for k, one in enumerate(one for one in every if one.network == networks[0])
+    )  # fmt: skip
+    title = f"the batch that is soonest, {networks[0]}"
+    panels.append(Plot(title, "ranks", "images", sizes, True, True, None, PROJECTED_RANKS[::2]))
     return tuple(panels)
 
 
@@ -233,13 +260,17 @@ def text(every):
         f"The time is that to {percent(every[0].target)} of the held-out images, with the best "
         f"batch for so many ranks; ranks are worth having while each is at least {EFFICIENT:g} as "
         'efficient as one, and "faster" says how many times as fast the soonest is as one rank. In '
-        f"brackets, {INTERVAL[1] - INTERVAL[0]} % of draws of the seeds and of the model's misfit."
+        f"brackets, {INTERVAL[1] - INTERVAL[0]} % of draws of the seeds, which are few, and "
+        "of the model's misfit."
     )
 
 
-def worths(every):
-    """{network: {method: [ranks that are worth having, low, high]}}, for scaling.json."""
-    found = {}
+def kept(every):
+    """What scaling.json holds of it: {network: {method: [middle, low, high]}} of two numbers."""
+    worth, gain = {}, {}
     for one in every:
-        found.setdefault(one.network, {})[one.method] = list(one.worth)
-    return found
+        worth.setdefault(one.network, {})[one.method] = list(one.worth)
+        gain.setdefault(one.network, {})[one.method] = [
+            float(f"{x:.6g}") if isfinite(x) else None for x in one.gain
+        ]
+    return {"worth having": worth, "faster": gain}

@@ -7,7 +7,8 @@ An epoch of N images in batches of b on R ranks is U = ⌈N/b⌉ updates, each o
                                             β per byte
 
 where s(b, R) is the number of images on the rank that has the most, for which all others wait. It
-is b/R at best: up to four ranks share four lanes, so that three are no faster than two.
+is b/R at best: up to four ranks share the lanes of a batch, which are four, so that three ranks are
+no faster than two. A batch of fewer than 192 images has two: there four are no faster than two.
 
 c and o are fitted to epochs measured on one rank, α and β to all-reduces measured on as many ranks
 as there are cores. What the model says about more ranks than that is a projection: it assumes that
@@ -128,4 +129,5 @@ def _non_negative_fit(rows):
         alone = [a.sum() / (a @ a) for a in A.T]
         errors = [np.square(1 - s * a).sum() for s, a in zip(alone, A.T, strict=True)]
         x, y = (alone[0], 0.0) if errors[0] <= errors[1] else (0.0, alone[1])
-    return float(x), float(y)
+    # The last digits depend on the BLAS; without them every machine tells the same of kept times.
+    return float(f"{x:.12g}"), float(f"{y:.12g}")

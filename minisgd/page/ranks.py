@@ -42,7 +42,8 @@ def section(folder):
                 "takes, tuned at each batch size, times what an update takes on so many ranks, "
                 "with the batch that is done first. On one machine an update was measured; the "
                 "network is an assumption. Ranks are worth having while each is at least "
-                f"{buying.EFFICIENT:g} as efficient as one."),
+                f"{buying.EFFICIENT:g} as efficient as one. All are medians of a few seeds: the "
+                f"figure of {program()} scaling has their intervals."),
         element("form",
                 element("label", "network ", element("select", *options, own, id="ranks-network")),
                 *(_slider(name, *ends) for name, ends in ENDS.items()), id="ranks-choices"),

@@ -57,7 +57,8 @@ def test_the_interval_holds_seeds_and_misfit(rng):
     assert late.times[1][3] == inf
     (row, *_) = buying.rows_of([late])
     assert row["high"] is None and set(row) <= set(speedup_results.COLUMNS)
-    (panel,) = buying.plots([late, exact])
+    panel, sizes = buying.plots([late, exact])
+    assert [round(y) for y in sizes.curves[0].y[:2]] == [64, 64] and sizes.y == "images"
     (_, above), *_ = panel.curves[0].error
     assert panel.curves[0].y[0] + above > panel.ylim[1]  # beyond the top of the panel
     assert drawing.chart([panel], "title").axes
@@ -71,6 +72,23 @@ def test_every_draw_of_the_seeds_has_a_batch_of_its_own(rng):
         1024, pytest.approx(0.74), pytest.approx(0.666), pytest.approx(1.4),
     )  # fmt: skip
     assert found.worth[1] > 1
+
+
+def test_how_much_faster_holds_the_seeds_and_the_misfit(rng):
+    """On 1 rank 64 images are soonest and on 1,024 only 1024 can be: 1000 steps of 7.4 ms against
+    100, and of one seed 200, of 1.1 ms.
+    """
+    few = {64: [1000.0] * 3, 1024: [100.0, 100.0, 200.0]}
+    found = bought(line(few), "n", NONE, 0.0, [1.0], rng).gain
+    assert found == (
+        pytest.approx(7.4 / 0.11),
+        pytest.approx(7.4 / 0.22),
+        pytest.approx(7.4 / 0.11),
+    )
+    late = bought(line({64: [1000.0, inf, 1000.0]}), "n", NONE, 0.0, [1.0], rng)
+    assert late.gain[1] == 1.0 and buying.kept([late])["faster"]["n"]["muon"][1] == 1.0
+    off = bought(line({64: [1000.0] * 3}), "n", NONE, 0.0, [0.5, 2.0], rng).gain
+    assert off[1] < 0.7 * off[0] and off[2] > 2 * off[0]
 
 
 def test_a_network_is_a_latency_and_a_bandwidth():
@@ -93,12 +111,17 @@ def test_words_and_table(rng):
     ]
     said = buying.text(every)
     assert "to 98.5 % of the held-out images" in said and "90 % of draws" in said
-    assert len(buying.plots(every)) == 2 and len(buying.table(every)) == 5
+    assert len(buying.plots(every)) == 3 and len(buying.table(every)) == 5
+    lines = buying.plots(every)[0].curves
+    assert [c.label for c in lines] == ["lamb", "", "muon", "", "most ranks worth having"]
+    assert (lines[1].x, lines[1].y) == ((32,), (every[0].times[32][1],))
     assert "b = 64; 32: " in buying.table(every)[1] and "98.5 %" in buying.table(every)[0]
     network, method, worth = buying.table(every)[3].split(maxsplit=2)
     assert (network, method) == ("far", "lamb") and worth.startswith("32 (32 to 32)")
-    assert worth.split()[4] == f"{7.4 / 0.11:.3g}"
-    assert buying.worths(every)["far"] == {"lamb": [32, 32, 32], "muon": [32, 32, 32]}
+    assert worth.split()[4:8] == ["67.3", "(67.3", "to", "67.3)"]  # 7.4 s over .11 s
+    kept = buying.kept(every)
+    assert kept["worth having"]["far"] == {"lamb": [32, 32, 32], "muon": [32, 32, 32]}
+    assert kept["faster"]["far"]["lamb"] == [pytest.approx(7.4 / 0.11, rel=1e-5)] * 3
     assert "measure steps" in buying.text([]) and buying.table([]) == []
 
 

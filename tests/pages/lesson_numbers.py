@@ -5,6 +5,7 @@ from math import ceil, inf
 from statistics import median
 
 import numpy as np
+import pytest
 from page_numbers import given, here, listed
 from run_numbers import above, accuracy_at, agreed, last
 
@@ -933,7 +934,12 @@ def more_machines(files):
         return [here(end, name)[0] for end in made["worth having"][buying.HERE][method][1:]]
 
     def gain(method):
-        return here(row(method, 1).seconds / row(method, 1024).seconds, name)
+        found = made["faster"][buying.HERE][method]
+        assert found[0] == pytest.approx(row(method, 1).seconds / row(method, 1024).seconds, 1e-5)
+        return listed(*(here(x, name) for x in found))
+
+    def best(method):
+        return here(row(method, made["worth having"][buying.HERE][method][0]).batch_size, name)
 
     def of_draws(method, ranks):
         found = row(method, ranks)
@@ -942,28 +948,34 @@ def more_machines(files):
     assert [soonest(R) for R in speedup_results.PROJECTED_RANKS] == [
         *["muon"] * 4, *["nesterov"] * 4, *["momentum"] * 3,
     ]  # fmt: skip
-    for R in (256, 512, 1024):
-        assert row("momentum", R).low < row("nesterov", R).high
-        assert row("momentum", R).high > row("nesterov", R).low
+    for pair, alike in ((("momentum", "nesterov"), (256, 512, 1024)),
+                        (("muon", "nesterov"), (8, 16))):  # fmt: skip
+        for one, other in ([row(method, R) for method in pair] for R in alike):
+            assert one.low < other.high and one.high > other.low
+    rest = min(row(method, 1).low for method in methods[1:])
+    assert row("muon", 1).high < rest
     model = CostModel(**made["model"])
     ratios = buying.misfits(made["jobs"], model, N, 2)
     (near, fast), (far, slow) = buying.CLUSTERS["InfiniBand"], buying.CLUSTERS["Ethernet"]
     slower = buying.with_network(model, far, slow)
     bytes_ = 8 * NUMBERS
     return listed(
-        *map(gain, methods), given("1,024 two two 98.5", "ranks, and the accuracy"),
+        *map(gain, methods), given("1,024 two two", "ranks, and cores"),
+        here(buying.INTERVAL[1] - buying.INTERVAL[0], "minisgd/machine/buying.py"),
+        here(steps.PLAN.seeds, "minisgd/measures/steps.py"),
+        here(min(ratios), name), here(max(ratios), name), given("two 98.5", "ranks, the accuracy"),
         seconds("muon", 1),
         here(row("muon", 1).batch_size, name), seconds("lamb", 1), seconds("nesterov", 1),
-        seconds("momentum", 1), given("8", "ranks"), seconds("muon", 8),
-        here(row("muon", 8).batch_size, name), given("16 256 two 1,024", "ranks, and methods"),
+        seconds("momentum", 1), here(row("muon", 1).high, name), here(rest, name),
+        given("8", "ranks"), of_draws("muon", 8), of_draws("nesterov", 8),
+        given("16 256 two 1,024", "ranks, and methods"),
         of_draws("nesterov", 1024), of_draws("momentum", 1024), seconds("muon", 1024),
         here(1e3 * made["steps"]["muon"], name),
         here(round(made["steps"]["muon"] / model.c), name),
         given("half", "as efficient as one"),
         *([worth(method, buying.HERE), *interval(method)] for method in methods),
+        *map(best, methods),
         *([worth(method, network) for method in methods] for network in buying.CLUSTERS),
-        here(buying.INTERVAL[1] - buying.INTERVAL[0], "minisgd/machine/buying.py"),
-        here(min(ratios), name), here(max(ratios), name),
         *(here(value, "minisgd/machine/buying.py") for value in (near, fast, far, slow)),
         given("16 two", "ranks, and networks"), here(1e6 * model.c, name), given("8", "2 log2(16)"),
         here(far, "minisgd/machine/buying.py"),

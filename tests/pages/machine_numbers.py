@@ -2,6 +2,7 @@
 
 from page_numbers import given, here, listed, measured
 
+from minisgd.gradient import LANES, lanes_for
 from minisgd.lab import ranks
 from minisgd.machine import speedup_results
 from minisgd.machine.speedup import CostModel
@@ -42,8 +43,9 @@ def speed(files):
 
 
 def several_processes(files):
+    assert (lanes_for(192), lanes_for(191), LANES) == (4, 2, 4)
     return listed(
-        given("1 2 3 4 five four four three two 0 0 1", "ranks, and lanes"),
+        given("1 2 3 4 five four four three two 192 two four two 0 0 1", "ranks, images and lanes"),
         here(ranks.PATIENCE, "minisgd/lab/ranks.py"),
     )
 
