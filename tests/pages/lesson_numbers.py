@@ -1001,6 +1001,7 @@ def first_weights(files):
     fallen = [files.values(left_after_rise(claims.RISEN), warmed, b) for b in (4096, 8192)]
     assert all(x <= LOST for found in fallen for x in found)
     assert learnt(warmed, 4096, last) == learnt(warmed, 8192, last)
+    assert learnt(bare, 8192)[0].value == learnt(usual, 8192)[0].value == 0
     one_class = lambda run: len({record["test_accuracy"] for record in run}) == 1  # noqa: E731
     never = files.values(one_class, bare, 1024)
     return listed(
@@ -1016,7 +1017,7 @@ def first_weights(files):
         here(max(files.values(best_accuracy, bare, 4096)), bare), learnt(usual, 4096),
         given(".9 2048", "learnt, and a batch size"), learnt(bare, 2048), given(".9", "learnt"),
         learnt(usual, 2048), here(sum(never), bare), here(len(never), bare),
-        given("1024", "a batch size"),
+        given("1024 8192", "batch sizes"),
         given("2.45 6 3 2 sixth 2", "the variance of uniform numbers, and of He's"),
     )  # fmt: skip
 
@@ -1207,7 +1208,11 @@ def carried_over(files):
 def another_network(files):
     """Ch. 18."""
     name, sizes, at = "carry-mlp", carry.PLACES["mlp"].sizes, Carried(files, "mlp")
-    linear, fixed, he = "linear rule, warmup", "η = .01", Carried(files, "he")
+    linear, fixed, root = "linear rule, warmup", "η = .01", "sqrt rule"
+    he = Carried(files, "he")
+    worst = int(np.argmin(he.ends(last, root, 8192)))
+    others_from_he = sorted(he.ends(last, root, 8192))[1:]
+    assert min(others_from_he) > 0.9 and min(he.home[root, 8192]) > 0.95
 
     at_2048, at_8192 = (sorted(at.ends(last, linear, b)) for b in (2048, 8192))
     learnt = [x for x in at_8192 if x > 0.96]
@@ -1222,10 +1227,9 @@ def another_network(files):
     assert sum(x == 0.1135 for x in at.home[linear, 2048]) == 1
     close = here(claims.CLOSE, "minisgd/report/claims.py")
     return listed(
-        given("8,192", "a batch size"), here(MLP[1].shapes["W"][0], "minisgd/networks.py"),
-        here(ratio, "the same"), close, given("64 2,048", "batch sizes"),
-        here(len(carry.BEST), "methods"), given("8,192", "a batch size"),
+        given("8,192 2,048", "batch sizes"), close, given("64 8,192", "batch sizes"),
         here(at.within("nesterov", 8192), name), here(len(at.seeds), name), given("five", "epochs"),
+        here(MLP[1].shapes["W"][0], "minisgd/networks.py"), here(ratio, "the same"),
         given("64 2,048 8,192 60,000", "batch sizes"),
         *(here(at.at_last(way, b), name) for way in carry.BEST for b in sizes),
         *(here(at.best_rule(b), name) for b in sizes),
@@ -1246,6 +1250,9 @@ def another_network(files):
         here(he.lost("muon", 60_000), "carry-he"), here(he.lost("nesterov", 60_000), "carry-he"),
         here(Settings().lr, "minisgd/settings.py"), given("8,192", "a batch size"),
         here(he.at_last(fixed, 8192), "carry-he"), here(median(he.home[fixed, 8192]), "figure1"),
+        given("one", "run"), here(len(he.seeds), "carry-he"), given("8,192", "a batch size"),
+        here(he.ends(best_accuracy, root, 8192)[worst], "carry-he"),
+        here(he.ends(last, root, 8192)[worst], "carry-he"), given(".95", "what is asserted above"),
         given("1", "of a momentum"),
     )  # fmt: skip
 
