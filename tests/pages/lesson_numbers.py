@@ -187,6 +187,7 @@ def equivalence(files):
         """The largest k of an epoch for which the large step does not raise the loss."""
         return max(row.k for row in files.rows(name, epoch=epoch) if row.rise <= 0)
 
+    nearly = max(row.k for row in files.rows(name, epoch=0) if row.distance < 0.1)
     later = files.rows(name, epoch=5)
     worse = [row.k for row in later if row.distance > at(1, row.k).distance]
     steeper = [
@@ -195,9 +196,12 @@ def equivalence(files):
         if row.loss_large / row.loss_before > at(1, row.k).loss_large / at(1, row.k).loss_before
     ]
     return listed(
+        here(nearly, name),
+        here(at(0, nearly).batch_size, name),
+        here(at(0, nearly).distance, name),
+        given("eight", "its k"),
         here(at(0, 32).batch_size, name),
         here(at(0, 32).distance, name),
-        given("32", "k"),
         here(at(0, unraised(0)).batch_size, name),
         here(at(0, unraised(0)).distance, name),
         given("2", "k"),
@@ -245,6 +249,8 @@ def noise_scale(files):
         given("twenty two", "epochs, and batch sizes"),
         here(max(off), name),
         given("60,000", "images"),
+        here(rows[-1].noise_error, name, to=10),
+        here(rows[-1].noise, name, to=10),
         given("hundred", "in words: the order of the noise scale"),
         given("1 20", "epochs"),
         here(first.exact_squared / after.exact_squared, name),
@@ -264,6 +270,7 @@ def the_answer(files):
         for b in (64, 8192, 60000)
     }
     middle = {key: median(values) for key, values in ends.items()}
+    assert files.carried("adam", 0.002) is None
     short = {
         name: files.values(accuracy_at(8), "answer-short", 8192, k) for k, name in enumerate(names)
     }
@@ -297,7 +304,8 @@ def the_answer(files):
             for n in ("muon", "lamb", "lars", "nesterov")
             for tolerance in (0.002, 0.005)
         ),
-        given("8,192", "a batch size"),
+        given(".002 64 .005", "tolerances, and a batch size"),
+        here(files.carried("adam", 0.005), "answer"), given("8,192", "a batch size"),
         *(here(middle[n, 8192], "answer") for n in ("muon", "lamb", "lars", "nesterov", "adam")),
         here(reports, "figure6"), given("30", "epochs"),
         here(middle["muon", 60000], "answer"), here(min(ends["muon", 60000]), "answer"),
@@ -307,6 +315,8 @@ def the_answer(files):
         here(median(muon_97), "answer-short"), here(median(short["muon"]), "answer-short"),
         here(len(others), "answer"),
         here(max(median(short[n]) for n in others), "answer-short"),
+        here(sum(x < claims.LEARNT for x in short["lars"]), "answer-short"),
+        here(len(short["lars"]), "answer-short"), given("8", "epochs"),
         given("1", "singular values"),
     )  # fmt: skip
 
@@ -481,7 +491,10 @@ def what_kills(files):
         here(round(max(row["rate_sum"] for row in rows if row["batch_size"] == 8192)), name),
         given("2 1 2 1", "of the parabola"), ends(row["eigenvalue"] for row in first),
         given("2", "η λ/2"), here(max(map(curve.over_bound, first)), name),
-        given("8,192", "a batch size"), every(of.values(), "exit"), given("8,192", "a batch size"),
+        given("8,192", "a batch size"),
+        here(max(row["lr"] * row["eigenvalue_kinks"] / 2 for row in first), name),
+        here(min(row["critical_low"] for row in first), name), every(of.values(), "exit"),
+        given("8,192", "a batch size"),
         here(Settings(8192, rule="linear").scaled_lr, "minisgd/rules.py"),
         every(of.values(), "top"),
         every(plain[1024], "over"), given("1,024", "a batch size"), every(plain[8192], "over"),
@@ -509,10 +522,11 @@ def what_kills(files):
         given("none six", "runs"), gentle_falls(files), given("2,048 4,096 8,192 six", "runs"),
         ends(s["step"] for b in (4096, 8192) for s in ramp[b]),
         here(max(dead2(ramp[b]) for b in (4096, 8192)), name), given("third", "of the target"),
-        here(min(s["step"] for s in plain[2048]), name), given("2,048", "a batch size"),
-        here(max(s["step"] for s in not_thrown), name), given("1,024", "a batch size"),
+        given("2,048", "a batch size"), here(min(s["step"] for s in plain[2048]), name),
+        given("1,024", "a batch size"), here(max(s["step"] for s in not_thrown), name),
+        given("1,024", "a batch size"),
         here(min(s["over"] for s in plain[1024] if s["thrown"]), name),
-        given("1,024", "a batch size"), here(max(s["over"] for s in not_thrown), name),
+        here(max(s["over"] for s in not_thrown), name),
         given("8,192", "a batch size"),
         here(Settings(8192, rule="sqrt").scaled_lr, "minisgd/rules.py"), given("30", "epochs"),
         here(median(files.values(last, "figure2", 8192)), "figure2"),
@@ -564,8 +578,10 @@ def what_saves(files):
     own, large = ("no warmup", "gradual warmup"), (4096, 8192)
     plain, gentle = ({b: of(kind, b) for b in (1024, 2048, *large)} for kind in own)
     every = [row for some in (plain, gentle) for rows in some.values() for row in rows]
+    same = files.values(accuracy_at(gentle[4096][0].epochs), "figure4", 4096)
     half, calm = "no step over 0.5", "η/16 to a sum of 6, then a ramp"
     borrowed = {b: of(f"the rates of a run with {half}", b) for b in large}
+    unchanged = median(row.accuracy for row in plain[4096] if row.seed < len(borrowed[4096]))
     near = sorted(row.accuracy for row in borrowed[4096])[-2:]
     once = [row for row in every if row.thrown == 1]
     small_once = [row for row in once if row.batch_size < 4096]
@@ -605,6 +621,7 @@ def what_saves(files):
         here(agreed(*(sum(r.accuracy >= LEARNT for r in some[4096]) for some in (plain, gentle))),
              name),
         given("ten", "runs"), middle("gradual warmup", 4096), middle("no warmup", 4096),
+        given("4,096", "a batch size"), here(len(same), "figure4"), here(median(same), "figure4"),
         given("8,192", "a batch size"), here(sum(row.batch_size == 8192 for row in once), name),
         here(len(plain[8192] + gentle[8192]), name), learnt("no warmup", 8192),
         here(low, name), given("ten", "runs"), here(high, name),
@@ -621,14 +638,17 @@ def what_saves(files):
         given(".5", "c"), learnt(f"the rates of a run with {half}", *large), given("ten", "runs"),
         here(len(near), name), given("4,096", "a batch size"), here(near[0], name),
         here(near[1], name), here(len(better), name), given("8,192", "a batch size"),
-        ends(better, "accuracy"), here(median(files.values(last, "figure2", 8192)), "figure2"),
+        ends(better, "accuracy"), given("8,192 4,096", "batch sizes"),
+        here(len(borrowed[4096]), name), here(median(r.accuracy for r in borrowed[4096]), name),
+        here(unchanged, name), here(median(files.values(last, "figure2", 8192)), "figure2"),
         learnt(f"{half} until it has left", *large), given("ten nine", "runs, and tenths"),
         learnt(f"{half} until it has learnt", *large),
-        given("Two", "remedies"), learnt("leaky ReLUs", 4096), given("five 4,096", "runs"),
+        given("Three five", "remedies, and seeds"), learnt("leaky ReLUs", 4096),
+        given("five 4,096", "runs"), learnt("no warmup", 4096), here(len(plain[4096]), name),
         learnt("leaky ReLUs", 8192), given("8,192", "a batch size"),
         diverged(of("leaky ReLUs", *large)), given("ten", "runs"),
         diverged(of("dead units revived", *large)), diverged(every), here(len(every), name),
-        here(round(1 / SHARE), "minisgd/measures/survival.py"),
+        given("third", "remedy"), here(round(1 / SHARE), "minisgd/measures/survival.py"),
         here(round(CALM), "minisgd/measures/survival.py"),
         learnt(calm, 2048), given("five 2,048", "runs"), here(epochs, name),
         learnt(calm, 4096), given("five 4,096", "runs"), learnt(calm, 8192),
@@ -677,8 +697,12 @@ def sharp(files):
     at_1024 = [ratio for (b, _, _), ratios in bounds.items() for ratio in ratios if b == 1024]
     below = [max(ratios) <= 0.53 for (b, _, _), ratios in bounds.items() if b == 64]
     accuracies = {kind: values("test_accuracy", *kind, 0.05).values() for kind in kinds}
-    sharpest = accuracies.pop((1024, low))
-    others = [a for values in accuracies.values() for a in values]
+    sharpest = accuracies[1024, low]
+    pairs = (values("test_accuracy", b, low, 0.05) for b in (64, 1024))
+    lower = [one - other for one, other in zip(*(some.values() for some in pairs), strict=True)]
+    assert min(lower) > 0
+    assert all(middle("full", *kind, 0.05) > middle("full", 64, high, 0.05) for kind in kinds
+               if kind != (64, high))  # fmt: skip
     table = [
         listed(
             given(f"{b:,} {f'{lr:.2f}'[1:]}", "a batch size, and η"),
@@ -701,9 +725,11 @@ def sharp(files):
         ),
         given("1,024", "a batch size"), here(min(at_1024), name), here(max(at_1024), name),
         given("64", "a batch size"), here(sum(below), name), here(len(below), name),
-        given("half .05 1,024 .01", "a factor, a loss, and the run"),
-        here(min(sharpest), name), here(max(sharpest), name), here(min(others), name),
-        here(max(others), name), here(len(values("full", 64, high, 0.25)), name),
+        given("half .01 .05 1,024 64", "a factor, a loss, and the runs"),
+        here(min(lower), name), here(max(lower), name), given("four", "runs"),
+        here(min(sharpest), name), here(max(sharpest), name), given("64 .16", "the run"),
+        *(here(x, name) for x in sorted(accuracies[64, high])),
+        here(len(values("full", 64, high, 0.25)), name),
         given("64 .16 .05", "the run"), here(100, "minisgd/measures/sharpness.py"),
         given("2.3 two 10 10", "log 10, networks, and a factor"),
     )  # fmt: skip
@@ -723,7 +749,12 @@ def passing(files):
     rest = [some for which, some in rows.items() if which != "linear"]
 
     def steepest(some):
-        return max(row["eigenvalue"] or 0 for row in some)
+        return max(row["eigenvalue"] or 0 for row in some[: methods_shown.EARLY])
+
+    def dead_early(which):
+        return max(map(methods_shown.dead, rows[which][: methods_shown.EARLY]))
+
+    along = max(row["bend"] / row["step"] ** 2 for row in rows["linear"] if row["step"])
 
     later = [
         max(methods_shown.ratio(row, "own_") or 0 for row in rows[which][1:])
@@ -734,7 +765,7 @@ def passing(files):
         return float(f"{value:.2g}")
 
     return listed(
-        here(methods_shown.EARLY, "minisgd/measures/methods_shown.py"),
+        here(methods_shown.EARLY, "minisgd/measures/methods_shown.py"), given("half", "the loss"),
         given("2 0 1 1", "of the parabola, and ρ"),
         here(min(s["steeper"] for s in of.values()), name),
         here(max(s["steeper"] for s in of.values()), name), given("two", "steps"),
@@ -753,11 +784,14 @@ def passing(files):
         here(methods_shown.met(rows["adam"][0]), name), here(lars["far"], name),
         here(lars["met"], name),
         here(max(methods_shown.met(row) or 0 for row in rows["lars"][1:]), name),
-        given("two", "methods"), here(100 * adam["dead"], name), here(100 * lars["dead"], name),
+        given("two", "methods"), here(100 * dead_early("adam"), name),
+        here(100 * adam["dead"], name), here(100 * dead_early("lars"), name),
         given("three none", "methods"), here(clipped["rise"], name), here(lars["rise"], name),
-        here(methods_shown.rise(two[0]), name), here(steepest(rows["linear"]), name),
+        here(methods_shown.rise(two[0]), name), here(linear["rise"], name),
+        here(steepest(rows["linear"]), name),
         here(min(steepest(some) for some in rest), name),
-        here(max(steepest(some) for some in rest), name), here(linear["own"], name),
+        here(max(steepest(some) for some in rest), name), here(along, name),
+        here(linear["own"], name),
         here(clipped["plain"], name), here(lars["own"], name), here(later[0], name),
         here(later[1], name), here(rounded(adam["own"]), name), here(rounded(lamb["own"]), name),
         given("two", "methods"),
@@ -789,6 +823,13 @@ def momentum(files):
     assert lowest == room[0.2][-1]
     assert max(row.loss for row in room[0.1]) < 0.36 and max(row.loss for row in room[0.2]) < 0.47
     before = files.cell("measure-equivalence", epoch=1, k=2).loss_before
+    costs = {m: end(0, m).loss - end(0, 0).loss for m in (0.5, 0.9)}
+    assert end(0, 0, 0.05).loss - end(0, 0).loss > max(costs.values()) + 0.03
+    assert end(0, 0).loss - end(0, 0, 0.2).loss < max(costs.values())
+    sgd = path(0, 0)
+    from_it = next(row for row in sgd if row.loss < end(0, 0.99).loss)
+    before_it = sgd[sgd.index(from_it) - 1]
+    assert end(0, 0.99).update - from_it.update > 2 * 100  # the lag, and the memory
     return listed(
         given("1", "of the sum"), given("Four .1", "values of m, and their η_eff"),
         given("256", "images, in minisgd/measures/effective_rate.py"), here(other.update, name),
@@ -797,7 +838,10 @@ def momentum(files):
         here(end(0, 0, 0.05).loss, name), here(end(0, 0.9, 0.05).loss, name),
         given("0 .9 twice", "m, and η_eff"),
         here(end(0, 0, 0.2).loss, name), here(end(0, 0.9, 0.2).loss, name),
-        given(".99", "m"), here(end(0, 0.99).loss, name), given("100 .5 .9", "1/(1-m), and m"),
+        given("half .9 twice", "η_eff, and m"),
+        given(".99", "m"), here(end(0, 0.99).loss, name), given("100 half", "1/(1-m), and below"),
+        here(end(0, 0.99).loss, name), here(before_it.update, name), here(from_it.update, name),
+        given(".5 .9", "m"),
         here(agreed(*(round(end(0, m).distance, 2) for m in (0.5, 0.9))), name),
         here(other.distance, name), given("half", "η_eff"),
         here(end(0, 0, 0.05).distance, name), given(".01 .1", "η"),

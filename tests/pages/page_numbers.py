@@ -43,7 +43,7 @@ UNREAD = (
     r"^\d\. ",  # of a numbered list
     r"`[^`]*`",
     r"(?<=\])\([^)]*\)",
-    r"\b(Figures?|Fig\.|figures|[Cc]hapters?) \d+( (to|and) \d+)?\b",
+    r"\b(Figures?|Fig\.|figures|[Cc]hapters?)\s\d+( (to|and) \d+)?\b",
     r"(\b1|η)/\(1-m\)|\b2\(1\+m\)/η|\b2/η|\bb/\d+|\b1 - M/N|S_min \(1 \+ B_crit/b\)|±1/√",
 )
 BOLD = re.compile(r"^(?=\*\*)", re.M)
