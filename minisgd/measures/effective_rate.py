@@ -109,14 +109,12 @@ def effective_rate(
         ["epoch", "m", "η", "update", "distance", "test loss"],
     )
     table.insert(0, f"distance: from SGD at η = {EFFECTIVE:g}, in lengths of its way so far")
-    exact = [_quadratic(momenta, c, at) for c in CURVATURES]
+    exact = [_quadratic(momenta, c, at[-1]) for c in CURVATURES]
     for c, paths in zip(CURVATURES, exact, strict=True):
         ends = ", ".join(f"m = {m:g}: {path[-1]:.3g}" for m, path in paths.items())
         table += ["", f"exact, w_t / w_0 at curvature {c:g} after {at[-1]} updates: {ends}"]
     title = f"Equal η/(1-m) = {EFFECTIVE:g}, different m, the same batches of {batch_size}"
-    return Measured(
-        title, COLUMNS, rows, table, _plots(rows, momenta, at, exact), _text(rows, momenta)
-    )
+    return Measured(title, COLUMNS, rows, table, _plots(rows, momenta, exact), _text(rows, momenta))
 
 
 def _order(N, seed, draw, length):
@@ -125,9 +123,9 @@ def _order(N, seed, draw, length):
     return np.concatenate(orders)
 
 
-def _quadratic(momenta, c, at):
-    """{m: w_t / w_0 at these updates} on the loss c w² / 2."""
-    return {m: quadratic_path(c, EFFECTIVE * (1 - m), m, at[-1])[at] for m in momenta}
+def _quadratic(momenta, c, updates):
+    """{m: w_t / w_0 after 0, 1, ..., so many updates} on the loss c w² / 2."""
+    return {m: quadratic_path(c, EFFECTIVE * (1 - m), m, updates) for m in momenta}
 
 
 def _since(epoch):
@@ -155,12 +153,13 @@ def _paths(rows, epoch):
     return paths
 
 
-def _plots(rows, momenta, at, exact):
+def _plots(rows, momenta, exact):
     plots = []
     colors = dict(zip((*momenta, OTHER), PALETTE, strict=False))
     for c, paths in zip(CURVATURES, exact, strict=True):
         curves = tuple(
-            Curve(_name(m), tuple(at), tuple(p), color=colors[m]) for m, p in paths.items()
+            Curve(_name(m), tuple(range(1, len(p))), tuple(p[1:]), color=colors[m])
+            for m, p in paths.items()
         )
         plots.append(
             Plot(f"exact, on the quadratic {c:g} w²/2", "update", "w(t)/w(0)", curves, True)

@@ -170,6 +170,11 @@ def test_trajectories_of_equal_effective_rate(data):
         assert at[m, 1]["lr"] == pytest.approx(0.1 * (1 - m))
     assert all(at[0.0, t]["distance"] == 0 for t in (1, 30))
     assert at[0.5, 30]["distance"] < at[0.9, 30]["distance"] < at[0.99, 30]["distance"]
+    # The exact paths are drawn at every update: at a dozen of them a swing would not be seen.
+    for curve in (curve for plot in found.plots[:2] for curve in plot.curves):
+        assert curve.x == tuple(range(1, 31)) and len(curve.y) == 30
+    sgd = found.plots[1].curves[0]
+    assert sgd.label == "m = 0" and sgd.y == pytest.approx([0.0] * 30, abs=1e-9)  # η c = 1
 
 
 def effective(row):

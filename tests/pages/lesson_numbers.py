@@ -59,7 +59,8 @@ def larger_batch(files):
     return listed(
         given("60,000", "images"),
         here(per_epoch[64], "60,000 images"), given("64", "a batch size"),
-        here(per_epoch[8192], "60,000 images"), given("8192 30", "a batch size, and an epoch"),
+        here(per_epoch[8192], "60,000 images"),
+        given("8192 .9 30", "a batch size, an accuracy and an epoch"),
         here(end[64], "figure1"), given("64", "a batch size"),
         here(end[1024], "figure1"), given("1024", "a batch size"),
         here(end[4096], "figure1"), given("4096 30 15", "a batch size, and epochs"),
@@ -93,7 +94,7 @@ def two_rules(files):
         here(learnt[0], "figure3"),
         here(len(files.values(last, "figure3", 2048)), "figure3"),
         here(risen - there, "figure3"),
-        given("30 half 8192", "epochs, of the figure, and a batch size"),
+        given("30 half third 8192", "epochs, of the figure, of a row, and a batch size"),
         here(learnt[1], "figure3"),
     )
 
@@ -154,6 +155,9 @@ def covariance(files):
         for of in ("measured", "error")
     ]
     linear = [to("measured", "linear", "trace", epoch, "measured") for epoch in (0, 1)]
+    traces = (files.rows(name, rule="linear", quantity="trace", epoch=epoch) for epoch in (0, 1))
+    first_and_last = [(rows[0], rows[-1]) for rows in traces]
+    ends = [float(np.hypot(*(row.error / row.measured for row in some))) for some in first_and_last]
     return listed(
         given("1 1 1", "of the formula"),
         given("160", "draws, in minisgd/measures/covariance.py"),
@@ -163,12 +167,15 @@ def covariance(files):
         here(100 * max(errors), name),
         given("dozen", "eigenvalues, in minisgd/measures/covariance.py"),
         here(furthest("the rest"), name),
-        given("64 8192", "batch sizes"),
-        *rest,
+        given("8192", "a batch size"),
+        *rest[:2],
+        given("64", "a batch size"),
+        *rest[2:],
         here(to("exact", "sqrt", "trace", 0), name),
         given("1", "of the formula"),
         here(linear[0], name),
         here(linear[1], name),
+        *(here(100 * off, name) for off in ends),
         here(to("exact", "linear", "trace", 0), name),
         given("1 1", "the ratio to 1 + B_noise"),
         here(files.cell("measure-noise-scale", update=0).exact_noise, "measure-noise-scale"),

@@ -184,7 +184,7 @@ def effective_rate(files):
     ]
     fell, runs = falls(files, "effective-rate")
     return listed(
-        given(".1 two", "η, and experiments"),
+        given(".1 two five", "η, experiments, and FINAL_EPOCHS"),
         here(min(apart), "figure5 and effective-rate"),
         here(max(apart), "figure5 and effective-rate"),
         here(fell, "effective-rate"),
