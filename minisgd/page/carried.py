@@ -41,10 +41,7 @@ def section(kept):
     drawn = {
         "spec": specs.carried(SIZES, ENDS, bar, shown.TOLERANCES),
         "ends": ENDS,
-        "methods": [
-            [line.label, *(colours.GREY if line.faint else colours.of_method(place))]
-            for place, line in enumerate(lines)
-        ],
+        "looks": colours.looks(lines),
         "points": [point for line in lines for point in _points(line, cells)],
     }
     return html, drawn

@@ -110,8 +110,27 @@ function columnsFor(labels, host) {
 
 const SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right",
                 "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"];
-const DASHES = [[1, 0], [5, 2], [1.5, 2], [6, 2, 1.5, 2], [3, 1.5, 1.5, 1.5, 1.5, 1.5]];
+const DASHES = [[1, 0], [5, 2], [1.5, 2], [6, 2, 1.5, 2], [6, 1.5, 1.5, 1.5, 1.5, 1.5]];
+// A line without a marker has its dash in the legend, which shows nothing but markers by itself.
+const STROKE = "M-2.4,0L2.4,0";
 const around = (list, place) => list[((place % list.length) + list.length) % list.length];
+
+// Draw every name as its look says, in all layers of a spec: {name, colour, mark, dash} of colours.py.
+function dress(spec, looks, host) {
+  const domain = looks.map(({ name }) => name);
+  const ranges = {
+    color: looks.map(({ colour }) => ofScheme(colour)),
+    shape: looks.map(({ mark }) => (mark === null ? STROKE : around(SHAPES, mark))),
+    strokeDash: looks.map(({ dash }) => DASHES[dash]),
+  };
+  for (const { encoding } of [spec, ...spec.layer])
+    for (const [channel, range] of Object.entries(ranges)) {
+      if (!encoding?.[channel]?.scale) continue;
+      encoding[channel].scale = { domain, range };
+      const { legend } = encoding[channel];
+      if (legend) Object.assign(legend, { columns: columnsFor(domain, host), labelOffset: 10 });
+    }
+}
 
 let resizing;
 let lastWidth = innerWidth;

@@ -57,7 +57,7 @@ def curves():
 
 def carried(sizes, ends, bar, tolerances):
     """Accuracy against the batch size, by method: a line of medians, and from the least to the
-    largest seed a bar.
+    largest seed a bar. Dotted lines, with their names, are the bar and what is a tolerance below.
 
     The points: method, size, y, low, high, tip. The faint ones are of the report's own rules.
     """
@@ -65,7 +65,7 @@ def carried(sizes, ends, bar, tolerances):
     lines += [{"value": bar - t, "name": f"{t:g} below it"} for t in tolerances]
     size = {"field": "size", "type": "quantitative", "title": "batch size",
             "scale": {"type": "log", "base": 2, "nice": False, "padding": 12},
-            "axis": {"values": list(sizes), "format": ",d", "labelOverlap": True}}  # fmt: skip
+            "axis": {"values": list(sizes), "format": ",d", "labelOverlap": "greedy"}}  # fmt: skip
     return {
         "data": {"name": "points"},
         "encoding": {
@@ -79,13 +79,18 @@ def carried(sizes, ends, bar, tolerances):
              "mark": {"type": "rule", "strokeDash": [2, 3], "color": "grey", "clip": True},
              "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"field": "value"},
                           "color": {"value": "grey"}}},
+            {"name": "names", "data": {"values": lines},
+             "mark": {"type": "text", "align": "left", "dx": 5, "fontSize": 10, "aria": False},
+             "encoding": {"x": {"value": "width"}, "y": {"field": "value"},
+                          "text": {"field": "name"}, "color": {"value": "grey"}}},
             {"transform": [{"filter": "!datum.faint"}],
              "mark": {"type": "rule", "clip": True, "strokeWidth": 1.5, "aria": False},
              "encoding": {"y": {"field": "low"}, "y2": {"field": "high"}}},
             {"mark": {"type": "line", "clip": True, "strokeWidth": 2},
              "encoding": {"strokeDash": {"field": "method", "type": "nominal", "scale": {},
                                          "legend": _legend()}}},
-            {"mark": {"type": "point", "filled": True, "size": 55, "opacity": 1, "clip": True,
+            {"transform": [{"filter": "!datum.faint"}],
+             "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1, "clip": True,
                       "aria": False},
              "encoding": {"shape": {"field": "method", "type": "nominal", "scale": {},
                                     "legend": _legend()}}},

@@ -107,6 +107,15 @@ class Looked:
         """How many lines a chart has."""
         return len(self.all(f"{chart} .mark-line path"))
 
+    def legend(self, chart):
+        """[(name, the dashes of its symbol, its shape)] of the legend of a chart."""
+        return self.js(
+            "return [...document.querySelectorAll(arguments[0] + ' .role-legend-entry')].flatMap("
+            "legend => [...legend.querySelectorAll('.role-legend-symbol path')].map((path, k) => ["
+            "legend.querySelectorAll('.role-legend-label text')[k].textContent, "
+            "path.getAttribute('stroke-dasharray'), path.getAttribute('d')]))", chart,
+        )  # fmt: skip
+
     def axis(self, chart, axis):
         """(the title, the labels) of an axis of a chart, "x" or "y"."""
         for role in self.all(f"{chart} g[aria-label^='{axis.upper()}-axis titled']"):

@@ -85,6 +85,27 @@ def test_the_answer_can_be_seen_in_its_whole_range_and_without_the_reports_rules
     assert page.axis("#answer-chart", "y")[1][0] == "0.0"
 
 
+def test_the_answers_legend_tells_methods_by_shape_and_rules_by_dashes(look, project):
+    page = look(project)
+    legend = page.legend("#answer-chart")
+    methods = [shape for name, _, shape in legend if name in titles()]
+    assert len(set(methods)) == len(methods) == len(METHODS)
+    rules = [(dash, shape) for name, dash, shape in legend if name not in titles()]
+    assert [dash for dash, _ in rules] == ["5,2"] and rules[0][1] not in methods
+
+
+def titles():
+    return [method.title for method in METHODS.values()]
+
+
+def test_the_answers_dotted_lines_have_names(look, project):
+    page = look(project)
+    names = lambda: [t.text for t in page.all("#answer-chart .mark-text.role-mark text")]  # noqa: E731
+    assert names() == ["64 at its best", "0.002 below it", "0.005 below it"]
+    page.tick("#answer-whole", "#answer-chart")
+    assert names() == ["64 at its best"]
+
+
 # ---- the explorer
 
 
