@@ -428,10 +428,8 @@ def _noise(folder):
     write_json(folder / "measure-noise-scale.json", {"asked": {"digest": DIGEST}})
 
     def read():
-        from minisgd.commands.carry import noise_scales
-
         steps_shown.noise_range(noise_scale.kept(folder, DIGEST))
-        return noise_scales(folder)
+        return noise_scale.of_drawn_digits(folder)
 
     forms = {"measure-noise-scale.csv": "csv", "measure-noise-scale.json": "sealed"}
     forms[f"{name}/measure-noise-scale.csv"] = "csv"

@@ -154,6 +154,7 @@ def show_place(name, out):
 def show_data(out):
     """Print the tables of the drawn digits and draw their figure, in the folder of the first."""
     from minisgd import drawing
+    from minisgd.measures.noise_scale import of_drawn_digits
     from minisgd.report import carry as places
     from minisgd.report import carry_shown as shown
     from minisgd.report.answer_shown import TOLERANCES
@@ -162,7 +163,7 @@ def show_data(out):
     found = shown.data_panels(places.parts(out), places.everything(out))
     if not found:
         return
-    noises = noise_scales(out)
+    noises = of_drawn_digits(out)
     title = (
         f"Does the useful batch grow with the data? {places.SEEN:,} drawn digits seen, not MNIST"
     )
@@ -173,18 +174,3 @@ def show_data(out):
     first = next(iter(places.DRAWN))
     where = publish(places.folder_of(out, first), f"carry-{first}", figure, "every epoch")
     show([*page(title, None, shown.data_table(found, noises)), where])
-
-
-def noise_scales(out):
-    """{dataset: the noise scale at the last update at which `measure noise-scale` looked}, of the
-    drawn digits of which it was measured.
-    """
-    from minisgd.measures import noise_scale
-    from minisgd.report import carry as places
-
-    found = {}
-    for dataset in places.DRAWN:
-        path = places.folder_of(out, dataset) / "measure-noise-scale.csv"
-        if path.exists():
-            found[dataset] = noise_scale.read(path)[-1]["exact_noise"]
-    return found

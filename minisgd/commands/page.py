@@ -11,9 +11,9 @@ from .options import options
 def page(out):
     """Make the page to play with: OUT/index.html.
 
-    One file, which needs no server and no network: the answer, every run that is kept, a run
-    update by update, how many steps a batch needs, what more ranks buy, the claims with their
-    numbers, and the formulas.
+    One file, which needs no server and no network: the answer and whether it carries over, every
+    run that is kept, a run update by update, how many steps a batch needs, what more ranks buy,
+    the claims with their numbers, and the formulas.
     """
     from minisgd.disk.files import write_aside
     from minisgd.errors import program

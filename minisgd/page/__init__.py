@@ -2,11 +2,12 @@
 
     library      what draws: Vega-Lite and all it needs, as text
     html         elements whose text is escaped, and a whole page around them
-    colours      the palette of the figures, for light and for dark paper
+    colours      how lines look, as in the figures: on light and on dark paper
     curves       runs as lines by epoch: medians, bands, seeds
     specs        what the library is to draw, as Vega-Lite describes it
     explorer     the curves of any runs, with all that may be chosen
     carried      how far each method carries the batch
+    places       whether that carries over to other images, networks, weights and more data
     curvature    a run update by update, as the measure of the curvature has looked at it
     steps        how many steps a batch needs to an accuracy, tuned at every size
     ranks        what more ranks buy, through a network of the reader's

@@ -6,7 +6,7 @@ from ..report.answer import HELD_OUT, LEFT
 from ..report.carry import DRAWN
 from ..report.publish import note_on
 from ..report.verdicts import verdicts
-from . import carried, claims, curvature, curves, explorer, formulas, html, ranks, steps
+from . import carried, claims, curvature, curves, explorer, formulas, html, places, ranks, steps
 from .html import element, join
 
 TITLE = "How far can the batch of SGD grow?"
@@ -28,6 +28,7 @@ def page(kept, *elsewhere):
     runs = [line for every in (kept, *elsewhere) for line in _lines(every)]
     runs.sort(key=lambda line: line["size"])
     answer, answer_drawn = carried.section(kept)
+    in_places, places_drawn = places.section(kept, elsewhere)
     looked_at = curvature.runs(kept.folder)
     by_update, curvature_drawn = (
         curvature.section(looked_at) if looked_at else (element("p", OTHER_COLUMNS), None)
@@ -36,6 +37,7 @@ def page(kept, *elsewhere):
     on_ranks, ranks_drawn = ranks.section(kept.folder)
     sections = {
         "answer": ("How far each method carries the batch", answer),
+        "places": ("Does the answer carry over?", in_places),
         "explorer": ("Every run that is kept", explorer.controls(runs)),
         "curvature": ("What kills 8,192, update by update", by_update),
         "steps": ("How many steps a batch needs", needed),
@@ -44,7 +46,8 @@ def page(kept, *elsewhere):
         "formulas": ("The formulas", formulas.section()),
     }
     first = FIRST | {"dataset": dataset_title(dataset)}
-    data = {"answer": answer_drawn, "explorer": explorer.data(runs, first)}
+    data = {"answer": answer_drawn, "places": places_drawn}
+    data |= {"explorer": explorer.data(runs, first)}
     data |= {"curvature": curvature_drawn, "steps": steps_drawn, "ranks": ranks_drawn}
     data = {name: drawn for name, drawn in data.items() if drawn}
     note = note_on(dataset)

@@ -83,7 +83,7 @@ def carried(sizes, ends, bar, tolerances):
              "mark": {"type": "text", "align": "left", "dx": 5, "fontSize": 10, "aria": False},
              "encoding": {"x": {"value": "width"}, "y": {"field": "value"},
                           "text": {"field": "name"}, "color": {"value": "grey"}}},
-            {"transform": [{"filter": "!datum.faint"}],
+            {"name": "seeds", "transform": [{"filter": "!datum.faint"}],
              "mark": {"type": "rule", "clip": True, "strokeWidth": 1.5, "aria": False},
              "encoding": {"y": {"field": "low"}, "y2": {"field": "high"}}},
             {"mark": {"type": "line", "clip": True, "strokeWidth": 2},

@@ -94,7 +94,9 @@ def table(found):
 
 
 def data_panels(parts, kept):
-    """{method: [Line]}, a line for each number of drawn digits; {} if there are no runs."""
+    """{method: [Line]}, a line for each number of drawn digits of which every batch size has as
+    many runs, as one that is held against another must; {} if there is none.
+    """
     found = {}
     for method in carry.GROWING:
         lines = []
@@ -102,7 +104,9 @@ def data_panels(parts, kept):
             name = f"carry-{dataset}"
             if dataset in parts and name in kept[dataset].made:
                 cells = {b: parts[dataset].cells[method, b] for b in carry.DIVISORS}
-                lines.append(Line(f"{N:,} images", results(kept[dataset], name, cells)))
+                values = results(kept[dataset], name, cells)
+                if len({len(values.get(b, ())) for b in carry.DIVISORS}) == 1 and values:
+                    lines.append(Line(f"{N:,} images", values))
         if lines:
             found[method] = lines
     return found

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from made_up_runs import MadeUpTrials
 
 from minisgd.disk.formats import write_json, write_table
+from minisgd.measures import noise_scale
 from minisgd.measures.curvature import COLUMNS, curvature
 from minisgd.measures.steps import COLUMNS as STEPS
 from minisgd.report import carry
@@ -15,6 +16,7 @@ from minisgd.report.experiments import EXPERIMENTS, Kept
 from minisgd.report.trials import Trials
 
 MNIST = SimpleNamespace(name="mnist", identity="made up")
+FASHION = SimpleNamespace(name="fashion-mnist", identity="made up, too")
 NAMES = list(METHODS)
 
 
@@ -86,9 +88,50 @@ def keep_elsewhere(folder):
     Kept(there, {part.experiment.name: part.experiment}).add(
         part.experiment,
         {cell: records(cell, 0.9) for cell in cells},
-        SimpleNamespace(name=part.dataset, identity="made up, too"),
+        FASHION,
         {"command": "made up"},
     )
+
+
+def keep_tuned(folder):
+    """The searches on Fashion-MNIST, and runs with what they chose, after keep_elsewhere: .91 for
+    64 images, .001 less for every further size of carry.SIZES, and a seed's .0002.
+    """
+    trials, made_up = carry.trials(folder, "fashion"), MadeUpTrials(0.4)
+    done = {
+        search: [
+            (trial.settings, records(trial.settings, trial.median)[-1])
+            for trial in made_up.of(search)
+        ]
+        for search in carry.searches(carry.PLACES["fashion"]).values()
+    }
+    trials.add(done, FASHION, {"command": "made up"})
+    part = carry.parts(folder)["fashion-tuned"]
+    keep_part(folder, part, FASHION, lambda cell: 0.91 - 0.001 * carry.SIZES.index(cell.batch_size))
+
+
+def keep_digits(folder, datasets=("bent-glyphs", "bent-glyphs-240000")):
+    """Runs on drawn digits, after keep_answer: .95 for 80 images, .01 less for each further size,
+    and a seed's .0002. For the first the noise scale is 1,234 at the end.
+    """
+    for dataset in datasets:
+        part = carry.parts(folder)[dataset]
+        named = SimpleNamespace(name=dataset, identity=f"made up {dataset}")
+        keep_part(folder, part, named,
+                  lambda cell: 0.95 - 0.01 * carry.DIVISORS.index(cell.batch_size))  # fmt: skip
+    row = dict.fromkeys(noise_scale.COLUMNS, 1)
+    rows = [row | {"exact_noise": b} for b in (5, 1234)]
+    path = carry.folder_of(folder, datasets[0]) / "measure-noise-scale.csv"
+    write_table(path, noise_scale.COLUMNS, rows)
+
+
+def keep_part(folder, part, dataset, accuracy, seeds=2):
+    """Runs of a carry.Part, of which `accuracy` says how they end but for a seed's .0002."""
+    there = carry.folder_of(folder, part.dataset)
+    there.mkdir(exist_ok=True)
+    done = {c: records(c, accuracy(c) - 0.0002 * c.seed) for c in part.experiment.cells(seeds)}
+    kept = Kept(there, {part.experiment.name: part.experiment})
+    kept.add(part.experiment, done, dataset, {"command": "made up"})
 
 
 def keep_steps(folder):
