@@ -66,7 +66,8 @@ def section(found):
     html = join([
         element("p", "Linear scaling, update by update from where the network begins to learn. "
                 "A step is stable on a parabola while λ, its largest curvature, is below 2/η; a "
-                "channel is dead when it gives 0 for every image."),
+                "channel is dead when it gives 0 for every image. Negative values of the "
+                "batch sharpness are not drawn: its line is broken there."),
         element("form", element("label", "run ", element("select", *options, id="curvature-run")),
                 class_="row"),
         element("div", id="curvature-chart", class_="chart"),

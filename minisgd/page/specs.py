@@ -197,9 +197,12 @@ def _panel(title, logarithmic, series, last):
         "layer": [
             {"transform": [
                 {"fold": list(series), "as": ["column", "value"]},
-                {"filter": "isValid(datum.value)" + " && datum.value > 0" * logarithmic},
+                {"filter": "isValid(datum.value)"},
+                # A line stops at what a logarithmic scale cannot show, and goes on behind it.
+                *([{"calculate": "datum.value > 0 ? datum.value : null", "as": "value"}]
+                  if logarithmic else []),
                 {"calculate": f"({_expression(named)})[datum.column]", "as": "label"}],
-             "mark": {"type": "line", "strokeWidth": 1.8, "clip": True},
+             "mark": {"type": "line", "strokeWidth": 1.8, "strokeCap": "round", "clip": True},
              "encoding": {
                 "y": y,
                 "color": {"field": "label", "type": "nominal", "sort": None, "legend": legend,

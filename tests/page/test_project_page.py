@@ -222,6 +222,20 @@ def test_one_cursor_leads_through_all_panels(look, project, figures):
     assert len(page.js(f"return {at}")) == len(curvature.PANELS)
 
 
+def test_a_line_breaks_where_its_value_is_negative(look, project, figures):
+    page = look(project)
+    run, *_ = curvature.runs(figures).values()
+    middle = [row["batch_sharpness"] for row in run].index(-2.5)
+    page.one("#curvature-at").send_keys(Keys.HOME, *[Keys.ARROW_RIGHT] * middle)
+    assert dict(page.table("#curvature-values table"))["batch sharpness"] == "-2.5"
+    pieces = page.js(
+        "return [...document.querySelectorAll('#curvature-chart .mark-line path')].filter(path => "
+        "path.__data__.datum.label === 'batch sharpness').map(path => path.getAttribute('d'))"
+    )
+    assert "".join(pieces).count("M") == 2
+    assert "its line is broken there" in page.text("#curvature")
+
+
 def test_the_pointer_moves_the_cursor_and_another_run_can_be_chosen(look, project):
     page = look(project)
     target = page.js(
