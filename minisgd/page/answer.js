@@ -16,7 +16,7 @@
     // In the whole range all dotted lines are one.
     if (whole.checked) it.layer.find(({ name }) => name === "names").data.values.splice(1);
     dress(it, DATA.answer.looks.filter(({ name }) => there.has(name)), host);
-    it.description = "test accuracy against batch size, by method; the table below gives every value";
+    it.description = "test accuracy against batch size, by method; the tables below give every value";
     draw(host, fitted(it, host, Math.round(Math.min(0.6 * innerHeight, 0.5 * widthOf(host) + 80))), points);
   }
 

@@ -10,7 +10,7 @@ from ..report.trials import Trials
 from ..settings import in_words
 from . import colours, specs
 from .curves import rounded
-from .html import element, join, table
+from .html import Html, element, join, table
 
 ENDS = (0.95, 0.995)  # of the scale, as in the figure
 NONE = (
@@ -34,7 +34,8 @@ def section(kept):
                 _tick("reported", "the report's own rules", checked=True),
                 id="answer-choices", class_="row"),
         element("div", id="answer-chart", class_="chart"),
-        _table_of_sizes(lines, bar),
+        _table_of_sizes([line for line in lines if not line.faint], bar, "test accuracy"),
+        _table_of_sizes([line for line in lines if line.faint], bar, "the report's own rules"),
         element("details", element("summary", "every setting, with its seeds and epochs"),
                 _table_of_settings(sizes, cells)),
     ])  # fmt: skip
@@ -62,17 +63,25 @@ def _tick(name, text, checked=False):
 
 
 def _sentence(lines, bar):
-    """How far each method goes, in words."""
-    tolerance = max(shown.TOLERANCES)
-    parts = []
-    for line in lines:
-        if not line.faint:
-            b = shown.carried(line.values, bar, tolerance, min)
-            parts.append(f"{line.label} {'none' if b is None else f'{b:,}'}")
+    """How far each method goes, and the best of the report's rules, in words."""
+    far = {
+        line.label: [shown.carried(line.values, bar, t, min) for t in shown.TOLERANCES]
+        for line in lines
+    }
+    rules = [far.pop(line.label) for line in lines if line.faint]
+    if rules:
+        best = [max((b for b in each if b), default=None) for each in zip(*rules, strict=True)]
+        far["the best of the report's rules"] = best
+    parts = (f"{name} {' and '.join(map(_size, each))}" for name, each in far.items())
+    low, high = (f"{t:g}" for t in shown.TOLERANCES)
     return (
-        f"The largest batch up to which every seed ends no more than {tolerance:g} below the best "
-        f"of 64 images, {bar:.4f}: {'; '.join(parts)}."
+        f"The largest batch up to which every seed ends no more than {low} below the best of 64 "
+        f"images, {bar:.4f}, and no more than {high} below it: {'; '.join(parts)}."
     )
+
+
+def _size(b):
+    return "none" if b is None else f"{b:,}"
 
 
 def _points(line, cells):
@@ -95,19 +104,20 @@ def in_a_line(settings):
     return ", ".join(in_words(name, value) for name, value in differs if name not in beside)
 
 
-def _table_of_sizes(lines, bar):
-    methods = [line for line in lines if not line.faint]
+def _table_of_sizes(lines, bar, what):
+    """What every line has at its sizes, and how far it goes; nothing if there are no lines."""
+    if not lines:
+        return Html("")
     rows = [
-        [f"{b:,}", *(shown.spread(m.values[b]) if b in m.values else "–" for m in methods)]
-        for b in SIZES
+        [f"{b:,}", *(shown.spread(m.values[b]) if b in m.values else "–" for m in lines)]
+        for b in sorted({b for line in lines for b in line.values})
     ]
     for tolerance in shown.TOLERANCES:
         for words, judged in (("in the median", median), ("in every seed", min)):
-            far = (shown.carried(m.values, bar, tolerance, judged) for m in methods)
-            rows.append([f"largest within {tolerance:g} {words}",
-                         *("none" if b is None else f"{b:,}" for b in far)])  # fmt: skip
-    return table(["batch size", *(m.label for m in methods)], rows,
-                 "test accuracy in the last epoch: median, smallest, largest")  # fmt: skip
+            far = (shown.carried(m.values, bar, tolerance, judged) for m in lines)
+            rows.append([f"largest within {tolerance:g} {words}", *map(_size, far)])
+    return table(["batch size", *(m.label for m in lines)], rows,
+                 f"{what}, in the last epoch: median, smallest, largest")  # fmt: skip
 
 
 def _table_of_settings(sizes, cells):
