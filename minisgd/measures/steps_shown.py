@@ -112,6 +112,11 @@ def place_of(method):
     return names.index(method) if method in names else len(names)
 
 
+def title_of(method):
+    """Its title in the answer if it is there; SGD is clipped in both of its forms."""
+    return METHODS[method].title if method in METHODS else f"SGD, clipped, {method}"
+
+
 def lines(rows):
     """A Line for every target and method, as the rows have them."""
     found = {}

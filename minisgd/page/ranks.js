@@ -44,22 +44,31 @@
       slider.setAttribute("aria-valuetext", few(valueOf(slider)));
     }
     const points = [], rows = [];
+    const highest = Math.max(...methods.flatMap(({ bands }) => (bands[network.value] ?? []).flat()));
     for (const method of methods) {
-      const times = timesOf(method, through), worth = worthHaving(times);
+      const { name } = method.look, times = timesOf(method, through), worth = worthHaving(times);
       const first = times.reduce((one, other) => (other.seconds < one.seconds ? other : one));
-      rows.push([method.name, worth.toLocaleString("en"), few(times[0].seconds),
+      rows.push([name, worth.toLocaleString("en"), few(times[0].seconds),
         `${few(first.seconds)} s on ${first.ranks.toLocaleString("en")}, b = ${first.b.toLocaleString("en")}`]);
-      for (const { ranks: R, b, seconds } of times)
-        points.push({ method: method.name, ranks: R, seconds, worth: R <= worth, tip: {
-          method: method.name, ranks: R.toLocaleString("en"), seconds: few(seconds), "batch size": b.toLocaleString("en"),
-          "as efficient as one": few(times[0].seconds / seconds / R) } });
+      times.forEach(({ ranks: R, b, seconds }, k) => {
+        const point = { method: name, ranks: R, seconds, worth: R === worth, tip: {
+          method: name, ranks: R.toLocaleString("en"), seconds: few(seconds), "batch size": b.toLocaleString("en"),
+          "as efficient as one": few(times[0].seconds / seconds / R) } };
+        const [low, high] = method.bands[network.value]?.[k] ?? [];
+        if (low !== undefined) {
+          // Without an end upwards a band leaves the scale, whose end is among the other numbers.
+          Object.assign(point, { low, high: high ?? highest });
+          point.tip["of draws"] = `${few(low)} to ${high === null ? "without end" : few(high)}`;
+        }
+        points.push(point);
+      });
     }
     const name = network.value === "" ? "another network" : network.selectedOptions[0].textContent.split(":")[0];
     const caption = `${name}: ${few(through[0])} µs a message, ${few(through[1])} Gbit/s`;
     byId("ranks-values").replaceChildren(tableOf(DATA.ranks.heads, rows, caption));
-    const it = structuredClone(DATA.ranks.spec), names = methods.map((method) => method.name);
-    it.encoding.color.scale = { domain: names, range: methods.map((method) => ofScheme(method.colour)) };
-    it.encoding.color.legend.columns = columnsFor(names, host);
+    const it = structuredClone(DATA.ranks.spec);
+    dress(it, methods.map(({ look }) => look), host);
+    if (!points.some(({ low }) => low !== undefined)) it.layer = it.layer.filter(({ name }) => name !== "bands");
     it.description = "seconds against ranks, by method; the table below gives the ends";
     draw(host, fitted(it, host, Math.round(Math.min(0.5 * innerHeight, 0.45 * widthOf(host) + 60))), points);
   }

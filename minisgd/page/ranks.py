@@ -1,10 +1,12 @@
 """What more ranks buy: the time to an accuracy, through a network that the reader chooses."""
 
-from ..disk.formats import DamagedError, read_json
+from math import isclose
+
+from ..disk.formats import DamagedError, number, read_json, read_table
 from ..errors import program
 from ..machine import buying
 from ..machine.speedup import NUMBERS, CostModel, largest_share
-from ..machine.speedup_results import PROJECTED_RANKS
+from ..machine.speedup_results import COLUMNS, PROJECTED_RANKS
 from ..measures import steps_shown
 from . import colours, specs
 from .html import element, join, table
@@ -13,6 +15,7 @@ ENDS = {"latency": (0.1, 1000.0, "µs a message"), "bandwidth": (0.1, 1000.0, "G
 MOST = 1e6  # seconds of an update, or of a part of it
 HEADS = "method", "ranks worth having", "seconds on one", "at the soonest"
 CAPTION = "{}: {} µs a message, {} Gbit/s"
+WRONG = "its first line is not that of scaling.csv"
 NONE = (
     f"What more ranks buy is not shown: {program()} measure steps, then {program()} scaling, make "
     "its numbers."
@@ -36,14 +39,16 @@ def section(folder):
         for place, (name, (a, b)) in enumerate(networks.items())
     )
     own = element("option", "another, set below", value="")
-    target = steps_shown.percent(lines[0].target)
+    target, (low, high) = steps_shown.percent(lines[0].target), buying.INTERVAL
+    intervals = _intervals(folder / "scaling.csv")
     html = join([
         element("p", f"The time to {target} of the held-out images: the updates that every method "
                 "takes, tuned at each batch size, times what an update takes on so many ranks, "
                 "with the batch that is done first. On one machine an update was measured; the "
                 "network is an assumption. Ranks are worth having while each is at least "
-                f"{buying.EFFICIENT:g} as efficient as one. All are medians of a few seeds: the "
-                f"figure of {program()} scaling has their intervals."),
+                f"{buying.EFFICIENT:g} as efficient as one; the mark on a line is at the most of "
+                "them. All are medians of a few seeds. A band, which only the networks of the list "
+                f"have, holds {high - low} % of draws of the seeds and of the model's misfit."),
         element("form",
                 element("label", "network ", element("select", *options, own, id="ranks-network")),
                 *(_slider(name, *ends) for name, ends in ENDS.items()), id="ranks-choices"),
@@ -58,7 +63,11 @@ def section(folder):
         "efficient": buying.EFFICIENT,
         "networks": list(networks.values()),
         "heads": HEADS,
-        "methods": [_method(line, model, steps[line.method]) for line in lines],
+        "methods": [
+            _method(line, model, steps[line.method])
+            | {"bands": list(_bands(line, model, steps[line.method], networks, intervals))}
+            for line in lines
+        ],
     }
     return html, drawn
 
@@ -79,6 +88,41 @@ def _measured(path):
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{path} is damaged ({error}): run {program()} scaling again") from None
     return model, made["steps"]
+
+
+def _intervals(path):
+    """{kind of a row: {ranks: (seconds, low, high or None)}} of the rows of a scaling.csv that have
+    an interval.
+
+    Raises:  DamagedError if it is not such a table
+    """
+    if not path.exists():
+        return {}
+
+    def cell(column, text):
+        if column == "kind" or not text:
+            return text or None
+        return number(text, int if column in ("ranks", "batch_size", "projected") else float, 0)
+
+    found = {}
+    for row in read_table(path, cell, lambda head: None if head == COLUMNS else WRONG):
+        if row["low"] is not None:
+            ends = row["seconds"], row["low"], row["high"]
+            found.setdefault(row["kind"], {})[row["ranks"]] = ends
+    return found
+
+
+def _bands(line, model, step, networks, intervals):
+    """For each network, [(low, high or None)] of a method by rank; None where there are no such
+    intervals, or those of other numbers, of which one is measured again.
+    """
+    for name, of in networks.items():
+        times = buying.soonest(line, buying.with_network(model, *of), step)
+        found = intervals.get(f"{line.target:g} with {line.method}, {name}", {})
+        same = found.keys() == times.keys() and all(
+            isclose(found[ranks][0], seconds, rel_tol=1e-6) for ranks, (_, seconds) in times.items()
+        )
+        yield [found[ranks][1:] for ranks in times] if same else None
 
 
 def _of(model):
@@ -102,8 +146,9 @@ def _rows(lines, model, steps):
         times = buying.soonest(line, model, steps[line.method])
         ranks = min(times, key=lambda ranks: times[ranks][1])
         b, seconds = times[ranks]
-        yield [line.method, f"{buying.worth_having([s for _, s in times.values()]):,}",
-               f"{times[1][1]:.3g}", f"{seconds:.3g} s on {ranks:,}, b = {b:,}"]  # fmt: skip
+        worth = buying.worth_having([seconds for _, seconds in times.values()])
+        yield [steps_shown.title_of(line.method), f"{worth:,}", f"{times[1][1]:.3g}",
+               f"{seconds:.3g} s on {ranks:,}, b = {b:,}"]  # fmt: skip
 
 
 def _method(line, model, step):
@@ -115,6 +160,6 @@ def _method(line, model, step):
          for ranks in PROJECTED_RANKS]
         for b in line.medians
     ]  # fmt: skip
-    colour = colours.of_method(steps_shown.place_of(line.method))
-    return {"name": line.method, "colour": colour, "sizes": list(line.medians),
-            "updates": list(line.medians.values()), "seconds": seconds}  # fmt: skip
+    look = colours.look(steps_shown.title_of(line.method), steps_shown.place_of(line.method))
+    return {"look": look, "sizes": list(line.medians), "updates": list(line.medians.values()),
+            "seconds": seconds}  # fmt: skip

@@ -89,11 +89,7 @@ def carried(sizes, ends, bar, tolerances):
             {"mark": {"type": "line", "clip": True, "strokeWidth": 2},
              "encoding": {"strokeDash": {"field": "method", "type": "nominal", "scale": {},
                                          "legend": _legend()}}},
-            {"transform": [{"filter": "!datum.faint"}],
-             "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1, "clip": True,
-                      "aria": False},
-             "encoding": {"shape": {"field": "method", "type": "nominal", "scale": {},
-                                    "legend": _legend()}}},
+            _marks("!datum.faint", size=55),
             {"params": [_NEAREST],
              "mark": {"type": "circle", "size": 400, "opacity": 0, "clip": True, "aria": False},
              "encoding": {"tooltip": _TIP}},
@@ -102,9 +98,11 @@ def carried(sizes, ends, bar, tolerances):
 
 
 def ranks(ticks, title):
-    """Seconds against ranks, by method: a line, and a dot where a rank is worth having.
+    """Seconds against ranks, by method: a line, a band, and a mark at the most ranks that are worth
+    having.
 
-    The points: method, ranks, seconds, worth, tip.
+    The points: method, ranks, seconds, worth (whether they are those), tip; low and high, where
+    there is a band.
     """
     log = {"type": "log", "nice": False, "padding": 8}
     return {
@@ -117,9 +115,10 @@ def ranks(ticks, title):
             "color": {"field": "method", "type": "nominal", "scale": {}, "legend": _legend()},
         },
         "layer": [
+            {"name": "bands", "mark": {"type": "area", "opacity": 0.14, "aria": False},
+             "encoding": {"y": {"field": "low"}, "y2": {"field": "high"}}},
             {"mark": {"type": "line", "strokeWidth": 1.8}},
-            {"transform": [{"filter": "datum.worth"}],
-             "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1, "aria": False}},
+            _marks("datum.worth", size=90),
             {"params": [_NEAREST],
              "mark": {"type": "circle", "size": 300, "opacity": 0, "aria": False},
              "encoding": {"tooltip": _TIP}},
@@ -130,8 +129,8 @@ def ranks(ticks, title):
 def steps(ticks, noise):
     """Steps or epochs against the batch size, by method: points with bars, and lines of the law.
 
-    The points: method, b, value, law (whether it is one of the line); low, high and tip of those
-    that are not.
+    The points: method, b, value, law (whether it is one of the line); low, high, all (whether every
+    seed got there) and tip of those that are not.
 
     noise    batch sizes at which a dotted line stands
     """
@@ -156,8 +155,9 @@ def steps(ticks, noise):
             {"transform": [of_line], "mark": {"type": "line", "strokeWidth": 1.8}},
             {"transform": [of_points], "mark": {"type": "rule", "aria": False},
              "encoding": {"y": {"field": "low"}, "y2": {"field": "high"}}},
-            {"transform": [of_points],
-             "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1, "aria": False}},
+            _marks("!datum.law", size=55),
+            {"name": "hollow"} | _marks("!datum.law && !datum.all", size=45, filled=False,
+                                        fill="paper", strokeWidth=1.8),
             {"transform": [of_points], "params": [_NEAREST],
              "mark": {"type": "circle", "size": 300, "opacity": 0, "aria": False},
              "encoding": {"tooltip": _TIP}},
@@ -232,6 +232,13 @@ def _cursor():
             "y": {"value": 0}, "y2": {"value": "height"}, "color": {"value": "ink"},
         },
     }  # fmt: skip
+
+
+def _marks(which, **look):
+    """The marks of methods at the points of which an expression is true."""
+    shape = {"field": "method", "type": "nominal", "scale": {}, "legend": _legend()}
+    mark = {"type": "point", "filled": True, "opacity": 1, "clip": True, "aria": False}
+    return {"transform": [{"filter": which}], "mark": mark | look, "encoding": {"shape": shape}}
 
 
 def _legend():

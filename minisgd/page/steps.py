@@ -31,9 +31,11 @@ def section(folder):
     html = join([
         element("p", "The updates, or epochs, to an accuracy on held-out images, with the rate and "
                 "the momentum that were best at each batch size: medians of seeds that no trial "
-                "saw, with bars to the least and the largest. A line is the law S = S_min (1 + "
-                "B_crit/b) that is fitted to them. The dotted lines are the ends of B_noise while "
-                "a run of 64 learns, where it was measured."),
+                "saw, with bars to the least and the largest. Both kinds of SGD are clipped. A "
+                "hollow mark: not every seed got there within twice the updates that the trials "
+                "took. A size without a mark: no trial got there, or most seeds did not. A line is "
+                "the law S = S_min (1 + B_crit/b) that is fitted to the marks. The dotted lines "
+                "are the ends of B_noise while a run of 64 learns, where it was measured."),
         element("form",
                 element("label", "accuracy ", element("select", *_options(
                     map(steps_shown.percent, targets)), id="steps-target")),
@@ -69,7 +71,8 @@ def _row(line):
     b = min(medians, key=medians.get)
     until, nothing = perfect_until(medians), nothing_from(medians)
     critical, least = law.in_words if law else ("–", "–")
-    return [steps_shown.percent(line.target), line.method, f"{medians[b]:,.0f}, b = {b:,}",
+    title = steps_shown.title_of(line.method)
+    return [steps_shown.percent(line.target), title, f"{medians[b]:,.0f}, b = {b:,}",
             critical, least, f"{until:,}" if until else "–",
             f"{nothing:,}" if nothing else "–"]  # fmt: skip
 
@@ -81,8 +84,9 @@ def _method(line):
         reached = [s for s in line.steps[b] if isfinite(s)]
         rate, momentum = line.chosen[b]
         points.append({"b": b, "steps": steps, "low": min(reached), "high": max(reached),
+                       "all": len(reached) == len(line.steps[b]),
                        "reached": f"{len(reached)} of {len(line.steps[b])} seeds",
                        "rate": f"{rate:.3g}", "m": f"{momentum:.3g}"})  # fmt: skip
     law = line.law and {"least": line.law.least, "critical": line.law.critical}
-    return {"name": line.method, "colour": colours.of_method(steps_shown.place_of(line.method)),
-            "points": points, "law": law}  # fmt: skip
+    look = colours.look(steps_shown.title_of(line.method), steps_shown.place_of(line.method))
+    return {"look": look, "points": points, "law": law}

@@ -1,17 +1,11 @@
 """The page of the figures in a browser: what it shows, and what one can do with it."""
 
-import shutil
-from re import findall
 from statistics import median
 
 import pytest
 from looking import ActionChains, Keys, Select
 
-from minisgd.disk.formats import DamagedError, write_json, write_table
-from minisgd.machine import buying
-from minisgd.machine.speedup import CostModel
-from minisgd.measures import noise_scale, steps_shown
-from minisgd.page import curvature, ranks, steps
+from minisgd.page import curvature
 from minisgd.report import answer_shown
 from minisgd.report.answer import METHODS, SIZES
 from minisgd.report.answer_plan import known, plan
@@ -263,114 +257,6 @@ def test_the_pointer_moves_the_cursor_and_another_run_can_be_chosen(look, projec
         "no warmup, b = 512, seed 0", "gradual warmup, b = 512, seed 0",
     ]  # fmt: skip
     page.changed("#curvature-chart", lambda: place.select_by_index(1))
-
-
-# ---- how many steps a batch needs
-
-
-def test_the_steps_follow_the_accuracy_and_the_unit(look, project, figures):
-    """To 97 % the made-up steps of muon with 1024 are 101 to 103, to 98.5 % those of momentum with
-    64 are 3 · 4 · 1002 in the median.
-    """
-    page = look(project)
-    assert "updates to 97 %" in page.text("#steps-chart")
-    said = page.hover("#steps-chart", "datum.tip && datum.method === 'muon' && datum.b === 1024")
-    for part in ("batch size 1,024", "updates 102", "101 to 103", "epochs 1.9", "3 of 3 seeds"):
-        assert part in said.replace(":", ""), (part, said)
-    page.changed("#steps-chart", lambda: Select(page.one("#steps-target")).select_by_value("1"))
-    page.changed("#steps-chart", lambda: Select(page.one("#steps-unit")).select_by_value("1"))
-    said = page.hover("#steps-chart", "datum.tip && datum.method === 'momentum' && datum.b === 64")
-    assert "updates 12,000" in said.replace(":", "") and "epochs 14" in said.replace(":", "")
-    again = look(project, page.js("return location.hash"))
-    assert again.one("#steps-target").get_attribute("value") == "1"
-    assert "epochs to 98.5 %" in again.text("#steps-chart")
-
-
-def test_the_table_of_the_steps_is_that_of_the_measure(look, project, figures):
-    rows = look(project).table("#steps table")
-    lines = steps_shown.lines(steps_shown.read(figures / "measure-steps.csv"))
-    assert [row[:2] for row in rows] == [[f"{100 * x.target:g} %", x.method] for x in lines]
-    for (_, _, fewest, critical, least, *_), line in zip(rows, lines, strict=True):
-        assert fewest == f"{min(line.medians.values()):,.0f}, b = 16,384"
-        assert (critical, least) == line.law.in_words
-
-
-def test_the_noise_scale_stands_beside_the_steps_of_the_same_images(figures, tmp_path):
-    def drawn(of_steps, of_noise):
-        for name, digest in (("steps", of_steps), ("noise-scale", of_noise)):
-            write_json(tmp_path / f"measure-{name}.json", {"asked": {"digest": digest}})
-        _, found = steps.section(tmp_path)
-        return [layer["data"]["values"] for layer in found["spec"]["layer"] if "data" in layer]
-
-    assert steps.section(tmp_path) == (f"<p>{steps.NONE}</p>", None)
-    shutil.copy(figures / "measure-steps.csv", tmp_path)
-    row = dict.fromkeys(noise_scale.COLUMNS, 1)
-    rows = [row | {"loss": loss, "exact_noise": b} for loss, b in ((2, 5), (0.5, 40), (0.1, 600))]
-    write_table(tmp_path / "measure-noise-scale.csv", noise_scale.COLUMNS, rows)
-    assert drawn("one", "one") == [[{"b": 40}, {"b": 600}]]
-    assert drawn("one", "other") == []
-
-
-# ---- more ranks
-
-
-def expected(figures, latency, bandwidth):
-    """The table by Python's own functions."""
-    model, steps = CostModel(1e-4, 1e-4, 0, 0), {"momentum": 1e-4, "muon": 2e-3}
-    model = buying.with_network(model, latency, bandwidth)
-    lines = steps_shown.lines(steps_shown.read(figures / "measure-steps.csv"))
-    found = []
-    for line in buying.to_the_target(lines):
-        times = buying.soonest(line, model, steps[line.method])
-        worth = buying.worth_having([seconds for _, seconds in times.values()])
-        ranks = min(times, key=lambda ranks: times[ranks][1])
-        b, seconds = times[ranks]
-        found.append((line.method, worth, times[1][1], seconds, ranks, b))
-    return found
-
-
-def shown_on_ranks(page):
-    """The numbers of the table, without their words."""
-    rows = page.table("#ranks-values table")
-    numbers = lambda text: [float(n.replace(",", "")) for n in findall(r"[\d.,]*\d", text)]  # noqa: E731
-    return [(name, *(n for cell in cells for n in numbers(cell))) for name, *cells in rows]
-
-
-def test_what_more_ranks_buy_follows_the_network(look, project, figures):
-    page = look(project)
-    assert "5 µs a message, 20 Gbit/s" in page.text("#ranks-values caption")
-    for row, wanted in zip(shown_on_ranks(page), expected(figures, 5, 20), strict=True):
-        assert row[0] == wanted[0] and row[1:] == pytest.approx(wanted[1:], rel=6e-3)
-    place = Select(page.one("#ranks-network"))
-    page.changed("#ranks-chart", lambda: place.select_by_value("2"))
-    slower = expected(figures, *buying.CLUSTERS["Ethernet"])
-    for row, wanted in zip(shown_on_ranks(page), slower, strict=True):
-        assert row[0] == wanted[0] and row[1:] == pytest.approx(wanted[1:], rel=6e-3)
-    assert shown_on_ranks(look(project, page.js("return location.hash"))) == shown_on_ranks(page)
-    page.changed("#ranks-chart", lambda: page.one("#ranks-latency").send_keys(Keys.END))
-    assert page.text("#ranks-latency-shown") == "1,000"
-    slowest = expected(figures, 1000, 25)
-    assert slowest[0][1] < expected(figures, 5, 20)[0][1]
-    for row, wanted in zip(shown_on_ranks(page), slowest, strict=True):
-        assert row[1:] == pytest.approx(wanted[1:], rel=6e-3)
-    said = page.hover("#ranks-chart", "datum.method === 'muon' && datum.ranks === 4")
-    assert "ranks 4" in said.replace(":", "") and "as efficient as one" in said
-
-
-def test_without_its_script_the_table_of_the_ranks_is_that_of_this_machine(figures):
-    html, drawn = ranks.section(figures)
-    for name, worth, one, seconds, count, b in expected(figures, 5, 20):
-        assert f"<td>{name}</td><td>{worth:,}</td><td>{one:.3g}</td>" in html
-        assert f"{seconds:.3g} s on {count:,}, b = {b:,}" in html
-    assert drawn["networks"][0] == (pytest.approx(5.0), pytest.approx(20.0))
-
-
-def test_without_its_numbers_nothing_is_said_of_ranks(figures, tmp_path):
-    assert ranks.section(tmp_path) == (f"<p>{ranks.NONE}</p>", None)
-    shutil.copy(figures / "measure-steps.csv", tmp_path)
-    write_json(tmp_path / "scaling.json", {"model": {"c": -1}, "steps": {"muon": 0.1}})
-    with pytest.raises(DamagedError, match=r"scaling\.json is damaged"):
-        ranks.section(tmp_path)
 
 
 # ---- the claims and the formulas
