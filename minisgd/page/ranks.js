@@ -81,7 +81,7 @@
   network.form.addEventListener("submit", (event) => event.preventDefault());
   network.addEventListener("change", () => {
     choose(network.value);
-    remember("network", network.value, "0");
+    remember("network", network.value || sliders.map(valueOf).join(" "), "0");
     show();
   });
   for (const slider of sliders)

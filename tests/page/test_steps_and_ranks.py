@@ -172,6 +172,15 @@ def test_intervals_of_other_numbers_are_not_drawn(figures, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_network_that_is_chosen_to_be_set_below_survives_a_reload(look, project):
+    page = look(project)
+    page.changed("#ranks-chart", lambda: Select(page.one("#ranks-network")).select_by_value("1"))
+    page.changed("#ranks-chart", lambda: Select(page.one("#ranks-network")).select_by_value(""))
+    again = look(project, page.js("return location.hash"))
+    assert again.one("#ranks-network").get_attribute("value") == ""
+    assert "another network: 2 µs a message, 200 Gbit/s" in again.text("#ranks-values caption")
+
+
 def test_without_its_script_the_table_of_the_ranks_is_that_of_this_machine(figures):
     html, drawn = ranks.section(figures)
     for name, worth, one, seconds, count, b in expected(figures, 5, 20):
