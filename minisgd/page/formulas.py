@@ -73,6 +73,6 @@ FORMULAS = (
 def section():
     """Html of the table of formulas."""
     rows = [
-        [formula, what, where, element("code", code)] for what, where, code, formula in FORMULAS
+        [what, formula, where, element("code", code)] for what, where, code, formula in FORMULAS
     ]
-    return table(["formula", "what it is", "report", "in the code"], rows)
+    return table(["what it is", "formula", "report", "in the code"], rows)

@@ -6,6 +6,7 @@ import pytest
 from looking import ActionChains, Keys, Select
 
 from minisgd.page import curvature
+from minisgd.page.formulas import FORMULAS
 from minisgd.report import answer_shown
 from minisgd.report.answer import METHODS, SIZES
 from minisgd.report.answer_plan import known, plan
@@ -290,6 +291,14 @@ def test_the_claims_are_sorted_by_any_column_both_ways(look, project, kept):
     assert [row[3] for row in page.table("#claims table")] == words[::-1] or len(set(words)) > 1
     page.all("#claims thead button")[0].click()
     assert [row[0] for row in page.table("#claims table")] == in_order
+
+
+def test_the_names_of_the_formulas_are_seen_on_a_telephone(look, project):
+    page = look(project, width=400)
+    for name, *_ in FORMULAS:
+        cells = page.all("#formulas td")
+        (cell,) = (cell for cell in cells if cell.text == name)
+        assert cell.rect["x"] + cell.rect["width"] < 400
 
 
 def test_the_formulas_are_formulas(look, project):
