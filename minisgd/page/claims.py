@@ -6,9 +6,14 @@ from .html import element, join, table
 
 def section(found):
     """Html of report.verdicts.Verdicts."""
-    rows = [
-        [(str(k), k), _claim(v), v.section, element("strong", v)] for k, v in enumerate(found, 1)
-    ]
+    rows, subject = [], ""
+    for k, verdict in enumerate(found, 1):
+        # "... by LAMB" goes on from the last claim that does not begin with dots: sorted, it would
+        # stand apart from it.
+        continues = verdict.claim.startswith("...")
+        subject = subject if continues else verdict.claim
+        claim = _claim(verdict, subject if continues else "")
+        rows.append([(str(k), k), claim, verdict.section, element("strong", verdict)])
     head = ["no.", "the report says", "where", "verdict"]
     button = element("button", "unfold all, or fold", type="button", data_unfold="claims")
     below = chance(found)
@@ -17,8 +22,12 @@ def section(found):
                  *([element("p", below)] if below else [])])  # fmt: skip
 
 
-def _claim(verdict):
-    """The claim, which unfolds what its verdict means, how it was tested and what was seen."""
+def _claim(verdict, subject):
+    """The claim, which unfolds what its verdict means, how it was tested and what was seen.
+
+    subject    the claim that it continues, or nothing
+    """
     numbers = element("ul", *(element("li", part) for part in verdict.observed.split("; ")))
     inside = [element("p", verdict.sentence), element("p", verdict.method, "."), numbers]
-    return element("details", element("summary", verdict.claim), *inside)
+    before = [element("span", subject, " ", class_="small")] if subject else []
+    return element("details", element("summary", *before, verdict.claim), *inside)

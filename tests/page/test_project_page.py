@@ -293,6 +293,14 @@ def test_the_claims_are_sorted_by_any_column_both_ways(look, project, kept):
     assert [row[0] for row in page.table("#claims table")] == in_order
 
 
+def test_a_claim_that_continues_another_says_which(look, project):
+    """Sorted by their verdicts, they stand apart."""
+    said = [row[1] for row in look(project).table("#claims table")]
+    assert not [text for text in said if text.startswith("...")]
+    assert ("larger batches at a fixed rate converge more slowly ... and to a worse result") in said
+    assert len(set(said)) == len(said)
+
+
 def test_the_names_of_the_formulas_are_seen_on_a_telephone(look, project):
     page = look(project, width=400)
     for name, *_ in FORMULAS:
