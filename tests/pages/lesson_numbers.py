@@ -1276,6 +1276,10 @@ def another_network(files):
     name, sizes, at = "carry-mlp", carry.PLACES["mlp"].sizes, Carried(files, "mlp")
     linear, fixed, root = "linear rule, warmup", "η = .01", "sqrt rule"
     he = Carried(files, "he")
+    wide = Carried(files, "wide")
+    assert len(wide.seeds) == 1
+    assert wide.at_last("muon", 8192) == wide.at_last("lamb", 8192)
+    assert all(wide.lost(way, 60_000) < wide.lost_at_home(way, 60_000) for way in carry.BEST)
     worst = int(np.argmin(he.ends(last, root, 8192)))
     others_from_he = sorted(he.ends(last, root, 8192))[1:]
     assert min(others_from_he) > 0.9 and min(he.home[root, 8192]) > 0.95
@@ -1319,6 +1323,12 @@ def another_network(files):
         given("one", "run"), here(len(he.seeds), "carry-he"), given("8,192", "a batch size"),
         here(he.ends(best_accuracy, root, 8192)[worst], "carry-he"),
         here(he.ends(last, root, 8192)[worst], "carry-he"), given(".95", "what is asserted above"),
+        given("twice 8,192", "the channels, and a batch size"),
+        here(wide.at_last("muon", 8192), "carry-wide"),
+        given("64", "a batch size"), here(wide.bar, "carry-wide"),
+        here(wide.at_last("nesterov", 8192), "carry-wide"),
+        *(here(wide.at_last(way, 60_000), "carry-wide") for way in carry.BEST),
+        given("three", "methods"),
         given("1", "of a momentum"),
     )  # fmt: skip
 
