@@ -1,56 +1,15 @@
-// The explorer: which lines, how they are drawn, and their values where the cursor stands.
+// The explorer: how the chosen lines are drawn, and their values where the cursor stands.
 "use strict";
 
 const explorer = (() => {
-  const form = byId("choices");
+  const { valueOf, matching } = choices;
   const host = byId("curves");
   const slider = byId("at");
-  const ANY = form.dataset.any;
-  const controls = [...form.querySelectorAll("[data-choice]")];
-  const boxes = controls.filter((control) => control.dataset.choice === "size");
-  const others = controls.filter((control) => control.dataset.choice !== "size");
-  const FILTERS = ["dataset", "figure", "rule", "warmup", "optimizer", "momentum"];
   const LEGEND_UP_TO = 24; // lines
   const TIPS_UP_TO = 4000; // points: each has a cell of its own, in which the pointer means it
   let view = null;
   let stops = [0];
   let shown = [];
-
-  const usual = (name) => DATA.explorer.first[name] ?? "";
-  const valueOf = (name) => {
-    const control = others.find((each) => each.dataset.choice === name);
-    if (!control) return name === "metric" ? "test_accuracy" : name === "by" ? "epoch" : "";
-    return control.type === "checkbox" ? (control.checked ? "1" : "") : control.value;
-  };
-
-  // Set the controls as the address says, or as the page wants them at first.
-  function restore() {
-    for (const control of others) {
-      const name = control.dataset.choice;
-      const value = chosen.get(name) ?? usual(name);
-      if (control.type === "checkbox") control.checked = value === "1";
-      else if ([...control.options].some((option) => option.value === value)) control.value = value;
-    }
-    const sizes = chosen.get("sizes")?.split(",");
-    for (const box of boxes) box.checked = !sizes || sizes.includes(box.value);
-  }
-
-  function store() {
-    for (const control of others) {
-      const first = control.type === "checkbox" ? "" : control.options[0].value;
-      remember(control.dataset.choice, valueOf(control.dataset.choice), usual(control.dataset.choice) || first);
-    }
-    const ticked = boxes.filter((box) => box.checked).map((box) => box.value);
-    remember("sizes", ticked.join(","), boxes.map((box) => box.value).join(","));
-  }
-
-  function matching() {
-    const sizes = new Set(boxes.filter((box) => box.checked).map((box) => Number(box.value)));
-    return DATA.explorer.lines.filter((line) => sizes.has(line.size) && FILTERS.every((name) => {
-      const value = valueOf(name);
-      return value === "" || value === ANY || (line.values[name] ?? "").split("\n").includes(value);
-    }));
-  }
 
   // The batch size, the rate, and whatever else tells lines of one batch size apart.
   function label(lines) {
@@ -202,10 +161,6 @@ const explorer = (() => {
       ? `${runs} run${runs === 1 ? "" : "s"} of ${shown.length} setting${shown.length === 1 ? "" : "s"}` +
         (shown.length > LEGEND_UP_TO ? "; the table names them, the legend would be too long" : "")
       : "No run is like that: choose otherwise.";
-    for (const name of ["zoom", "log"]) {
-      const control = others.find((each) => each.dataset.choice === name);
-      control.disabled = valueOf("metric").endsWith("loss") === (name === "zoom");
-    }
     moveTo(Number(slider.value));
     if (!shown.length) {
       host.replaceChildren();
@@ -229,17 +184,17 @@ const explorer = (() => {
     moveTo(place);
   }
 
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("change", () => { store(); show(); });
-  form.addEventListener("click", (event) => {
-    const which = event.target.dataset.sizes;
-    if (!which) return;
-    for (const box of boxes) box.checked = which === "all";
-    store();
+  // The cursor goes back to the end.
+  function forget() {
+    slider.value = slider.max;
+    remember("at", "", "");
+  }
+
+  slider.addEventListener("input", () => goTo(Number(slider.value)));
+  choices.whenChosen((name) => {
+    if (name === "reset") forget();
     show();
   });
-  slider.addEventListener("input", () => goTo(Number(slider.value)));
-  restore();
   show();
   redraws.set(host, show);
   return { show };

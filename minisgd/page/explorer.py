@@ -21,7 +21,8 @@ def data(lines, first=None):
 
     first    {choice: value} before the reader has chosen
     """
-    return {"lines": lines, "spec": specs.curves(), "metrics": METRICS, "first": first or {}}
+    return {"lines": lines, "spec": specs.curves(), "metrics": METRICS,
+            "filters": list(TITLES), "first": first or {}}  # fmt: skip
 
 
 def controls(lines):
@@ -45,8 +46,9 @@ def controls(lines):
         for size, light, dark in sizes
     ]  # fmt: skip
     every = [element("button", word, type="button", data_sizes=word) for word in ("all", "none")]
+    reset = element("button", "reset", type="reset", title="show the first view again")
     return join([
-        element("form", element("div", *choices, class_="row"),
+        element("form", element("div", *choices, reset, class_="row"),
                 element("fieldset", element("legend", "batch sizes"), *boxes, *every),
                 element("div", *how, class_="row"), id="choices", data_any=ANY),
         element("p", id="matching", role="status"),

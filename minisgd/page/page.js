@@ -10,6 +10,7 @@ let DATA = JSON.parse(byId("data").textContent);
 const chosen = new URLSearchParams(location.hash.slice(1));
 
 function remember(name, value, usual) {
+  if (chosen.get(name) === (value === usual ? null : value)) return; // a browser limits the calls below
   if (value === usual) chosen.delete(name);
   else chosen.set(name, value);
   history.replaceState(null, "", "#" + chosen);

@@ -61,7 +61,7 @@ def page(kept, *elsewhere):
         element("nav", element("ul", *contents), aria_label="contents"),
         *(html.section(name, title, part) for name, (title, part) in sections.items()),
     ])  # fmt: skip
-    return html.page(TITLE, body, data, list(data))
+    return html.page(TITLE, body, data, ["choices", *data])
 
 
 def _dataset(kept):

@@ -35,7 +35,7 @@ def page(title, note, collected, command, going_on=None):
         element("p", "made by ", element("code", command)),
     ])  # fmt: skip
     data = {"explorer": explorer.data(lines), "live": _live(collected) if running else None}
-    return html.page(title, body, data, ["explorer", "live"], itself=True)
+    return html.page(title, body, data, ["choices", "explorer", "live"], itself=True)
 
 
 def _live(collected):

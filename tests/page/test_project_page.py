@@ -127,19 +127,33 @@ def test_lines_are_chosen_by_rule_and_batch_size(look, project):
     page.one("[data-sizes=none]").click()
     assert "No run is like that" in page.text("#matching")
     page.changed("#curves", page.one("[data-sizes=all]").click)
-    Select(page.one("#choices select[data-choice=optimizer]")).select_by_value("adam")
-    page.wait("document.querySelector('#matching').textContent.startsWith('No run')")
-    page.choose("momentum", "any")
+    page.choose("optimizer", "adam")
     assert page.lines() == 7
+
+
+def test_what_was_chosen_before_gives_way_to_the_last_choice(look, project, kept):
+    """A figure is shown whole, whatever was chosen of other runs; and no list leads to nothing."""
+    page = look(project)
+    first = page.text("#matching"), page.js("return location.hash")
+    page.one("[data-sizes=none]").click()
+    page.choose("figure", EXPERIMENTS["figure1"].title)
+    assert "16 runs of 8 settings" in page.text("#matching")
+    for name in ("figure", "dataset", "rule", "optimizer", "momentum"):
+        place = Select(page.one(f"#choices select[data-choice={name}]"))
+        for value in [option.get_attribute("value") for option in place.options]:
+            page.changed("#curves", page.one("#choices [type=reset]").click)
+            if value != place.first_selected_option.get_attribute("value"):
+                page.choose(name, value)
+                assert page.lines() >= 1, (name, value)
+    page.one("#at").send_keys(Keys.HOME)
+    page.changed("#curves", page.one("#choices [type=reset]").click)
+    assert (page.text("#matching"), page.js("return location.hash")) == first
+    assert page.text(".cursor") == "epoch 30"
 
 
 def test_runs_on_another_dataset_are_chosen_by_its_name(look, project):
     page = look(project)
-    page.choose("rule", "none")
-    Select(page.one("#choices select[data-choice=dataset]")).select_by_value("Fashion-MNIST")
-    Select(page.one("#choices select[data-choice=optimizer]")).select_by_value("muon")
-    page.wait("document.querySelector('#matching').textContent.startsWith('No run')")
-    page.choose("momentum", "any")
+    page.choose("dataset", "Fashion-MNIST")
     assert "4 runs of 4 settings" in page.text("#matching")
     assert {row[1] for row in page.table("#values table")} == {"0.9000"}
     page.choose("dataset", "any")
