@@ -56,7 +56,8 @@ const choices = (() => {
 
   function matching() {
     const sizes = new Set(boxes.filter((box) => box.checked).map((box) => Number(box.value)));
-    return through(FILTERS).filter((line) => sizes.has(line.size));
+    return through(FILTERS).filter((line) => sizes.has(line.size))
+      .map((line) => ({ ...line, ...line.within?.[valueOf("figure")] })); // the seeds of that figure alone
   }
 
   // The last choice stands, and what would leave nothing beside it gives way. A figure is shown

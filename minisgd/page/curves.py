@@ -22,7 +22,7 @@ def lines(runs, images=None):
     groups = {}
     for settings, records in runs:
         group = groups.setdefault(without_seed(settings), (settings, {}))
-        group[1][settings.seed] = {record["epoch"]: record for record in records}
+        group[1][settings.seed] = by_epoch(records)
     found = [_line(settings, seeds, images) for settings, seeds in groups.values()]
     return sorted(found, key=lambda line: line["size"])
 
@@ -32,13 +32,16 @@ def without_seed(settings):
     return replace(settings, seed=0).key()
 
 
+def by_epoch(records):
+    return {record["epoch"]: record for record in records}
+
+
 def _line(settings, seeds, images):
     """
     words     {setting: how a legend words it}, of all that matters but the batch size
     values    {setting: its value} of the same
     updates   made at the end of each epoch, or None
-    median, low, high    {metric: a value for each epoch}
-    seeds     for each, its values by metric and the epochs in which it was stuck
+    and what of_seeds gives
     """
     matters = {k: v for k, v in settings.what_matters().items() if k not in ("batch_size", "seed")}
     line = {
@@ -52,21 +55,30 @@ def _line(settings, seeds, images):
         "epochs": settings.epochs,
         "updates": images and [settings.updates_after(epoch, images)
                                for epoch in range(1, settings.epochs + 1)],
-        "median": {}, "low": {}, "high": {}, "seeds": [],
     }  # fmt: skip
+    return line | of_seeds(seeds)
+
+
+def of_seeds(seeds):
+    """What a line shows of {seed: {epoch: record}}.
+
+    median, low, high    {metric: a value for each epoch}
+    seeds     for each, its values by metric and the epochs in which it was stuck
+    """
+    shown = {"median": {}, "low": {}, "high": {}, "seeds": []}
     group = Group({}, seeds)
     for metric in METRICS:
         _, *three = median_and_band(group, metric) if any(seeds.values()) else ((), (), (), ())
         for name, values in zip(("median", "low", "high"), three, strict=True):
-            line[name][metric] = [rounded(value) for value in values]
+            shown[name][metric] = [rounded(value) for value in values]
     for seed, records in sorted(seeds.items()):
         each = [records[epoch] for epoch in sorted(records)]
-        line["seeds"].append(
+        shown["seeds"].append(
             {"seed": seed, "stuck": [r["epoch"] for r in each if r["status"] == "stuck"]}
             | {"diverged": bool(each) and each[-1]["status"] == "diverged"}
             | {metric: [rounded(r[metric]) for r in each] for metric in METRICS}
         )
-    return line
+    return shown
 
 
 def rounded(value):

@@ -69,13 +69,15 @@ def _dataset(kept):
 
 
 def _lines(kept):
-    """The lines of all whole runs on one dataset, each with the figures that show it."""
+    """The lines of all whole runs on one dataset, each with the figures that show it, and with what
+    a figure shows of it that has not all of its seeds.
+    """
     lines, figures = {}, {}
     for experiment in kept.experiments.values():
         for cell in kept.cells(experiment):
             key = curves.without_seed(cell)
             lines.setdefault(key, {})[cell.seed] = cell, kept.records(cell)
-            figures.setdefault(key, {})[experiment.title] = None
+            figures.setdefault(key, {}).setdefault(experiment.title, []).append(cell.seed)
     if not lines:
         return []
     dataset = _dataset(kept)
@@ -85,5 +87,10 @@ def _lines(kept):
         (line,) = curves.lines(runs.values(), images)
         line["values"] |= {"figure": "\n".join(figures[key]), "dataset": dataset_title(dataset)}
         line["words"]["dataset"] = f"on {dataset_title(dataset)}"
+        line["within"] = {
+            title: curves.of_seeds({seed: curves.by_epoch(runs[seed][1]) for seed in seeds})
+            for title, seeds in figures[key].items()
+            if len(seeds) < len(runs)
+        }
         found.append(line)
     return found

@@ -17,6 +17,7 @@ from minisgd.report.answer import METHODS, SEARCHES, SIZES
 from minisgd.report.answer_plan import plan
 from minisgd.report.experiments import EXPERIMENTS, Kept
 from minisgd.report.trials import Trials
+from minisgd.settings import Settings
 
 MNIST = SimpleNamespace(name="mnist", identity="made up")
 FASHION = SimpleNamespace(name="fashion-mnist", identity="made up, too")
@@ -80,6 +81,17 @@ def keep_answer(folder, seeds=3):
     Kept(folder, EXPERIMENTS | the_plan.experiments).add(
         experiment, done, MNIST, {"command": "made up"}
     )
+
+
+def keep_again(folder, seeds):
+    """Runs of "what did the work" with the settings of Fig. 5 at 8192: .9 at the end."""
+    experiment = plan(Trials(folder)).experiments["answer-changes"]
+    again = Settings(8192, momentum=0.9)
+    done = {cell: records(cell, 0.9) for cell in (replace(again, seed=seed) for seed in seeds)}
+    Kept(folder, EXPERIMENTS | {experiment.name: experiment}).add(
+        experiment, done, MNIST, {"command": "made up"}
+    )
+    return experiment
 
 
 def keep_elsewhere(folder):

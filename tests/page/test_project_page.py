@@ -151,6 +151,33 @@ def test_what_was_chosen_before_gives_way_to_the_last_choice(look, project, kept
     assert page.text(".cursor") == "epoch 30"
 
 
+def test_a_figure_is_shown_with_its_own_seeds_alone(look, tmp_path):
+    """Seeds 0 and 1 of Fig. 5 are at .983 and .9828; those of 8192 that another experiment has made
+    with the same settings, 1 to 4, are at .9 but for seed 1, which is one run for both.
+    """
+    from made_up_folder import keep_again, keep_answer, keep_report
+
+    from minisgd.page.project import page as page_of
+
+    keep_answer(tmp_path, seeds=1)
+    keep_report(tmp_path, ["figure5"])
+    title = keep_again(tmp_path, seeds=(1, 2, 3, 4)).title
+    path = tmp_path / "index.html"
+    path.write_bytes(page_of(Kept(tmp_path, known(Trials(tmp_path)))))
+    page = look(path)
+
+    def at_8192():
+        rows = page.table("#values table")
+        return next(row[1:4] for row in rows if row[0].startswith("● b = 8192, η = 0.01"))
+
+    page.choose("figure", EXPERIMENTS["figure5"].title)
+    assert at_8192() == ["0.9829", "0.9828 to 0.9830", "2"]
+    page.choose("figure", title)
+    assert at_8192() == ["0.9000", "0.9000 to 0.9828", "4"]
+    page.choose("figure", "any")
+    assert at_8192() == ["0.9000", "0.9000 to 0.9828", "5"]
+
+
 def test_runs_on_another_dataset_are_chosen_by_its_name(look, project):
     page = look(project)
     page.choose("dataset", "Fashion-MNIST")
