@@ -5,7 +5,6 @@ const explorer = (() => {
   const { valueOf, matching } = choices;
   const host = byId("curves");
   const slider = byId("at");
-  const LEGEND_UP_TO = 24; // lines
   const TIPS_UP_TO = 4000; // points: each has a cell of its own, in which the pointer means it
   let view = null;
   let stops = [0];
@@ -16,13 +15,9 @@ const explorer = (() => {
     const names = [...new Set(lines.flatMap((line) => Object.keys(line.words)))];
     const differs = names.filter((name) => name !== "lr" && name !== "epochs" &&
       new Set(lines.map((line) => line.words[name] ?? "")).size > 1);
-    const variants = new Map();
     for (const line of lines) {
       const more = differs.map((name) => line.words[name]).filter(Boolean);
       line.label = [`b = ${line.size}`, `η = ${line.rate}`, ...more].join(", ");
-      const variant = more.join(", ");
-      if (!variants.has(variant)) variants.set(variant, variants.size);
-      line.dash = around(DASHES, variants.get(variant));
     }
     const taken = new Map();
     for (const line of lines) {
@@ -31,6 +26,16 @@ const explorer = (() => {
       if (times) line.label += ` (${times + 1})`;
     }
   }
+
+  // What the colour, the marker and the dash of a line stand for, in words.
+  const method = (line) => line.values.optimizer;
+  const size = (line) => line.size.toLocaleString("en");
+  const rule = (line) => ["rule", "warmup"].filter((name) => line.values[name] !== "none")
+    .map((name) => line.words[name]).join(", ") || "no scaling, no warmup";
+  const byMethod = () => valueOf("colour") === "method";
+  const hue = (line) => (byMethod() ? method(line) : size(line));
+  const way = (line) => (byMethod() ? rule(line) : `${method(line)}: ${rule(line)}`);
+  const colour = (line) => (byMethod() ? DATA.explorer.methods[method(line)] : line.colour);
 
   const number = (value, metric) =>
     value === null || value === undefined ? "–" : metric.endsWith("loss") ? value.toPrecision(4) : value.toFixed(4);
@@ -71,7 +76,7 @@ const explorer = (() => {
           const ended = (seed ? [seed] : line.seeds).filter((each) => each.diverged &&
             each[metric].findLastIndex((each) => each !== null) === k).length;
           if (ended) tip.diverged = single ? "in the next epoch" : `${ended} of ${line.seeds.length} in the next epoch`;
-          found.push({ label: line.label, line: line.label + name, x: x(epoch), y: value,
+          found.push({ hue: hue(line), size: size(line), way: way(line), line: line.label + name, x: x(epoch), y: value,
             low: single ? null : line.low[metric][k], high: single ? null : line.high[metric][k],
             mark: !single && (k - order) % every === 0, stuck, diverged: ended > 0, tip });
         });
@@ -85,7 +90,6 @@ const explorer = (() => {
     const loss = metric.endsWith("loss");
     const updates = valueOf("by") === "update";
     const it = structuredClone(DATA.explorer.spec);
-    const labels = lines.map((line) => line.label);
     const longest = Math.max(1, ...lines.map((line) => line.median[metric].length));
     const all = drawn.flatMap((point) => [point.low ?? point.y, point.high ?? point.y]).filter((y) => !valueOf("log") || y > 0);
     const ends = [valueOf("log") ? Math.min(...all) : 0, Math.max(...all)];
@@ -96,20 +100,31 @@ const explorer = (() => {
     it.encoding.y.scale = loss
       ? { type: valueOf("log") ? "log" : "linear", domain: ends, nice: false }
       : { domain: valueOf("zoom") ? [0.9, 1] : [0, 1] };
-    it.encoding.color.scale = { domain: labels, range: lines.map((line) => ofScheme(line.colour)) };
     it.params.find((param) => param.name === "thick").value = valueOf("show") === "seeds" ? 1.1 : 1.8;
-    for (const layer of it.layer) {
-      const { strokeDash, shape } = layer.encoding ?? {};
-      if (strokeDash) strokeDash.scale = { domain: labels, range: lines.map((line) => line.dash) };
-      if (shape) shape.scale = { domain: labels, range: lines.map((line) => around(SHAPES, line.mark)) };
-    }
-    const legend = lines.length > LEGEND_UP_TO ? null : { ...it.encoding.color.legend, columns: columnsFor(labels, host) };
-    for (const channel of [it.encoding.color, ...it.layer.flatMap((layer) =>
-      [layer.encoding?.strokeDash, layer.encoding?.shape]).filter(Boolean)]) channel.legend = legend;
+    explain(it, lines);
     if (drawn.length > TIPS_UP_TO) it.layer.pop();
     it.description = `${it.encoding.y.title} by ${it.encoding.x.title} of ${lines.length} settings; ` +
       "the table below gives the values at the cursor";
     return fitted(it, host, Math.round(Math.min(0.62 * innerHeight, 0.55 * widthOf(host) + 90)));
+  }
+
+  // The colours, markers and dashes, and a legend of each: not of the lines, which may be many.
+  function explain(it, lines) {
+    const channel = (name) => it.layer.map((layer) => layer.encoding?.[name]).find(Boolean);
+    const set = (encoding, title, of, looks) => {
+      const domain = [...new Map(lines.map((line) => [of(line), line]))];
+      const names = domain.map(([name]) => name);
+      encoding.scale = { domain: names, range: domain.map(([, line], k) => looks(line, k)) };
+      encoding.legend = { ...encoding.legend, title, titleLimit: 0, columns: columnsFor(names, host) };
+    };
+    const dashes = new Set(lines.map(way)).size;
+    const recur = dashes > DASHES.length ? ", which recur: choose fewer" : "";
+    const what = byMethod() ? "rule and warmup" : "method, rule and warmup";
+    set(it.encoding.color, byMethod() ? "colour: method" : "batch size", hue, (line) => ofScheme(colour(line)));
+    set(channel("shape"), byMethod() ? "marker: batch size" : "batch size", size, (line) => around(SHAPES, line.mark));
+    set(channel("strokeDash"), `dash: ${what}${recur}`, way, (_, k) => around(DASHES, k));
+    const dash = channel("strokeDash");
+    dash.legend = dashes > 1 ? { ...dash.legend, symbolSize: 900 } : null; // long enough for a whole dash
   }
 
   // ---- the cursor and the table of the values there
@@ -135,7 +150,7 @@ const explorer = (() => {
       const range = line.median[metric][k] === undefined || line.median[metric][k] === null ? "–"
         : `${number(line.low[metric][k], metric)} to ${number(line.high[metric][k], metric)}`;
       const first = make("td");
-      const dot = make("span", "● ", { class: "dot", "aria-hidden": "true", style: `--light:${line.colour[0]};--dark:${line.colour[1]}` });
+      const dot = make("span", "● ", { class: "dot", "aria-hidden": "true", style: `--light:${colour(line)[0]};--dark:${colour(line)[1]}` });
       first.append(dot, line.label);
       return [first, number(line.median[metric][k], metric), range, String(count), state || "–"];
     });
@@ -158,8 +173,7 @@ const explorer = (() => {
     slider.value = atEnd && asked === null ? stops.length - 1 : Math.max(0, place);
     const runs = shown.reduce((sum, line) => sum + line.seeds.length, 0);
     byId("matching").textContent = shown.length
-      ? `${runs} run${runs === 1 ? "" : "s"} of ${shown.length} setting${shown.length === 1 ? "" : "s"}` +
-        (shown.length > LEGEND_UP_TO ? "; the table names them, the legend would be too long" : "")
+      ? `${runs} run${runs === 1 ? "" : "s"} of ${shown.length} setting${shown.length === 1 ? "" : "s"}`
       : "No run is like that: choose otherwise.";
     moveTo(Number(slider.value));
     if (!shown.length) {

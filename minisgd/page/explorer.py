@@ -2,13 +2,15 @@
 values where the cursor stands.
 """
 
-from . import specs
+from ..report.answer import METHODS
+from . import colours, specs
 from .curves import METRICS
 from .html import Html, element, join
 
 TITLES = {"dataset": "dataset", "figure": "figure", "rule": "rule", "warmup": "warmup",
           "optimizer": "method", "momentum": "momentum"}  # fmt: skip
 ANY = "any"
+PLAIN = "sgd"
 KEY = (
     "A line is the median of its seeds, its band from the lowest to the highest, or the quartiles "
     "from five seeds on. ○ stuck: every test image given one class; ✕ the next epoch diverges. "
@@ -22,7 +24,7 @@ def data(lines, first=None):
     first    {choice: value} before the reader has chosen
     """
     return {"lines": lines, "spec": specs.curves(), "metrics": METRICS,
-            "filters": list(TITLES), "first": first or {}}  # fmt: skip
+            "filters": list(TITLES), "methods": _methods(lines), "first": first or {}}  # fmt: skip
 
 
 def controls(lines):
@@ -33,9 +35,13 @@ def controls(lines):
     sizes = list(dict.fromkeys((line["size"], *line["colour"]) for line in lines))
     choices = [_select(name, title, _options(lines, name)) for name, title in TITLES.items()]
     by_update = bool(lines) and all(line["updates"] for line in lines)
+    by_method = len({line["values"]["optimizer"] for line in lines}) > 1
     how = [
         _select("metric", "what", [(name, text) for name, text in METRICS.items()]),
         _select("by", "by", [("epoch", "epoch")] + [("update", "update")] * by_update),
+        _select(
+            "colour", "colour by", [("size", "batch size"), ("method", "method")][: 1 + by_method]
+        ),
         _select("show", "show", [("median", "medians"), ("seeds", "every seed")]),
         _toggle("zoom", "zoom above .9"),
         _toggle("log", "logarithmic loss"),
@@ -60,6 +66,15 @@ def controls(lines):
                 element("input", type="range", id="at", min=0, max=0, value=0), class_="cursor"),
         element("div", id="values"),
     ])  # fmt: skip
+
+
+def _methods(lines):
+    """{method: its colour}: those of the answer have the same there, and plain SGD has that of the
+    report's rules.
+    """
+    others = [line["values"]["optimizer"] for line in lines]
+    names = [name for name in dict.fromkeys([*METHODS, "momentum", *others]) if name != PLAIN]
+    return {name: colours.of_method(k) for k, name in enumerate(names)} | {PLAIN: colours.GREY}
 
 
 def _options(lines, name):

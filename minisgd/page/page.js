@@ -111,7 +111,8 @@ function columnsFor(labels, host) {
 
 const SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right",
                 "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"];
-const DASHES = [[1, 0], [5, 2], [1.5, 2], [6, 2, 1.5, 2], [6, 1.5, 1.5, 1.5, 1.5, 1.5]];
+const DASHES = [[1, 0], [5, 2], [1.5, 2], [6, 2, 1.5, 2], [6, 1.5, 1.5, 1.5, 1.5, 1.5],
+                [10, 3], [1.5, 5], [12, 2, 4, 2]];
 // A line without a marker has its dash in the legend, which shows nothing but markers by itself.
 const STROKE = "M-2.4,0L2.4,0";
 const around = (list, place) => list[((place % list.length) + list.length) % list.length];

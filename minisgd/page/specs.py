@@ -16,17 +16,18 @@ _TIP = {"value": {"expr": "datum.tip || datum.datum.tip"}}
 def curves():
     """Lines by epoch or by update, with a band, marks for stuck and diverged runs, and a cursor.
 
-    The points: label, line, x, y, low, high, mark, stuck, diverged, tip (a dict that is shown when
-    the pointer is near).
+    The points: line, x, y, low, high, mark, stuck, diverged, tip (a dict that is shown when the
+    pointer is near), and what the looks stand for: hue (colour), size (marker) and way (dash).
     """
     return {
         "data": {"name": "points"},
         "params": [{"name": "cursor", "value": 1}, {"name": "thick", "value": 1.8}],
+        "config": {"legend": {"layout": {"bottom": {"anchor": "start", "direction": "vertical"}}}},
         "encoding": {
             "x": {"field": "x", "type": "quantitative", "title": "epoch",
                   "scale": {"zero": False, "nice": False}},
             "y": {"field": "y", "type": "quantitative", "scale": {"zero": False}},
-            "color": {"field": "label", "type": "nominal", "scale": {}, "legend": _legend()},
+            "color": {"field": "hue", "type": "nominal", "scale": {}, "legend": _legend()},
             "detail": {"field": "line"},
         },
         "layer": [
@@ -34,12 +35,12 @@ def curves():
              "mark": {"type": "area", "opacity": 0.14, "clip": True, "aria": False},
              "encoding": {"y": {"field": "low"}, "y2": {"field": "high"}}},
             {"mark": {"type": "line", "clip": True, "strokeWidth": {"expr": "thick"}},
-             "encoding": {"strokeDash": {"field": "label", "type": "nominal", "scale": {},
+             "encoding": {"strokeDash": {"field": "way", "type": "nominal", "scale": {},
                                          "legend": _legend()}}},
             {"transform": [{"filter": "datum.mark"}],
              "mark": {"type": "point", "filled": True, "size": 42, "opacity": 1, "clip": True,
                       "aria": False},
-             "encoding": {"shape": {"field": "label", "type": "nominal", "scale": {},
+             "encoding": {"shape": {"field": "size", "type": "nominal", "scale": {},
                                     "legend": _legend()}}},
             {"transform": [{"filter": "datum.stuck"}],
              "mark": {"type": "point", "size": 55, "filled": False, "clip": True, "aria": False,

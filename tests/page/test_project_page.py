@@ -237,6 +237,37 @@ def test_zoom_update_loss_and_single_seeds_do_what_they_say(look, project):
     assert linear[0] == "0.0" and min(logarithmic) > 0
 
 
+def test_a_method_and_a_rule_look_alike_at_every_batch_size(look, project):
+    """The colour is that of the batch size or of the method, the dash that of the rule; a legend
+    says so, however many lines there are.
+    """
+    page = look(project)
+
+    def looks(of, attribute):
+        """{what a line stands for: its looks}."""
+        found = {}
+        for path in page.all("#curves .mark-line path"):
+            name = page.js(f"return arguments[0].__data__.datum.{of}", path)
+            found.setdefault(name, set()).add(path.get_attribute(attribute))
+        assert all(len(each) == 1 for each in found.values()), found
+        assert len(set(map(frozenset, found.values()))) == len(found), found
+        return set(found)
+
+    page.choose("rule", "any")
+    assert looks("hue", "stroke") == {f"{64 * 2**k:,}" for k in range(8)}
+    rules = {"sgd: linear scaling", "sgd: no scaling, no warmup"}
+    assert looks("way", "stroke-dasharray") == rules
+    legend = page.text("#curves svg")
+    assert "batch size" in legend and "dash: method, rule and warmup" in legend
+    assert all(rule in legend for rule in rules)
+    page.choose("figure", "How large a batch does each method carry?")
+    page.choose("colour", "method")
+    assert page.lines() == 35 and looks("hue", "stroke") == set(METHODS)
+    legend = page.text("#curves svg")
+    assert "colour: method" in legend and "marker: batch size" in legend
+    assert all(name in legend for name in METHODS)
+
+
 def test_what_was_chosen_survives_a_reload(look, project):
     page = look(project)
     page.tick("[data-choice=zoom]")
