@@ -8,7 +8,8 @@ from .curves import METRICS
 from .html import Html, element, join
 
 TITLES = {"dataset": "dataset", "figure": "figure", "rule": "rule", "warmup": "warmup",
-          "optimizer": "method", "momentum": "momentum"}  # fmt: skip
+          "optimizer": "method", "momentum": "momentum", "network": "network",
+          "init": "initial weights"}  # fmt: skip
 ANY = "any"
 PLAIN = "sgd"
 KEY = (

@@ -6,11 +6,13 @@ from ..report.answer import HELD_OUT, LEFT
 from ..report.carry import DRAWN
 from ..report.publish import note_on
 from ..report.verdicts import verdicts
+from ..settings import DEFAULTS
 from . import carried, claims, curvature, curves, explorer, formulas, html, places, ranks, steps
 from .html import element, join
 
 TITLE = "How far can the batch of SGD grow?"
-FIRST = {"rule": "linear", "warmup": "none", "momentum": "0", "optimizer": "sgd"}
+FIRST = {"rule": "linear", "warmup": "none", "momentum": "0", "optimizer": "sgd",
+         "network": DEFAULTS["network"], "init": DEFAULTS["init"]}  # fmt: skip
 OTHER_COLUMNS = (
     "A run update by update is not shown: the table of the curvature is not here, or is of an "
     f"older form; {program()} measure curvature makes it."

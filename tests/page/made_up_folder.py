@@ -96,14 +96,18 @@ def keep_again(folder, seeds):
 
 def keep_elsewhere(folder):
     """Runs of Muon on Fashion-MNIST with MNIST's settings, after keep_answer: .9 at the end."""
-    part = carry.parts(folder)["fashion"]
+    carry.folder_of(folder, "fashion-mnist").mkdir()
+    keep_place(folder, "fashion", FASHION)
+
+
+def keep_place(folder, name, dataset=MNIST):
+    """Runs of Muon in a part of `carry`, after keep_answer: .9 at the end."""
+    part = carry.parts(folder)[name]
     cells = [cell for cell in part.experiment.cells(1) if cell.optimizer == "muon"]
-    there = carry.folder_of(folder, part.dataset)
-    there.mkdir()
-    Kept(there, {part.experiment.name: part.experiment}).add(
+    Kept(carry.folder_of(folder, part.dataset), {part.experiment.name: part.experiment}).add(
         part.experiment,
         {cell: records(cell, 0.9) for cell in cells},
-        FASHION,
+        dataset,
         {"command": "made up"},
     )
 

@@ -268,6 +268,30 @@ def test_a_method_and_a_rule_look_alike_at_every_batch_size(look, project):
     assert all(name in legend for name in METHODS)
 
 
+def test_the_first_view_is_of_the_reports_initial_weights_and_network(look, tmp_path):
+    """Four sizes of the linear rule have been run from He's weights as well, one of the answer's
+    methods in another network.
+    """
+    from made_up_folder import keep_answer, keep_place, keep_report
+
+    from minisgd.page.project import page as page_of
+    from minisgd.report.carry import everything
+
+    keep_answer(tmp_path, seeds=1)
+    keep_report(tmp_path, ["figure3", "he-linear"])
+    keep_place(tmp_path, "mlp")
+    path = tmp_path / "index.html"
+    path.write_bytes(page_of(*everything(tmp_path).values()))
+    page = look(path)
+    assert [row[0] for row in page.table("#values table")] == [
+        f"● b = {b}, η = {0.01 * b / 64:.4g}" for b in (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+    ]
+    page.choose("init", "he")
+    assert page.lines() == 4
+    page.choose("network", "mlp")
+    assert {row[1] for row in page.table("#values table")} == {"0.9000"}
+
+
 def test_what_was_chosen_survives_a_reload(look, project):
     page = look(project)
     page.tick("[data-choice=zoom]")
