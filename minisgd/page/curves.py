@@ -40,6 +40,7 @@ def _line(settings, seeds, images):
     """
     words     {setting: how a legend words it}, of all that matters but the batch size
     values    {setting: its value} of the same
+    settings  what differs from the report's protocol, in a line
     updates   made at the end of each epoch, or None
     and what of_seeds gives
     """
@@ -52,11 +53,19 @@ def _line(settings, seeds, images):
         "words": {name: in_words(name, value) for name, value in matters.items()},
         "values": {name: f"{value:g}" if isinstance(value, float) else str(value)
                    for name, value in (matters | {"optimizer": settings.optimizer}).items()},
+        "settings": _whole(settings),
         "epochs": settings.epochs,
         "updates": images and [settings.updates_after(epoch, images)
                                for epoch in range(1, settings.epochs + 1)],
     }  # fmt: skip
     return line | of_seeds(seeds)
+
+
+def _whole(settings):
+    beside = ("batch_size", "seed", "epochs")
+    differs = {k: v for k, v in settings.differing().items() if k not in beside}
+    words = [in_words(name, value) for name, value in differs.items()]
+    return ", ".join([*words, in_words("epochs", settings.epochs)])
 
 
 def of_seeds(seeds):

@@ -9,32 +9,36 @@ const explorer = (() => {
   let view = null;
   let stops = [0];
   let shown = [];
+  const unfolded = new Set(); // the rows whose settings are shown, while the table is made again
 
-  // The batch size, the rate, and whatever else tells lines of one batch size apart.
+  // The batch size, the rate, the way and the place of a run as far as the lines differ in them, and
+  // what else tells two lines apart that are alike in all of these. The rate is given by η.
   function label(lines) {
-    const names = [...new Set(lines.flatMap((line) => Object.keys(line.words)))];
-    const differs = names.filter((name) => name !== "lr" && name !== "epochs" &&
-      new Set(lines.map((line) => line.words[name] ?? "")).size > 1);
-    for (const line of lines) {
-      const more = differs.map((name) => line.words[name]).filter(Boolean);
-      line.label = [`b = ${line.size}`, `η = ${line.rate}`, ...more].join(", ");
-    }
-    const taken = new Map();
-    for (const line of lines) {
-      const times = taken.get(line.label) ?? 0;
-      taken.set(line.label, times + 1);
-      if (times) line.label += ` (${times + 1})`;
-    }
+    const word = (line, name) => (name === "optimizer" ? method(line)
+      : ["rule", "warmup"].includes(name) && line.values[name] === "none" ? "" : line.words[name] ?? "");
+    const differing = (some, names) => names.filter((name) => new Set(some.map((line) => word(line, name))).size > 1);
+    const name = (some, names) => {
+      const those = differing(some, names);
+      for (const line of some) line.label = [line.label, ...those.map((name) => word(line, name))].filter(Boolean).join(", ");
+    };
+    const alike = () => [...lines.reduce((found, line) =>
+      found.set(line.label, [...(found.get(line.label) ?? []), line]), new Map()).values()];
+    for (const line of lines) line.label = `b = ${line.size}, η = ${line.rate}`;
+    name(lines, ["optimizer", "rule", "warmup", "network", "init", "dataset"]);
+    for (const some of alike()) name(some, Object.keys(some[0].words).filter((name) => name !== "lr"));
+    for (const some of alike()) some.slice(1).forEach((line, k) => { line.label += ` (${k + 2})`; });
   }
 
   // What the colour, the marker and the dash of a line stand for, in words.
   const method = (line) => line.values.optimizer;
   const size = (line) => line.size.toLocaleString("en");
   const rule = (line) => ["rule", "warmup"].filter((name) => line.values[name] !== "none")
-    .map((name) => line.words[name]).join(", ") || "no scaling, no warmup";
+    .map((name) => line.words[name]).join(", ");
   const byMethod = () => valueOf("colour") === "method";
   const hue = (line) => (byMethod() ? method(line) : size(line));
-  const way = (line) => (byMethod() ? rule(line) : `${method(line)}: ${rule(line)}`);
+  const way = (line) => (byMethod() ? rule(line) || "no scaling, no warmup"
+    : [method(line), rule(line)].filter(Boolean).join(": "));
+  const settings = (line) => [line.settings, line.words.dataset].filter(Boolean).join(", ");
   const colour = (line) => (byMethod() ? DATA.explorer.methods[method(line)] : line.colour);
 
   const number = (value, metric) =>
@@ -70,6 +74,7 @@ const explorer = (() => {
           else Object.assign(tip, { [`${what}, median`]: number(value, metric),
             [between(line)]: `${number(line.low[metric][k], metric)} to ${number(line.high[metric][k], metric)}`,
             seeds: count });
+          tip.settings = settings(line);
           const stuck = (seed ? seed.stuck : [...stuckIn]).includes(epoch);
           if (stuck) tip.stuck = single ? "every test image is given one class"
             : `${line.seeds.filter((each) => each.stuck.includes(epoch)).length} of ${line.seeds.length} runs`;
@@ -115,7 +120,9 @@ const explorer = (() => {
       const domain = [...new Map(lines.map((line) => [of(line), line]))];
       const names = domain.map(([name]) => name);
       encoding.scale = { domain: names, range: domain.map(([, line], k) => looks(line, k)) };
-      encoding.legend = { ...encoding.legend, title, titleLimit: 0, columns: columnsFor(names, host) };
+      const grey = style("--faint");
+      const plain = encoding === it.encoding.color ? {} : { symbolFillColor: grey, symbolStrokeColor: grey };
+      encoding.legend = { ...encoding.legend, title, titleLimit: 0, columns: columnsFor(names, host), ...plain };
     };
     const dashes = new Set(lines.map(way)).size;
     const recur = dashes > DASHES.length ? ", which recur: choose fewer" : "";
@@ -124,7 +131,7 @@ const explorer = (() => {
     set(channel("shape"), byMethod() ? "marker: batch size" : "batch size", size, (line) => around(SHAPES, line.mark));
     set(channel("strokeDash"), `dash: ${what}${recur}`, way, (_, k) => around(DASHES, k));
     const dash = channel("strokeDash");
-    dash.legend = dashes > 1 ? { ...dash.legend, symbolSize: 900 } : null; // long enough for a whole dash
+    dash.legend = dashes > 1 ? { ...dash.legend, symbolSize: 400 } : null; // long enough for a whole dash
   }
 
   // ---- the cursor and the table of the values there
@@ -150,8 +157,14 @@ const explorer = (() => {
       const range = line.median[metric][k] === undefined || line.median[metric][k] === null ? "–"
         : `${number(line.low[metric][k], metric)} to ${number(line.high[metric][k], metric)}`;
       const first = make("td");
+      const whole = make("details");
       const dot = make("span", "● ", { class: "dot", "aria-hidden": "true", style: `--light:${colour(line)[0]};--dark:${colour(line)[1]}` });
-      first.append(dot, line.label);
+      const short = make("summary");
+      short.append(dot, line.label);
+      whole.append(short, make("div", settings(line), { class: "small" }));
+      whole.open = unfolded.has(line.label);
+      whole.addEventListener("toggle", () => unfolded[whole.open ? "add" : "delete"](line.label));
+      first.append(whole);
       return [first, number(line.median[metric][k], metric), range, String(count), state || "–"];
     });
     const head = ["run", "median", shown.some((line) => line.seeds.length >= 5) ? "quartiles" : "range", "seeds", "stuck or diverged"];

@@ -255,7 +255,7 @@ def test_a_method_and_a_rule_look_alike_at_every_batch_size(look, project):
 
     page.choose("rule", "any")
     assert looks("hue", "stroke") == {f"{64 * 2**k:,}" for k in range(8)}
-    rules = {"sgd: linear scaling", "sgd: no scaling, no warmup"}
+    rules = {"sgd", "sgd: linear scaling"}
     assert looks("way", "stroke-dasharray") == rules
     legend = page.text("#curves svg")
     assert "batch size" in legend and "dash: method, rule and warmup" in legend
@@ -290,6 +290,24 @@ def test_the_first_view_is_of_the_reports_initial_weights_and_network(look, tmp_
     assert page.lines() == 4
     page.choose("network", "mlp")
     assert {row[1] for row in page.table("#values table")} == {"0.9000"}
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_a_row_names_what_tells_it_apart_and_unfolds_the_rest(look, project, kept, width):
+    page = look(project, width=width)
+    page.choose("figure", "How large a batch does each method carry?")
+    table = page.one("#values .wide")
+    assert page.js("return arguments[0].scrollWidth - arguments[0].clientWidth", table) <= 0
+    names = [row[0].removeprefix("● ") for row in page.table("#values table")]
+    settings = plan(Trials(kept.folder)).sizes["adam", 8192]
+    name = f"b = 8192, η = {settings.scaled_lr:.4g}, adam"
+    assert names.count(name) == 1 and len(set(names)) == 35
+    row = page.all("#values details")[names.index(name)]
+    row.find_element("css selector", "summary").click()
+    page.one("#at").send_keys(Keys.ARROW_LEFT)
+    row = page.all("#values details")[names.index(name)]
+    for part in (f"m = {settings.momentum:.4g}", "cosine decay", "30 epochs", "on MNIST"):
+        assert part in row.text
 
 
 def test_what_was_chosen_survives_a_reload(look, project):
