@@ -34,6 +34,7 @@ const choices = (() => {
     }
     const sizes = chosen.get("sizes")?.split(",");
     for (const box of boxes) box.checked = !sizes || sizes.includes(box.value);
+    if (!through(FILTERS).length) makeRoomFor("dataset"); // not every folder has the runs of the first view
   }
 
   function store() {

@@ -5,6 +5,7 @@ from statistics import median
 import pytest
 from looking import ActionChains, Keys, Select
 
+from minisgd.disk.formats import write_json
 from minisgd.page import curvature
 from minisgd.page.formulas import FORMULAS
 from minisgd.report import answer_shown
@@ -35,6 +36,35 @@ def test_it_fits_every_width_in_both_schemes(look, project, width, scheme):
     )
     assert light == (scheme == "light")
     assert all(chart.size["height"] > 150 for chart in page.all(".chart"))
+
+
+def test_the_longest_entry_of_a_list_fits_a_telephone(look, tmp_path):
+    """A network whose numbers have three digits makes the widest list of the page."""
+    from made_up_folder import keep_report, keep_steps
+
+    from minisgd.page.project import page as page_of
+
+    keep_report(tmp_path, ["figure1"], seeds=1)
+    keep_steps(tmp_path)
+    model = {"c": 1e-4, "o": 1e-4, "alpha": 2.09e-6, "beta": 5.67e-10}
+    steps = {"momentum": 1e-4, "muon": 2e-3}
+    write_json(tmp_path / "scaling.json", {"model": model, "steps": steps})
+    path = tmp_path / "index.html"
+    path.write_bytes(page_of(Kept(tmp_path)))
+    page = look(path, width=360)
+    assert "2.09 µs, 14.1 Gbit/s" in page.text("#ranks-network")
+    assert page.js("return document.documentElement.scrollWidth") <= 360
+
+
+def test_the_first_view_gives_way_where_its_runs_are_not_there(look, tmp_path):
+    from made_up_folder import keep_report
+
+    from minisgd.page.project import page as page_of
+
+    keep_report(tmp_path, ["figure1", "constant-warmup"], seeds=1)
+    path = tmp_path / "index.html"
+    path.write_bytes(page_of(Kept(tmp_path)))
+    assert look(path).lines() == 8
 
 
 def test_it_is_one_small_file(project):
