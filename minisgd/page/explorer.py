@@ -14,7 +14,8 @@ ANY = "any"
 PLAIN = "sgd"
 KEY = (
     "A line is the median of its seeds, its band from the lowest to the highest, or the quartiles "
-    "from five seeds on. ○ stuck: every test image given one class; ✕ the next epoch diverges. "
+    "from five seeds on. ○ at least one seed is stuck: it gives every test image the same class; "
+    "✕ at least one diverges in the next epoch. "
     "Point at a curve for its numbers; a click moves the cursor there."
 )
 

@@ -249,6 +249,26 @@ def test_hovering_over_a_curve_tells_its_value(look, project, kept):
     assert f"{median(finals(kept, 'figure3', 64)):.4f}" in said and "28140" in said
 
 
+def test_a_ring_stands_where_one_seed_is_stuck_as_the_key_says(look, tmp_path):
+    """From epoch 20 on, one of the two seeds of 64 is stuck."""
+    from made_up_folder import MNIST, records
+
+    from minisgd.page.project import page as page_of
+
+    experiment = EXPERIMENTS["figure1"]
+    cells = experiment.cells(2)[:2]
+    done = {c: records(c, 0.99, stuck=range(20, 31) if c.seed else ()) for c in cells}
+    Kept(tmp_path).add(experiment, done, MNIST, {"command": "made up"})
+    path = tmp_path / "index.html"
+    path.write_bytes(page_of(Kept(tmp_path)))
+    page = look(path)
+    assert "○ at least one seed is stuck" in page.text("#explorer")
+    rings = page.js("return [...document.querySelectorAll('#curves .mark-symbol path')].filter("
+                    "path => path.__data__.datum?.stuck && path.getAttribute('stroke-width'))"
+                    ".map(path => path.__data__.datum.x)")  # fmt: skip
+    assert sorted(set(rings)) == list(range(20, 31))
+
+
 def test_zoom_update_loss_and_single_seeds_do_what_they_say(look, project):
     page = look(project)
     assert page.axis("#curves", "y")[1][0] == "0.0"
