@@ -108,6 +108,7 @@ const explorer = (() => {
     it.params.find((param) => param.name === "thick").value = valueOf("show") === "seeds" ? 1.1 : 1.8;
     explain(it, lines);
     if (drawn.length > TIPS_UP_TO) it.layer.pop();
+    byId("matching").textContent += drawn.length > TIPS_UP_TO ? "; too many to point at: choose fewer for that" : "";
     it.description = `${it.encoding.y.title} by ${it.encoding.x.title} of ${lines.length} settings; ` +
       "the table below gives the values at the cursor";
     return fitted(it, host, Math.round(Math.min(0.62 * innerHeight, 0.55 * widthOf(host) + 90)));
@@ -198,10 +199,6 @@ const explorer = (() => {
     return draw(host, spec(shown, found), found, (drawn) => {
       view = drawn;
       view.signal("cursor", stops[Number(slider.value)]).runAsync();
-      view.addEventListener("click", (_, item) => {
-        const place = stops.indexOf((item?.datum?.datum ?? item?.datum)?.x); // of the nearest point
-        if (place >= 0) goTo(place);
-      });
     });
   }
 
@@ -217,6 +214,13 @@ const explorer = (() => {
     remember("at", "", "");
   }
 
+  // A click moves the cursor to the nearest stop, also where there are no cells to point at.
+  host.addEventListener("click", ({ clientX, clientY }) => {
+    const plot = host.querySelector(".role-frame .background")?.getBoundingClientRect();
+    if (!view || clientX < plot.left || clientX > plot.right || clientY < plot.top || clientY > plot.bottom) return;
+    const away = stops.map((stop) => Math.abs(plot.left + view.scale("x")(stop) - clientX));
+    goTo(away.indexOf(Math.min(...away)));
+  });
   slider.addEventListener("input", () => goTo(Number(slider.value)));
   choices.whenChosen((name) => {
     if (name === "reset") forget();

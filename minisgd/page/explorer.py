@@ -16,7 +16,7 @@ KEY = (
     "A line is the median of its seeds, its band from the lowest to the highest, or the quartiles "
     "from five seeds on. ○ at least one seed is stuck: it gives every test image the same class; "
     "✕ at least one diverges in the next epoch. "
-    "Point at a curve for its numbers; a click moves the cursor there."
+    "Point at a curve for its numbers; a click moves the cursor to its epoch."
 )
 
 

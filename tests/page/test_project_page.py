@@ -269,6 +269,24 @@ def test_a_ring_stands_where_one_seed_is_stuck_as_the_key_says(look, tmp_path):
     assert sorted(set(rings)) == list(range(20, 31))
 
 
+def test_a_click_moves_the_cursor_however_many_lines_there_are(look, project):
+    """Above 4,000 points there is nothing to point at, and the page says so."""
+    page = look(project)
+    page.choose("show", "seeds")
+    for more in ("rule", "momentum", "optimizer", "dataset"):
+        page.choose(more, "any")
+    assert page.lines() * 30 > 4000 and "too many to point at" in page.text("#matching")
+    plot = page.one("#curves .role-frame .background")
+    page.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", plot)
+    width = plot.size["width"]
+    for epoch in (12, 30, 2):
+        across = round((epoch - 1) / 29 * width - width / 2)
+        ActionChains(page.browser).move_to_element_with_offset(plot, across, 0).click().perform()
+        assert page.text(".cursor") == f"epoch {epoch}"
+    page.changed("#curves", page.one("#choices [type=reset]").click)
+    assert "too many" not in page.text("#matching")
+
+
 def test_zoom_update_loss_and_single_seeds_do_what_they_say(look, project):
     page = look(project)
     assert page.axis("#curves", "y")[1][0] == "0.0"
