@@ -223,7 +223,7 @@ const explorer = (() => {
   });
   slider.addEventListener("input", () => goTo(Number(slider.value)));
   choices.whenChosen((name) => {
-    if (name === "reset") forget();
+    if (name === "reset" || name === "by") forget(); // an epoch is another update for every batch size
     show();
   });
   show();

@@ -243,6 +243,18 @@ def test_the_cursor_follows_the_keys(look, project, kept):
     assert shown[1] == f"{median(r['test_accuracy'] for r in records):.4f}"
 
 
+def test_the_cursor_goes_to_the_end_where_its_unit_changes(look, project):
+    """Epoch 2 is not update 2. The last update of 64 is 30 · 938."""
+    page = look(project)
+    page.one("#at").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    assert "at=2" in page.js("return location.hash")
+    page.choose("by", "update")
+    assert page.text(".cursor") == "update 28,140"
+    page.one("#at").send_keys(Keys.ARROW_LEFT)
+    page.choose("by", "epoch")
+    assert page.text(".cursor") == "epoch 30" and "at=" not in page.js("return location.hash")
+
+
 def test_hovering_over_a_curve_tells_its_value(look, project, kept):
     page = look(project)
     said = page.hover("#curves", "datum.tip.run.startsWith('b = 64,') && datum.tip.epoch === 30")
