@@ -95,15 +95,17 @@ const explorer = (() => {
     const loss = metric.endsWith("loss");
     const updates = valueOf("by") === "update";
     const it = structuredClone(DATA.explorer.spec);
-    const longest = Math.max(1, ...lines.map((line) => line.median[metric].length));
     const all = drawn.flatMap((point) => [point.low ?? point.y, point.high ?? point.y]).filter((y) => !valueOf("log") || y > 0);
-    const ends = [valueOf("log") ? Math.min(...all) : 0, Math.max(...all)];
+    const range = [valueOf("log") ? Math.min(...all) : 0, Math.max(...all)];
     it.encoding.x.title = updates ? "update" : "epoch";
-    it.encoding.x.scale = updates ? { type: "log", nice: false, domain: [stops[0], stops[stops.length - 1]] } : { zero: false, nice: false, domain: [1, Math.max(2, longest)] };
-    it.encoding.x.axis = updates ? { format: "~s" } : { tickMinStep: 1, format: "d" };
+    const alone = stops.length === 1; // then there is room on both sides
+    const ends = [stops[0], stops[stops.length - 1]];
+    if (updates) it.encoding.x.scale = { type: "log", nice: false, domain: alone ? [ends[0] / 2, ends[1] * 2] : ends };
+    else it.encoding.x.scale = { zero: false, nice: false, domain: alone ? [ends[0] - 1, ends[1] + 1] : ends };
+    it.encoding.x.axis = updates ? { format: "~s" } : { tickMinStep: 1, format: "d", ...(alone ? { values: stops } : {}) };
     it.encoding.y.title = DATA.explorer.metrics[metric];
     it.encoding.y.scale = loss
-      ? { type: valueOf("log") ? "log" : "linear", domain: ends, nice: false }
+      ? { type: valueOf("log") ? "log" : "linear", domain: range, nice: false }
       : { domain: valueOf("zoom") ? [0.9, 1] : [0, 1] };
     it.params.find((param) => param.name === "thick").value = valueOf("show") === "seeds" ? 1.1 : 1.8;
     explain(it, lines);
@@ -182,6 +184,7 @@ const explorer = (() => {
     stops = [...all].sort((a, b) => a - b);
     if (!stops.length) stops = [1];
     slider.max = stops.length - 1;
+    slider.disabled = stops.length === 1;
     const asked = chosen.get("at");
     const place = asked !== null ? stops.findLastIndex((stop) => stop <= Number(asked)) : stops.indexOf(kept);
     slider.value = atEnd && asked === null ? stops.length - 1 : Math.max(0, place);

@@ -52,6 +52,18 @@ def test_a_sweep_that_is_over_shows_its_table_and_stands_still(look, page_of, tm
     assert not page.all("iframe") and page.js("return DATA.live") is None
 
 
+def test_runs_of_one_epoch_stand_in_the_middle(look, page_of, tmp_path):
+    page = look(write(tmp_path / "index.html", page_of, collected(1)))
+    assert page.axis("#curves", "x") == ("epoch", ["1"])
+    at, left, right = page.js(
+        "const of = (css) => document.querySelector('#curves ' + css).getBoundingClientRect();"
+        "const [plot, point] = [of('.role-frame .background'), of('.mark-symbol path')];"
+        "return [point.x + point.width / 2, plot.left, plot.right]"
+    )
+    assert at == pytest.approx((left + right) / 2, abs=2)
+    assert not page.one("#at").is_enabled()
+
+
 def test_the_same_runs_give_the_same_page(page_of):
     assert page_of("t", None, collected(4), "c") == page_of("t", None, collected(4), "c")
 
