@@ -73,8 +73,11 @@ const choices = (() => {
     if (!matching().length) for (const box of boxes) box.checked = true;
   }
 
-  // Some of the ways to draw are for accuracies, some for losses.
+  // Some of the ways to draw are for accuracies, some for losses; and sizes of which there are no
+  // such runs need no box.
   function allow() {
+    const there = new Set(through(FILTERS).map((line) => line.size));
+    for (const box of boxes) box.closest("label").hidden = !there.has(Number(box.value));
     for (const name of ["zoom", "log"])
       controlOf(name).disabled = valueOf("metric").endsWith("loss") === (name === "zoom");
   }

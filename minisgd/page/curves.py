@@ -1,7 +1,7 @@
 """Runs as lines by epoch, for the scripts to draw: runs that differ only in the seed are a line."""
 
 from dataclasses import replace
-from math import isfinite, log2
+from math import isfinite
 
 from ..drawing.groups import Group, median_and_band
 from ..settings import in_words
@@ -48,7 +48,6 @@ def _line(settings, seeds, images):
     line = {
         "size": settings.batch_size,
         "colour": colours.of_batch(settings.batch_size),
-        "mark": round(log2(settings.batch_size / 64)),
         "rate": f"{settings.scaled_lr:.4g}",
         "words": {name: in_words(name, value) for name, value in matters.items()},
         "values": {name: f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,8 @@
 values where the cursor stands.
 """
 
+from math import log2
+
 from ..report.answer import METHODS
 from . import colours, specs
 from .curves import METRICS
@@ -25,8 +27,23 @@ def data(lines, first=None):
 
     first    {choice: value} before the reader has chosen
     """
+    marks = _marks(sorted({line["size"] for line in lines}))
+    lines = [line | {"mark": marks[line["size"]]} for line in lines]
     return {"lines": lines, "spec": specs.curves(), "metrics": METRICS,
             "filters": list(TITLES), "methods": _methods(lines), "first": first or {}}  # fmt: skip
+
+
+def _marks(sizes):
+    """{batch size: the place of its marker}: of 64, 128, ..., 8,192 that of the figures, and of any
+    other the first that no size of nearly the same colour has.
+    """
+    places = {b: min(7.0, max(0.0, log2(b / 64))) for b in sizes}  # in the palette
+    found = {b: round(place) for b, place in places.items() if b == 64 * 2 ** round(place)}
+    for b in sizes:
+        if b not in found:
+            taken = {found[other] for other in found if abs(places[other] - places[b]) < 0.5}
+            found[b] = next((mark for mark in range(8) if mark not in taken), 0)
+    return found
 
 
 def controls(lines):

@@ -13,6 +13,10 @@ from .html import element, join
 TITLE = "How far can the batch of SGD grow?"
 FIRST = {"rule": "linear", "warmup": "none", "momentum": "0", "optimizer": "sgd",
          "network": DEFAULTS["network"], "init": DEFAULTS["init"]}  # fmt: skip
+LEFT_OUT = (
+    "All epochs of all runs behind the figures, but for those of which only the end is kept: the "
+    f"trials of the searches, and the runs of {program()} tune and {program()} grow."
+)
 OTHER_COLUMNS = (
     "A run update by update is not shown: the table of the curvature is not here, or is of an "
     f"older form; {program()} measure curvature makes it."
@@ -35,12 +39,13 @@ def page(kept, *elsewhere):
     by_update, curvature_drawn = (
         curvature.section(looked_at) if looked_at else (element("p", OTHER_COLUMNS), None)
     )
+    chosen = explorer.controls(runs)
     needed, steps_drawn = steps.section(kept.folder)
     on_ranks, ranks_drawn = ranks.section(kept.folder)
     sections = {
         "answer": ("How far each method carries the batch", answer),
         "places": ("Does the answer carry over?", in_places),
-        "explorer": ("Every run that is kept", explorer.controls(runs)),
+        "explorer": ("Every run that is kept", join([element("p", LEFT_OUT), chosen])),
         "curvature": ("What kills 8,192, update by update", by_update),
         "steps": ("How many steps a batch needs", needed),
         "ranks": ("What more ranks buy", on_ranks),
@@ -58,8 +63,9 @@ def page(kept, *elsewhere):
     )
     body = join([
         *([element("p", note, class_="note")] if note else []),
-        element("p", f"LeNet-5 on {dataset_title(dataset)}, from scratch. Every curve and number "
-                "here is read from the tables of the figures; nothing is loaded from anywhere."),
+        element("p", f"LeNet-5 from scratch, on {dataset_title(dataset)} unless it says otherwise. "
+                "Every curve and number here is read from the tables of the figures; nothing is "
+                "loaded from anywhere."),
         element("nav", element("ul", *contents), aria_label="contents"),
         *(html.section(name, title, part) for name, (title, part) in sections.items()),
     ])  # fmt: skip
@@ -84,11 +90,12 @@ def _lines(kept):
         return []
     dataset = _dataset(kept)
     images = None if dataset == "idx" else DRAWN.get(dataset, LEFT + HELD_OUT)
+    title = f"{images:,} drawn digits" if dataset in DRAWN else dataset_title(dataset)
     found = []
     for key, runs in lines.items():
         (line,) = curves.lines(runs.values(), images)
-        line["values"] |= {"figure": "\n".join(figures[key]), "dataset": dataset_title(dataset)}
-        line["words"]["dataset"] = f"on {dataset_title(dataset)}"
+        line["values"] |= {"figure": "\n".join(figures[key]), "dataset": title}
+        line["words"]["dataset"] = f"on {title}"
         line["within"] = {
             title: curves.of_seeds({seed: curves.by_epoch(runs[seed][1]) for seed in seeds})
             for title, seeds in figures[key].items()

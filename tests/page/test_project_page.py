@@ -6,7 +6,7 @@ import pytest
 from looking import ActionChains, Keys, Select
 
 from minisgd.disk.formats import write_json
-from minisgd.page import curvature
+from minisgd.page import curvature, explorer
 from minisgd.page.formulas import FORMULAS
 from minisgd.report import answer_shown
 from minisgd.report.answer import METHODS, SIZES
@@ -179,6 +179,23 @@ def test_what_was_chosen_before_gives_way_to_the_last_choice(look, project, kept
     page.changed("#curves", page.one("#choices [type=reset]").click)
     assert (page.text("#matching"), page.js("return location.hash")) == first
     assert page.text(".cursor") == "epoch 30"
+
+
+def test_only_sizes_that_the_chosen_runs_have_can_be_ticked(look, project):
+    page = look(project)
+    labels = lambda: [box.text.split()[-1] for box in page.all("fieldset label") if box.text]  # noqa: E731
+    assert labels() == [f"{b:,}" for b in (64, 128, 256, 512, 1024, 2048, 4096, 8192)]
+    page.choose("figure", "How large a batch does each method carry?")
+    assert labels() == [f"{b:,}" for b in SIZES]
+
+
+def test_sizes_of_nearly_one_colour_have_different_markers():
+    sizes = [64, 80, 2000, 2048, 7500, 8192, 15_000, 16_384, 30_000, 32_768, 60_000]
+    lines = [{"size": b, "values": {"optimizer": "sgd"}} for b in sizes]
+    marks = {line["size"]: line["mark"] for line in explorer.data(lines)["lines"]}
+    assert [marks[64], marks[2048], marks[8192]] == [0, 5, 7]  # those of the figures
+    assert marks[80] != marks[64] and marks[2000] != marks[2048]
+    assert len({marks[b] for b in sizes[4:]}) == 7  # all black
 
 
 def test_a_figure_is_shown_with_its_own_seeds_alone(look, tmp_path):
