@@ -8,37 +8,43 @@ from minisgd.machine import speedup_results
 from minisgd.machine.speedup import CostModel
 
 N = 60_000  # training images
-BENCH = "python cli.py bench --rounds 3"
+BENCH = "python cli.py bench"
 SWEEP = "python cli.py sweep --rule linear"
 MORE = "More processes, more machines, a GPU: "
 
 
 def speed(files):
     return listed(
-        given("60,000 two three two 2.4.6 2.13 0.10", "what was timed, and with what"),
+        given("60,000 two five two 2.4.6 2.13 0.10", "what was timed, and with what"),
         given("64 512 2048 8192", "batch sizes"),
-        measured("8.16 5.15 5.41 6.50", BENCH),
+        measured("3.81 3.14 4.78 4.95", BENCH),
         given("256", "a batch size"),
-        measured("5.18 1.01 4.85 0.88 5.27 0.78", BENCH),
-        measured("13.86 1.73 17.60 3.42 21.54 3.83 29.77 4.60", BENCH),
+        measured("3.72 1.24 3.20 0.61 3.31 0.67", BENCH),
+        measured("9.14 2.38 14.05 4.50 16.60 3.27 17.56 3.47", BENCH),
         given("1", "threads"),
-        measured("5.74 0.70 4.67 0.90 4.55 0.84 4.67 0.72", BENCH),
+        measured("3.45 0.88 3.59 1.14 3.58 0.76 3.57 0.70", BENCH),
         given("2", "threads"),
-        measured("4.57 0.56 2.79 0.54 2.79 0.49 2.61 0.39", BENCH),
+        measured("2.62 0.63 2.36 0.74 2.28 0.45 2.00 0.40", BENCH),
         given("2", "processes"),
-        measured("2.88 0.35 2.39 0.48 2.39 0.42 2.32 0.35", BENCH),
+        measured("1.84 0.50 2.05 0.66 1.96 0.39 1.91 0.38", BENCH),
+        measured("1.36 0.34 1.65 0.53 1.57 0.33 1.57 0.33", BENCH),
+        measured("0.69 0.18 0.73 0.23 0.71 0.15 0.70 0.15", BENCH),
         given("2", "threads"),
-        measured("0.43 0.50 0.36 0.42", BENCH),
+        measured("0.68 0.48 0.47 0.39", BENCH),
         given("1", "threads"),
-        measured("131 921 140 921 134 922 136 1337", BENCH),
+        measured("135 922 139 922 135 922 135 1339", BENCH),
+        given("two", "threads"), measured("1.78 1.48 1.28 1.23", BENCH),
+        given("two", "processes"), measured("1.39 1.24 1.20 1.14", BENCH),
+        given("2048 two", "a batch size, and threads"), measured(".67 .60", BENCH),
         given("two", "processes"),
-        measured("1.86 1.99", BENCH),
+        measured("1.74 1.91", BENCH),
         given("three two", "runs, and threads"),
         measured(".54 .61", BENCH), given("64", "a batch size"),
         measured(".54 .66", BENCH), given("512", "a batch size"),
         measured(".43 .49", BENCH), given("2048", "a batch size"),
         measured(".37 .39", BENCH), given("8192", "a batch size"),
         measured("11 38 23 45", SWEEP),
+        measured("5.8 7.0", BENCH),
     )  # fmt: skip
 
 
