@@ -1,6 +1,7 @@
 """The numbers of figures/README.md, the lesson. A chapter is a function of kept_files.Files."""
 
 import re
+from dataclasses import replace
 from math import ceil, inf
 from statistics import median
 
@@ -1284,6 +1285,15 @@ def another_network(files):
     others_from_he = sorted(he.ends(last, root, 8192))[1:]
     assert min(others_from_he) > 0.9 and min(he.home[root, 8192]) > 0.95
 
+    there, again = carry.trials(files.folder, "mlp"), {}
+    for (way, b), search in carry.searches(carry.PLACES["mlp"]).items():
+        if found := there.of(search):
+            at_home = winner(files.trials.of(answer.SEARCHES[way, b])).settings
+            again[way, b] = winner(found).settings, replace(at_home, network="mlp")
+    others_again = [key for key, (one, other) in again.items() if one != other]
+    assert {b for _, b in again} == {8192, 60_000}  # then 64, and the runs: the page says so
+    assert sorted(others_again) == [("muon", 8192), ("muon", 60_000)]
+
     at_2048, at_8192 = (sorted(at.ends(last, linear, b)) for b in (2048, 8192))
     learnt = [x for x in at_8192 if x > 0.96]
     others = at_8192[: -len(learnt)]
@@ -1308,6 +1318,10 @@ def another_network(files):
         here(at.lost("lamb", 60_000), name), here(at.lost("nesterov", 60_000), name),
         here(at.lost_at_home("lamb", 60_000), "answer"),
         here(at.lost_at_home("nesterov", 60_000), "answer"), given(".03", "what is asserted above"),
+        given("8,192", "a batch size"), here(len(again) - len(others_again), "carry-mlp-trials"),
+        here(len(again), "carry-mlp-trials"), given("two", "of the same method"),
+        *(here(x.lr, "carry-mlp-trials") for b in (8192, 60_000) for x in again["muon", b]),
+        given("64 five", "a batch size, and seeds"),
         given("None", "of the rules"), close, given("2,048 2,048", "a batch size"),
         here(at_2048[0], name), here(at_2048[-1], name),
         here(len(at.home[linear, 2048]), "figure4"),
