@@ -248,11 +248,13 @@ def losses_figure(panels, title, y_label, ends, tolerances, note=None):
         _draw_bar(axes, 0.0, tolerances)
         xs = _draw_lines(axes, panel.lines, labels)
         for label, x in panel.marks.items():
-            place = labels.index(label)
+            among = labels.index(label)
+            (line,) = (line for line in panel.lines if line.label == label)
+            color = METHOD_PALETTE[_place(line, among) % len(METHOD_PALETTE)]
             # Dashes of one do not cover those of another at the same size.
-            dash = 1.5 * place, (1.5, 1.5 * len(labels) - 1.5)
-            axes.axvline(x, color=METHOD_PALETTE[place % len(METHOD_PALETTE)], linestyle=dash,
-                         linewidth=1.4, label=f"noise scale of {label}")  # fmt: skip
+            dash = 1.5 * among, (1.5, 1.5 * len(labels) - 1.5)
+            axes.axvline(x, color=color, linestyle=dash, linewidth=1.4,
+                         label=f"noise scale of {label}")  # fmt: skip
         axes.set_title(panel.title, size=10, pad=5)
         _ticks(axes, xs, "batch size")
         if k:

@@ -10,7 +10,7 @@ from ..drawing.palette import (
 )
 
 GREY = ("#595959", "#a6a6a6")
-DASHED = 4  # dashes to tell grey lines apart, as many as page.js has
+DASHED = 4  # dashes that tell grey lines apart: the first of page.js after the solid line
 _ON_DARK = dict(zip(BATCH_PALETTE, DARK_PALETTE, strict=True))
 
 

@@ -14,6 +14,7 @@ TITLES = {"dataset": "dataset", "figure": "figure", "rule": "rule", "warmup": "w
           "init": "initial weights"}  # fmt: skip
 ANY = "any"
 PLAIN = "sgd"
+SHAPES = 8  # of markers in page.js
 KEY = (
     "A line is the median of its seeds, its band from the lowest to the highest, or the quartiles "
     "from five seeds on. ○ at least one seed is stuck: it gives every test image the same class; "
@@ -42,7 +43,7 @@ def _marks(sizes):
     for b in sizes:
         if b not in found:
             taken = {found[other] for other in found if abs(places[other] - places[b]) < 0.5}
-            found[b] = next((mark for mark in range(8) if mark not in taken), 0)
+            found[b] = next((mark for mark in range(SHAPES) if mark not in taken), 0)
     return found
 
 

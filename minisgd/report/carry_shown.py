@@ -81,12 +81,7 @@ def table(found):
     rows = []
     for title, lines, bar in found:
         sizes = sorted({b for line in lines for b in line.values})
-        rows += [f"{title}; 64 at its best: {bar:.4f}"]
-        rows += [" " * width + "".join(f"{b:,}".ljust(29) for b in sizes).rstrip()]
-        for line in lines:
-            cells = (spread(line.values[b]) if b in line.values else "-" for b in sizes)
-            rows.append(line.label.ljust(width) + "".join(c.ljust(29) for c in cells).rstrip())
-        rows.append("")
+        rows += _block(f"{title}; 64 at its best: {bar:.4f}", lines, sizes, spread, width)
     return rows[:-1]
 
 
@@ -147,12 +142,16 @@ def data_table(found, noises):
     return rows
 
 
-def _block(title, lines, sizes, words):
-    """A line for each number of images, and one that is empty."""
-    rows = [title, " " * 18 + "".join(f"{b:,}".ljust(29) for b in sizes).rstrip()]
+def _block(title, lines, sizes, words, width=18):
+    """The title, the sizes, a row for each line, and an empty one.
+
+    words    what is said of the seeds of a size
+    width    of the labels, in characters
+    """
+    rows = [title, " " * width + "".join(f"{b:,}".ljust(29) for b in sizes).rstrip()]
     for line in lines:
-        cells = (words(line.values[b]) for b in sizes if b in line.values)
-        rows.append(line.label.ljust(18) + "".join(c.ljust(29) for c in cells).rstrip())
+        cells = (words(line.values[b]) if b in line.values else "-" for b in sizes)
+        rows.append(line.label.ljust(width) + "".join(c.ljust(29) for c in cells).rstrip())
     return [*rows, ""]
 
 
