@@ -139,7 +139,7 @@ def show_place(name, out):
     made = kept[place.dataset].made.get(f"carry-{name}")
     if made is None:
         return
-    title = f"Does the answer carry over? {place.title}"
+    title = f"Does the answer carry over to {place.title}?"
     # That Fashion-MNIST is not MNIST is in the title.
     note = None if place.dataset else note_on(made["dataset"])
     figure = drawing.losses_figure(

@@ -88,7 +88,7 @@ def test_it_is_searched_run_kept_and_drawn_again(call, small_carry, tmp_path):
 def test_one_part_does_not_wait_for_the_others(call, small_carry):
     call("answer", "trials", *small_carry)
     done = call("carry", "fashion", "--seeds", "1", *small_carry)
-    assert "Does the answer carry over? Fashion" in done.stdout and "tuned there" not in done.stdout
+    assert "carry over to Fashion?" in done.stdout and "tuned there" not in done.stdout
     assert Path("figures/fashion-mnist/carry-fashion.png").exists()
     assert not list(Path("figures").rglob("*mlp*"))
     more = call("carry", "fashion-tuned", "--seeds", "1", *small_carry)
