@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from math import ceil, inf
+from math import ceil, comb, inf
 from statistics import median
 
 import numpy as np
@@ -1048,30 +1048,66 @@ def first_weights(files):
         found = files.values(statistic, name, b)
         return here(sum(x >= claims.LEARNT for x in found), name) + here(len(found), name)
 
-    early = {name: median(files.values(accuracy_at(1), name, 4096))
-             for name in (warmed, usual_warmed)}  # fmt: skip
+    early = {(name, b): median(files.values(accuracy_at(1), name, b))
+             for name in (warmed, usual_warmed) for b in (4096, 8192)}  # fmt: skip
     fallen = [files.values(left_after_rise(claims.RISEN), warmed, b) for b in (4096, 8192)]
     assert all(x <= LOST for found in fallen for x in found)
+    runs = {b: files.values(all_accuracies, warmed, b) for b in (4096, 8192)}
+    falls = {b: [falls_of(run) for run in runs[b]] for b in runs}
+    firsts = {b: [epochs[0] for epochs in falls[b]] for b in runs}
+    again = sorted(at for epochs in falls[4096] for at in epochs if at > 20)
+    risen = sorted((max(run[at:]) for run, at in zip(runs[8192], firsts[8192], strict=True)))[::-1]
+    assert max(max(run[: at - 1]) for run, at in zip(runs[8192], firsts[8192], strict=True)) < 0.5
+    assert risen[3] < 0.25  # the other two
     assert learnt(warmed, 4096, last) == learnt(warmed, 8192, last)
     assert learnt(bare, 8192)[0].value == learnt(usual, 8192)[0].value == 0
+    (none, few), (some, many) = (
+        [entry.value for entry in learnt(name, 4096)] for name in (bare, usual)
+    )
+    assert none == 0
+    by_chance = comb(few + many - some, few) / comb(few + many, few)
     one_class = lambda run: len({record["test_accuracy"] for record in run}) == 1  # noqa: E731
     never = files.values(one_class, bare, 1024)
     return listed(
-        given("2.45", "√6"), here(early[warmed], warmed),
-        given("4096", "a batch size"), here(early[usual_warmed], usual_warmed),
+        given("2.45", "√6"), here(early[warmed, 4096], warmed),
+        given("4096", "a batch size"), here(early[usual_warmed, 4096], usual_warmed),
+        here(early[warmed, 8192], warmed), given("8192", "a batch size"),
+        here(early[usual_warmed, 8192], usual_warmed),
         here(learnt(warmed, 4096)[1].value, warmed), given("4096", "a batch size"),
         here(min(files.values(best_accuracy, warmed, 4096)), warmed),
         learnt(usual_warmed, 4096), given(".9 8192", "learnt, and a batch size"),
         learnt(warmed, 8192), given(".9", "learnt"), learnt(usual_warmed, 8192),
-        given("4096 8192 half", "batch sizes, and how far a run has to fall"),
+        given("half 4096", "how far a run has to fall, and a batch size"),
+        here(min(firsts[4096]), warmed), here(max(firsts[4096]), warmed),
+        here(len(again), warmed), *(here(at, warmed) for at in again),
+        given("8192", "a batch size"), here(min(firsts[8192]), warmed),
+        here(max(firsts[8192]), warmed), given(".5", "what is asserted above"),
+        given("three", "the next numbers"), *(here(best, warmed) for best in risen[:3]),
         learnt(warmed, 4096, last), given(".9", "learnt"), learnt(usual_warmed, 4096, last),
         learnt(usual_warmed, 8192, last)[:1], given("4096", "a batch size"),
         here(max(files.values(best_accuracy, bare, 4096)), bare), learnt(usual, 4096),
-        given(".9 2048", "learnt, and a batch size"), learnt(bare, 2048), given(".9", "learnt"),
+        given(".9", "learnt"), here(1 / by_chance, "the same"),
+        given("2048", "a batch size"), learnt(bare, 2048), given(".9", "learnt"),
         learnt(usual, 2048), here(sum(never), bare), here(len(never), bare),
         given("1024 8192", "batch sizes"),
         given("2.45 6 3 2 sixth 2", "the variance of uniform numbers, and of He's"),
     )  # fmt: skip
+
+
+def falls_of(run):
+    """The epochs, from 1, in which accuracies fall to LOST of the best so far, or less, from above.
+
+    A run that has fallen may fall again when it has come to .9.
+    """
+    falls, best, fallen = [], 0.0, False
+    for epoch, x in enumerate(run, 1):
+        if fallen and x >= claims.LEARNT:
+            fallen = False
+        if not fallen and best >= claims.RISEN and x <= LOST * best:
+            falls.append(epoch)
+            fallen = True
+        best = max(best, x)
+    return falls
 
 
 def _grown(files, statistic=final_accuracy):
