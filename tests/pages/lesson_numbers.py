@@ -1254,10 +1254,13 @@ def searched_again(files):
     assert {gain for (_, b), gain in gains.items() if b == 60_000} == {0}
     for way, b in tuned.cells:
         assert b == 64 or tuned.within(way, b) == moved.within(way, b)
+    assert settings[0].momentum == min(t.settings.momentum for t in trials)
+    assert settings[0].lr == min(t.settings.lr for t in trials)
     promised = by_settings[settings[0]] - by_settings[settings[1]]
     assert round(promised / all_at_once) == 7
     return listed(
         here(len(kept) - len(others), name), here(len(kept), name), given("64 60,000", "sizes"),
+        given("2,048 64 8,192 60,000", "sizes"),
         given("64 2,048 8,192 60,000", "batch sizes"),
         *(here(tuned.at_last(way, b), tuned.name) for way in carry.BEST
           for b in carry.PLACES["fashion"].sizes),
@@ -1278,8 +1281,9 @@ def carried_over(files):
 
     assert at.in_every_seed(muon=(2048, 8192), lamb=(2048,), nesterov=(2048,))
     assert at.within("lamb", 8192) == 1
-    assert all(median(at.home[way, b]) < at.home_bar - claims.CLOSE
-               for way in answer.REPORTED for b in (2048, 8192))  # fmt: skip
+    assert all(median(at.home[way, 2048]) < at.home_bar - claims.CLOSE for way in answer.REPORTED)
+    assert all(max(at.home[way, 8192]) < at.home_bar - claims.CLOSE for way in answer.REPORTED)
+    assert not any(at.within(way, b) for way in answer.REPORTED for b in sizes[1:])
     lost = {way: at.lost(way, 60_000) for way in carry.BEST}
     lost_home = {way: at.lost_at_home(way, 60_000) for way in carry.BEST}
     home_bar, bar = at.home_bar, at.bar
@@ -1295,8 +1299,9 @@ def carried_over(files):
         here(len(at.seeds), name), given("8,192", "a batch size"), close,
         here(len(at.seeds), name), within("nesterov", 8192, claims.CLOSE), given("five", "epochs"),
         here(claims.GAIN, "minisgd/report/claims.py"), within("lamb", 8192, claims.GAIN),
-        within("nesterov", 8192, claims.GAIN), given("None", "of the rules"), close,
-        given("2,048 2,048 8,192", "batch sizes"),
+        within("nesterov", 8192, claims.GAIN), given("64", "a batch size"), close,
+        within("nesterov", 64, claims.CLOSE), close,
+        given("2,048 none 8,192 2,048", "batch sizes, and no seed"),
         here(lost["muon"], name), here(lost_home["muon"], "answer"), here(lost["lamb"], name),
         here(lost["nesterov"], name), here(lost_home["lamb"], "answer"),
         here(lost_home["nesterov"], "answer"), given("30 30", "updates, and epochs"),
@@ -1317,9 +1322,8 @@ def another_network(files):
     assert len(wide.seeds) == 1
     assert wide.at_last("muon", 8192) == wide.at_last("lamb", 8192)
     assert all(wide.lost(way, 60_000) < wide.lost_at_home(way, 60_000) for way in carry.BEST)
-    worst = int(np.argmin(he.ends(last, root, 8192)))
-    others_from_he = sorted(he.ends(last, root, 8192))[1:]
-    assert min(others_from_he) > 0.9 and min(he.home[root, 8192]) > 0.95
+    from_he = he.ends(last, root, 8192)
+    assert min(he.home[root, 8192]) > 0.95
 
     there, again = carry.trials(files.folder, "mlp"), {}
     for (way, b), search in carry.searches(carry.PLACES["mlp"]).items():
@@ -1370,10 +1374,11 @@ def another_network(files):
         here(he.lost("muon", 60_000), "carry-he"), here(he.lost("nesterov", 60_000), "carry-he"),
         here(Settings().lr, "minisgd/settings.py"), given("8,192", "a batch size"),
         here(he.at_last(fixed, 8192), "carry-he"), here(median(he.home[fixed, 8192]), "figure1"),
-        given("one", "run"), here(len(he.seeds), "carry-he"), given("8,192", "a batch size"),
-        here(he.ends(best_accuracy, root, 8192)[worst], "carry-he"),
-        here(he.ends(last, root, 8192)[worst], "carry-he"), given(".95", "what is asserted above"),
-        given("twice 8,192", "the channels, and a batch size"),
+        given("8,192", "a batch size"), here(median(from_he), "carry-he"),
+        here(median(he.home[root, 8192]), "figure2"),
+        here(sum(x < 0.95 for x in from_he), "carry-he"), here(len(from_he), "carry-he"),
+        given(".95", "what is asserted above"), here(min(from_he), "carry-he"),
+        given("twice 2,048 8,192", "the channels, and batch sizes"),
         here(wide.at_last("muon", 8192), "carry-wide"),
         given("64", "a batch size"), here(wide.bar, "carry-wide"),
         here(wide.at_last("nesterov", 8192), "carry-wide"),
