@@ -419,20 +419,14 @@ def _steps(folder):
 
 
 def _noise(folder):
-    name = next(iter(carry.DRAWN))
-    place = carry.folder_of(folder, name)
-    place.mkdir()
     rows = [dict.fromkeys(noise_scale.COLUMNS, value) for value in (0.5, 0.25, 0.125)]
-    for where in (folder, place):
-        write_table(where / "measure-noise-scale.csv", noise_scale.COLUMNS, rows)
+    write_table(folder / "measure-noise-scale.csv", noise_scale.COLUMNS, rows)
     write_json(folder / "measure-noise-scale.json", {"asked": {"digest": DIGEST}})
 
     def read():
-        steps_shown.noise_range(noise_scale.kept(folder, DIGEST))
-        return noise_scale.of_drawn_digits(folder)
+        return steps_shown.noise_range(noise_scale.kept(folder, DIGEST))
 
     forms = {"measure-noise-scale.csv": "csv", "measure-noise-scale.json": "sealed"}
-    forms[f"{name}/measure-noise-scale.csv"] = "csv"
     return Kind("measure-noise-scale.csv", folder, forms, read)
 
 

@@ -154,7 +154,6 @@ def show_place(name, out):
 def show_data(out):
     """Print the tables of the drawn digits and draw their figure, in the folder of the first."""
     from minisgd import drawing
-    from minisgd.measures.noise_scale import of_drawn_digits
     from minisgd.report import carry as places
     from minisgd.report import carry_shown as shown
     from minisgd.report.answer_shown import TOLERANCES
@@ -163,14 +162,13 @@ def show_data(out):
     found = shown.data_panels(places.parts(out), places.everything(out))
     if not found:
         return
-    noises = of_drawn_digits(out)
     title = (
         f"Does the useful batch grow with the data? {places.SEEN:,} drawn digits seen, not MNIST"
     )
     figure = drawing.losses_figure(
-        shown.data_losses(found, noises), title,
+        shown.data_losses(found), title,
         f"test accuracy, against that of {places.DIVISORS[0]} images", shown.ENDS, TOLERANCES,
     )  # fmt: skip
     first = next(iter(places.DRAWN))
     where = publish(places.folder_of(out, first), f"carry-{first}", figure, "every epoch")
-    show([*page(title, None, shown.data_table(found, noises)), where])
+    show([*page(title, None, shown.data_table(found)), where])

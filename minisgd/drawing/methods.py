@@ -1,6 +1,6 @@
 """Methods compared by their final accuracies: lines over batch sizes or rates, rows of seeds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from textwrap import wrap
 
@@ -210,14 +210,10 @@ def _place(line, among):
 
 @dataclass(frozen=True)
 class Losses:
-    """A panel of losses_figure.
-
-    marks    {label of a line: the noise scale that belongs to it}
-    """
+    """A panel of losses_figure."""
 
     title: str
     lines: list
-    marks: dict = field(default_factory=dict)
 
 
 def losses_figure(panels, title, y_label, ends, tolerances, note=None):
@@ -247,14 +243,6 @@ def losses_figure(panels, title, y_label, ends, tolerances, note=None):
         axes.yaxis.set_minor_locator(NullLocator())
         _draw_bar(axes, 0.0, tolerances)
         xs = _draw_lines(axes, panel.lines, labels)
-        for label, x in panel.marks.items():
-            among = labels.index(label)
-            (line,) = (line for line in panel.lines if line.label == label)
-            color = METHOD_PALETTE[_place(line, among) % len(METHOD_PALETTE)]
-            # Dashes of one do not cover those of another at the same size.
-            dash = 1.5 * among, (1.5, 1.5 * len(labels) - 1.5)
-            axes.axvline(x, color=color, linestyle=dash, linewidth=1.4,
-                         label=f"noise scale of {label}")  # fmt: skip
         axes.set_title(panel.title, size=10, pad=5)
         _ticks(axes, xs, "batch size")
         if k:
@@ -265,6 +253,7 @@ def losses_figure(panels, title, y_label, ends, tolerances, note=None):
     figure.legend(
         [key[name] for name in names], names, loc="lower center", ncols=4, fontsize=9,
         frameon=False, bbox_to_anchor=(0.5, 0.02 / height), borderaxespad=0, columnspacing=1.4,
+        title="medians over the seeds; bands from the lowest to the highest", title_fontsize=9,
     )  # fmt: skip
     return figure
 

@@ -15,7 +15,6 @@ import numpy as np
 from ..disk.formats import DamagedError, number, read_json, read_table
 from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
-from ..report.carry import DRAWN, folder_of
 from ..settings import Settings
 from .common import Measured, as_row, columned, generator, passes_over, weights_at
 from .estimators import Estimate, noise_from_two_sizes
@@ -53,16 +52,6 @@ def kept(folder, digest):
     if made["asked"].get("digest") != digest:
         return []
     return read(Path(folder) / "measure-noise-scale.csv")
-
-
-def of_drawn_digits(out):
-    """{dataset: B_noise at the last update that was looked at} of the drawn digits of `carry` of
-    which it was measured, in the folders of a folder such as figures/.
-
-    Raises:  as `read`
-    """
-    paths = {name: folder_of(out, name) / "measure-noise-scale.csv" for name in DRAWN}
-    return {name: read(path)[-1]["exact_noise"] for name, path in paths.items() if path.exists()}
 
 
 def noise_scale(

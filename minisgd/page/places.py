@@ -5,7 +5,6 @@ from statistics import median
 
 from ..drawing.methods import LINEAR, LOSS_TICKS
 from ..errors import program
-from ..measures import noise_scale
 from ..report import carry
 from ..report import carry_shown as shown
 from ..report.answer import METHODS
@@ -64,7 +63,7 @@ def section(kept, elsewhere):
         element("form", element("label", "place ", element("select", *options, id="places-place")),
                 class_="row"),
         element("div", id="places-chart", class_="chart"),
-        *(element("div", *_below(name, panels, kept.folder), data_place=name)
+        *(element("div", *_below(name, panels), data_place=name)
           for name, panels in found.items()),
         *_missing(found, parts, every),
     ])  # fmt: skip
@@ -85,7 +84,7 @@ def _places(parts, every):
     """{place: [Panel]} of those of which there are runs."""
     return {
         name: [
-            Panel((title, f"64 at its best: {bar:.4f}"), lines, shown.lost(lines, bar))
+            Panel(shown.heading(title, lines, bar), lines, shown.lost(lines, bar))
             for title, lines, bar in shown.panels(name, parts, every)
         ]
         for name in carry.PLACES
@@ -119,10 +118,14 @@ def _missing(found, parts, every):
                       f"{' '.join(titles)} makes them.", class_="small")  # fmt: skip
 
 
-def _below(name, panels, out):
+def _below(name, panels):
     """The tables of a place; above them what the drawn digits are."""
     if name == DIGITS:
-        yield element("p", *_words_on_digits(out))
+        yield element(
+            "p", f"Every run sees {carry.SEEN:,} images, be they few and seen often, or many and "
+            f"seen once. Each seed is held against its own run with batches of {carry.DIVISORS[0]} "
+            "of the same images, not against 64 at its best.",
+        )  # fmt: skip
     for panel in panels:
         sizes = _sizes([panel])
         rows = [
@@ -131,18 +134,6 @@ def _below(name, panels, out):
         ]
         head = ["images" if name == DIGITS else "method", *(f"{b:,}" for b in sizes)]
         yield table(head, rows, "; ".join(panel.title))
-
-
-def _words_on_digits(out):
-    noises = noise_scale.of_drawn_digits(out)
-    yield (
-        f"Every run sees {carry.SEEN:,} images, be they few and seen often, or many and seen once. "
-        f"Each seed is held against its own run with batches of {carry.DIVISORS[0]} of the same "
-        "images, not against 64 at its best."
-    )
-    if noises:
-        scales = (f"{b:,.0f} with {carry.DRAWN[name]:,} images" for name, b in noises.items())
-        yield f" The noise scale, late in a run of 64 and after equal updates: {', '.join(scales)}."
 
 
 def _cell(values, lost):

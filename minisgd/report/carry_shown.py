@@ -71,8 +71,14 @@ def lost(lines, bar):
 
 def as_losses(found):
     """The panels as drawing.Losses."""
-    return [Losses(f"{title}\n64 at its best: {bar:.4f}", lost(lines, bar))
-            for title, lines, bar in found]  # fmt: skip
+    return [Losses("\n".join(heading(*panel)), lost(panel[1], panel[2])) for panel in found]
+
+
+def heading(title, lines, bar):
+    """The two lines above a panel: what it is of; the bar, and how many seeds the methods have."""
+    count = max(len(values) for line in lines if not line.faint for values in line.values.values())
+    seeds = f"{count} seed{'s' if count > 1 else ''}"
+    return title, f"64 at its best: {bar:.4f}; {seeds}"
 
 
 def table(found):
@@ -116,20 +122,17 @@ def against_smallest(line):
     })  # fmt: skip
 
 
-def data_losses(found, noises):
-    """The same as drawing.Losses: what a batch loses against the smallest one, of as many images.
-    The noise scales, {dataset: images}, are marked.
-    """
-    marks = {f"{carry.DRAWN[name]:,} images": b for name, b in noises.items()}
+def data_losses(found):
+    """The same as drawing.Losses: what a batch loses against the smallest, of as many images."""
     return [
-        Losses(answer.METHODS[method].title, [against_smallest(line) for line in lines], marks)
+        Losses(answer.METHODS[method].title, [against_smallest(line) for line in lines])
         for method, lines in found.items()
     ]
 
 
-def data_table(found, noises):
+def data_table(found):
     """By method, number of images and batch size: accuracies, and what each seed loses against its
-    run with the smallest batch. Then the noise scales.
+    run with the smallest batch.
     """
     first, rows = carry.DIVISORS[0], []
     for method, lines in found.items():
@@ -137,8 +140,6 @@ def data_table(found, noises):
         rows += _block(f"{title}: test accuracy", lines, carry.DIVISORS, spread)
         against = [against_smallest(line) for line in lines]
         rows += _block(f"{title}: against {first} images", against, carry.DIVISORS[1:], _signed)
-    for dataset, b in noises.items():
-        rows.append(f"noise scale with {carry.DRAWN[dataset]:,} images, at equal updates: {b:,.0f}")
     return rows
 
 

@@ -9,7 +9,7 @@ from minisgd.disk.formats import write_json, write_table
 from minisgd.machine import buying
 from minisgd.machine.speedup import CostModel
 from minisgd.machine.speedup_results import COLUMNS as SCALING
-from minisgd.measures import noise_scale, steps_shown
+from minisgd.measures import steps_shown
 from minisgd.measures.curvature import COLUMNS, curvature
 from minisgd.measures.steps import COLUMNS as STEPS
 from minisgd.report import carry
@@ -131,17 +131,13 @@ def keep_tuned(folder):
 
 def keep_digits(folder, datasets=("bent-glyphs", "bent-glyphs-240000")):
     """Runs on drawn digits, after keep_answer: .95 for 80 images, .01 less for each further size,
-    and a seed's .0002. For the first the noise scale is 1,234 at the end.
+    and a seed's .0002.
     """
     for dataset in datasets:
         part = carry.parts(folder)[dataset]
         named = SimpleNamespace(name=dataset, identity=f"made up {dataset}")
         keep_part(folder, part, named,
                   lambda cell: 0.95 - 0.01 * carry.DIVISORS.index(cell.batch_size))  # fmt: skip
-    row = dict.fromkeys(noise_scale.COLUMNS, 1)
-    rows = [row | {"exact_noise": b} for b in (5, 1234)]
-    path = carry.folder_of(folder, datasets[0]) / "measure-noise-scale.csv"
-    write_table(path, noise_scale.COLUMNS, rows)
 
 
 def keep_part(folder, part, dataset, accuracy, seeds=2):
