@@ -168,7 +168,7 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)
     where = [publish(out, "scaling", figure, "every number", made, write_csv)]
     if found:
-        figure = drawing.chart(buying.plots(found), "What more ranks buy", note)
+        figure = drawing.chart(buying.plots(found, model), "What more ranks buy", note)
         where.append(publish(out, "scaling-times", figure, "every number", csv="scaling"))
     show([*page(title, note, table, text), *where])
 

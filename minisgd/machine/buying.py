@@ -19,7 +19,7 @@ each kind.
 """
 
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from statistics import median
 
 import numpy as np
@@ -28,7 +28,7 @@ from ..drawing import GREY, Curve, Plot
 from ..errors import program
 from ..measures.common import generator
 from ..measures.steps import METHODS
-from ..measures.steps_shown import look_of, percent
+from ..measures.steps_shown import look_of, percent, title_of
 from . import updates
 from .speedup_results import PROJECTED_RANKS
 
@@ -65,6 +65,11 @@ def with_network(model, latency, bandwidth):
     Units:  latency in µs per message, bandwidth in Gbit/s
     """
     return replace(model, alpha=1e-6 * latency, beta=8e-9 / bandwidth)
+
+
+def network_of(model):
+    """(latency, bandwidth) of a CostModel, in units of with_network."""
+    return 1e6 * model.alpha, 8e-9 / model.beta if model.beta else inf
 
 
 def misfits(jobs, model, N, cores):
@@ -211,14 +216,17 @@ def _time(one, ranks):
     return f"{ranks:,}: {seconds:.3g} ({low:.3g} to {high:.3g}), b = {b:,}"
 
 
-def plots(every):
+def plots(every, model):
     """A panel for each network: seconds against ranks, a line with a band for each method, and a
     dot at the most ranks that are worth having. Then the batch that is soonest there, of the first.
+
+    model    the CostModel of this machine, whose network is the first
     """
     panels, times = [], [time for one in every for time in one.times.values()]
     seen = [value for _, *values in times for value in values if isfinite(value)]
     ends = (0.8 * min(seen), 1.25 * max(seen)) if seen else None
     networks = list(dict.fromkeys(one.network for one in every))
+    known = {HERE: network_of(model)} | CLUSTERS
     for network in networks:
         curves = []
         for one in every:
@@ -229,22 +237,23 @@ def plots(every):
             # Where most draws never get there, the band goes beyond the top of the panel.
             errors = tuple((max(0, s - a), max(0, min(z, 2 * ends[1]) - s)) for s, a, z in pairs)
             color = look_of(one.method)["color"]
-            curves.append(Curve(one.method, tuple(one.times), seconds, errors, color, band=True))
+            label = title_of(one.method)
+            curves.append(Curve(label, tuple(one.times), seconds, errors, color, band=True))
             last = one.worth[0]
             curves.append(
                 Curve("", (last,), (one.times[last][1],), color=color, dash="", marker="o")
             )
         curves.append(Curve(WORTH, (), (), color=GREY, dash="", marker="o"))
-        what = CLUSTERS.get(network)
         title = f"to {percent(every[0].target)}, {network}"
-        title += ": {:g} µs, {:g} Gbit/s".format(*what) if what else ""
+        if network in known:
+            title += ": {:.3g} µs, {:.3g} Gbit/s".format(*known[network])
         panels.append(
             Plot(title, "ranks", "seconds", tuple(curves), True, True, ends, PROJECTED_RANKS[::2])
         )
     sizes = tuple(
         # A little apart, so that methods do not hide each other.
-        Curve(one.method, tuple(one.times), tuple(1.04**k * b for b, *_ in one.times.values()),
-              **look_of(one.method))
+        Curve(title_of(one.method), tuple(one.times),
+              tuple(1.04**k * b for b, *_ in one.times.values()), **look_of(one.method))
         for k, one in enumerate(one for one in every if one.network == networks[0])
     )  # fmt: skip
     title = f"the batch that is soonest, {networks[0]}"

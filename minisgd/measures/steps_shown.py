@@ -97,7 +97,7 @@ class Line:
             reached = [s for s in self.steps[b] if isfinite(s)]
             errors.append(((middle - min(reached)) * unit(b), (max(reached) - middle) * unit(b)))
         x, y = tuple(shift * b for b in found), tuple(s * unit(b) for b, s in found.items())
-        return Curve(self.method, x, y, tuple(errors), dash="", **look_of(self.method))
+        return Curve(title_of(self.method), x, y, tuple(errors), dash="", **look_of(self.method))
 
 
 def look_of(method):
@@ -188,6 +188,7 @@ def plots(rows, noise=()):
         for what, unit in (("updates", lambda b: 1), ("epochs", lambda b: b / N)):
             points = [line.points(unit, k) for line, k in zip(these, shifts, strict=True)]
             laws = [_drawn(line, unit) for line in these if line.law]
+            laws += [Curve("the law", (), (), color=GREY)] if laws else []
             critical = _critical(these, sizes) if what == "updates" else []
             curves = [*points, *laws, *critical]
             curves += guides(these, curves, sizes, unit, noise_range(noise))
@@ -208,7 +209,7 @@ def _critical(these, sizes):
     laws = [line for line in these if line.law]
     lowest = min((min(line.medians.values()) for line in laws), default=1.0)
     ends, look = (sizes[0] / 2, 2 * sizes[-1]), {"dash": "", "marker": "|"}
-    found = [Curve("B_crit, 95 %", (), (), color=GREY, marker="|")] if laws else []
+    found = [Curve("B_crit, 95 % (at any height)", (), (), color=GREY, marker="|")] if laws else []
     for place, line in enumerate(laws):
         y, color = lowest / 1.4 ** (place + 2), look_of(line.method)["color"]
         low, high = max(line.law.low, ends[0]), min(line.law.high, ends[1])
@@ -231,7 +232,7 @@ def guides(these, curves, sizes, unit, noise):
     perfect = [(b, fewest / b * unit(b)) for b in sizes if fewest / b >= smallest / 2]
     found = [Curve("perfect scaling", *zip(*perfect, strict=True), color=GREY, dash="--")]
     return found + [
-        Curve("B_noise while learning", (end, end), (low / 1.2, 1.2 * high), color=GREY, dash=":")
+        Curve("B_noise, least and most", (end, end), (low / 1.2, 1.2 * high), color=GREY, dash=":")
         for end in noise
     ]
 

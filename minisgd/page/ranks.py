@@ -127,10 +127,9 @@ def _bands(line, model, step, networks, intervals):
 
 def _of(model):
     """The latency and the bandwidth of a model, within the ends of the sliders."""
-    latency, bandwidth = 1e6 * model.alpha, 8e-9 / model.beta if model.beta else float("inf")
     return tuple(
         min(max(value, low), high)
-        for value, (low, high, _) in zip((latency, bandwidth), ENDS.values(), strict=True)
+        for value, (low, high, _) in zip(buying.network_of(model), ENDS.values(), strict=True)
     )
 
 

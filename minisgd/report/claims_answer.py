@@ -66,8 +66,8 @@ CLAIMS = (
     ("... and with neither it ends less accurate", "beyond",
      *grown_against(2, 0, (64, 2048, 8192), lambda x, y: below(x, y) > CLOSER,
                     f"more than {CLOSER} below that of the rate that falls by the cosine")),
-    ("a batch that follows the measured noise scale (McCandlish et al.) ends as accurate with a "
-     "seventh of the updates: at a constant rate", "beyond",
+    ("a batch that follows the noise scale of the report's run (McCandlish et al.) ends as "
+     "accurate with a seventh of the updates: at a constant rate", "beyond",
      *grown_against(5, 0, (64,), nearly_as_accurate, WITHIN)),
     ("... at a rate that falls by the cosine", "beyond",
      *grown_against(6, 0, (64,), nearly_as_accurate, WITHIN)),

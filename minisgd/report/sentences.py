@@ -183,8 +183,8 @@ PLAIN = {
             "At 64 and 2048 it does in some seeds, by more than .002; at 8192 in none."
         ),
     },
-    "a batch that follows the measured noise scale (McCandlish et al.) ends as accurate with a "
-    "seventh of the updates: at a constant rate": {
+    "a batch that follows the noise scale of the report's run (McCandlish et al.) ends as "
+    "accurate with a seventh of the updates: at a constant rate": {
         "holds": "It ends within .002 of the rate that falls, in every seed.",
     },
     "... at a rate that falls by the cosine": {

@@ -57,7 +57,7 @@ def test_the_interval_holds_seeds_and_misfit(rng):
     assert late.times[1][3] == inf
     (row, *_) = buying.rows_of([late])
     assert row["high"] is None and set(row) <= set(speedup_results.COLUMNS)
-    panel, sizes = buying.plots([late, exact])
+    panel, sizes = buying.plots([late, exact], IDEAL)
     assert [round(y) for y in sizes.curves[0].y[:2]] == [64, 64] and sizes.y == "images"
     (_, above), *_ = panel.curves[0].error
     assert panel.curves[0].y[0] + above > panel.ylim[1]  # beyond the top of the panel
@@ -94,6 +94,7 @@ def test_how_much_faster_holds_the_seeds_and_the_misfit(rng):
 def test_a_network_is_a_latency_and_a_bandwidth():
     ethernet = with_network(NONE, 30.0, 25.0)
     assert ethernet.alpha == pytest.approx(30e-6) and ethernet.c == NONE.c
+    assert buying.network_of(ethernet) == pytest.approx((30.0, 25.0))
     assert ethernet.beta * 25e9 / 8 == pytest.approx(1.0)  # 25 Gbit take a second
 
 
@@ -111,9 +112,9 @@ def test_words_and_table(rng):
     ]
     said = buying.text(every)
     assert "to 98.5 % of the held-out images" in said and "90 % of draws" in said
-    assert len(buying.plots(every)) == 3 and len(buying.table(every)) == 5
-    lines = buying.plots(every)[0].curves
-    assert [c.label for c in lines] == ["lamb", "", "muon", "", "most ranks worth having"]
+    assert len(buying.plots(every, NONE)) == 3 and len(buying.table(every)) == 5
+    lines = buying.plots(every, NONE)[0].curves
+    assert [c.label for c in lines] == ["LAMB", "", "Muon", "", "most ranks worth having"]
     assert (lines[1].x, lines[1].y) == ((32,), (every[0].times[32][1],))
     assert "b = 64; 32: " in buying.table(every)[1] and "98.5 %" in buying.table(every)[0]
     network, method, worth = buying.table(every)[3].split(maxsplit=2)

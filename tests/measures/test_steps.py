@@ -194,14 +194,15 @@ def test_the_figure_has_points_the_law_and_its_interval():
         for s in [20 * (1 + 256 / b)]
     ]
     updates, epochs = steps_shown.plots(rows)
-    points, law, legend, interval, critical, perfect = updates.curves
+    points, law, of_laws, legend, interval, critical, perfect = updates.curves
     assert points.y == pytest.approx((100, 40, 25, 21.25)) and not points.dash
     assert law.y == pytest.approx([20 * (1 + 256 / b) for b in law.x], rel=1e-2)
-    assert (law.x[0], law.x[-1]) == pytest.approx((64, 4096)) and legend.label == "B_crit, 95 %"
+    assert (law.x[0], law.x[-1]) == pytest.approx((64, 4096)) and of_laws.label == "the law"
+    assert legend.label == "B_crit, 95 % (at any height)"
     assert critical.x == pytest.approx((256,), rel=1e-2) and critical.y[0] < 20
     assert interval.x[0] <= critical.x[0] <= interval.x[1]
     assert perfect.y[0] == pytest.approx(100) and perfect.x[:2] == (64, 256)
-    points, law, perfect = epochs.curves
+    points, law, of_laws, perfect = epochs.curves
     assert points.y[0] == pytest.approx(100 * 64 / 6000) and perfect.y[-1] == points.y[0]
     assert chart((updates, epochs), "title").axes
 

@@ -915,6 +915,17 @@ def counted_steps(files):
                for method in steps.METHODS}  # fmt: skip
     assert stopped["nesterov"] == 1
     assert all(line.law.low <= ends[1] and line.law.high >= ends[0] for line in near.values())
+    trials = {}
+    for row in rows:
+        if row["kind"] == "trial":
+            trials.setdefault((row["method"], row["batch_size"]), set()).add(row["lr"])
+    chosen = {(row["method"], row["batch_size"], row["target"]): row["lr"]
+              for row in rows if row["kind"] == "seed"}  # fmt: skip
+    # 0 is the smallest rate, -1 the largest
+    places = [{0: 0, steps.PLAN.trials - 1: -1}.get(sorted(trials[way, b]).index(lr), 1)
+              for (way, b, _), lr in chosen.items()]  # fmt: skip
+    assert places.count(0) == 1
+    (clip,) = {way.base.clip for way in steps.METHODS.values()} - {None}
     fewest = {method: min(line.medians.values()) for method, line in far.items()}
     assert min(fewest, key=fewest.get) == "muon"
     return listed(
@@ -958,7 +969,9 @@ def counted_steps(files):
         here(steps.PLAN.limits[N], "minisgd/measures/steps.py"),
         here(steps.PLAN.slack, "minisgd/measures/steps.py"),
         here(100 * steps.PLAN.pace, "minisgd/measures/steps.py"), given("97", "the accuracy"),
-        here(steps.PLAN.trials, "minisgd/measures/steps.py"),
+        here(steps.PLAN.trials, "minisgd/measures/steps.py"), here(places.count(-1), name),
+        here(len(places), name), here(steps.PLAN.trials, "minisgd/measures/steps.py"),
+        here(clip, "minisgd/measures/steps.py"),
         given("1,024 97", "a batch size, and the accuracy"),
         given("Twice 2 2", "of the law"),
     )  # fmt: skip
@@ -1012,7 +1025,8 @@ def more_machines(files):
     slower = buying.with_network(model, far, slow)
     bytes_ = 8 * NUMBERS
     return listed(
-        *map(gain, methods), given("1,024 two two", "ranks, and cores"),
+        *map(gain, methods), given("1,024", "ranks"), here(1e6 * model.alpha, name),
+        here(8e-9 / model.beta, name), given("two two", "ranks, and cores"),
         here(buying.INTERVAL[1] - buying.INTERVAL[0], "minisgd/machine/buying.py"),
         here(steps.PLAN.seeds, "minisgd/measures/steps.py"),
         here(min(ratios), name), here(max(ratios), name), given("two 98.5", "ranks, the accuracy"),
