@@ -397,7 +397,7 @@ def _steps_files(folder):
     write_json(folder / "measure-steps.json", {"asked": {"seed": 0, "digest": DIGEST}})
     model = {"c": 1e-4, "o": 1e-3, "alpha": 1e-6, "beta": 1e-10}
     made = {"asked": {"ranks": [1, 2]}, "model": model, "steps": {"momentum": 1e-4}}
-    made |= {"jobs": [], "command": "", "versions": {}, "machine": ""}
+    made |= {"jobs": [], "misfits": [0.9, 1.1], "command": "", "versions": {}, "machine": ""}
     write_json(folder / "scaling.json", made)
     return {"measure-steps.csv": "csv", "measure-steps.json": "sealed", "scaling.json": "sealed"}
 

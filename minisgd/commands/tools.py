@@ -162,7 +162,7 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     note, text = note_on(data.name), buying.text(found)
     table = [*speedup_results.table(rows, model, N, here), "", *buying.table(found)]
     made = {"title": title, "asked": asked, "model": vars(model), "networks": networks}
-    made |= {"text": text} | buying.kept(found) | taken
+    made |= {"text": text, "misfits": ratios} | buying.kept(found) | taken
     figure = drawing.chart(speedup_results.plots(rows, here), title, note)
     rows += buying.rows_of(found)
     write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)

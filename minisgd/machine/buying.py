@@ -9,8 +9,9 @@ one, T(1)/T(R) >= R/2.
 
 The intervals hold two things: how the seeds of a method differ, by drawing them anew and choosing
 b anew for every draw, and the misfit of the model, by multiplying each time by the ratio of a
-measured epoch to the model's. Those epochs are of as few ranks as there are cores. The intervals
-know nothing of networks that are not described by α and β, or of other processors.
+measured epoch to the model's; the draws are the same for every network. Those epochs are of as few
+ranks as there are cores. The intervals know nothing of networks that are not described by α and β,
+or of other processors.
 
 Between programs on two machines a message takes about 1 to 3 µs through InfiniBand and its like,
 which carry 100 to 400 Gbit/s, and 10 to 50 µs through TCP and the Ethernet of data centres, at 10
@@ -117,21 +118,39 @@ def soonest(line, model, step):
     return times
 
 
-def bought(line, network, model, step, ratios, rng):
+@dataclass(frozen=True)
+class Draws:
+    """What the intervals of a line come from, through every network alike.
+
+    updates   {batch size: DRAWS medians of seeds that are drawn anew}
+    misfits   {ranks: DRAWS ratios of an epoch to the model's}
+    """
+
+    updates: dict
+    misfits: dict
+
+
+def drawn(line, ratios, rng):
+    """The Draws of a measures.steps_shown.Line and of the ratios of `misfits`."""
+    updates = {
+        b: np.median(rng.choice(line.steps[b], (DRAWS, len(line.steps[b]))), axis=1)
+        for b in line.medians
+    }
+    ranks = [R for R in PROJECTED_RANKS if max(line.medians) >= R]
+    return Draws(updates, {R: rng.choice(ratios, DRAWS) for R in ranks})
+
+
+def bought(line, network, model, step, draws):
     """What more ranks buy the method of a measures.steps_shown.Line that reaches its target.
 
     model    the CostModel with this network
     step     seconds of p
-    ratios   those of `misfits`
+    draws    the line's
     """
-    drawn = {
-        b: np.median(rng.choice(line.steps[b], (DRAWS, len(line.steps[b]))), axis=1)
-        for b in line.medians
-    }
     times, every = {}, []
     for ranks, (b, seconds) in soonest(line, model, step).items():
-        first = np.min(list(seconds_on(ranks, drawn, model, step).values()), axis=0)
-        every.append(first * rng.choice(ratios, DRAWS))
+        first = np.min(list(seconds_on(ranks, draws.updates, model, step).values()), axis=0)
+        every.append(first * draws.misfits[ranks])
         low, high = np.percentile(every[-1], INTERVAL, method="nearest").tolist()
         times[ranks] = b, seconds, low, high
     middle = [seconds for _, seconds, _, _ in times.values()]
@@ -165,12 +184,18 @@ def all_bought(lines, networks, model, steps, ratios):
     ratios     those of `misfits`
     """
     models = {HERE: model} | {name: with_network(model, *of) for name, of in networks.items()}
-    rng = generator(0, 10)
+    draws = all_drawn(lines, ratios)
     return [
-        bought(line, network, its, steps[line.method], ratios, rng)
+        bought(line, network, its, steps[line.method], of)
         for network, its in models.items()
-        for line in lines
+        for line, of in zip(lines, draws, strict=True)
     ]
+
+
+def all_drawn(lines, ratios):
+    """The Draws of these lines, the same whenever they are asked for."""
+    rng = generator(0, 10)
+    return [drawn(line, ratios, rng) for line in lines]
 
 
 # ---- what is shown

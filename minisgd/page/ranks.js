@@ -5,7 +5,10 @@
   const host = byId("ranks-chart");
   const network = byId("ranks-network");
   const sliders = ["latency", "bandwidth"].map((name) => byId(`ranks-${name}`));
-  const { ranks, methods, networks, efficient } = DATA.ranks;
+  const { ranks, methods, networks, efficient, interval } = DATA.ranks;
+  const decoded = ({ of, at }) => Float64Array.from(at, (place) => of[place] ?? Infinity);
+  const draws = new Map(methods.map((method) => [method,
+    { updates: method.drawn.map(decoded), misfits: method.misfits.map(decoded) }]));
   const ends = (slider) => ["low", "high"].map((end) => Number(slider.parentElement.dataset[end]));
   const valueOf = (slider) => {
     const [low, high] = ends(slider);
@@ -21,21 +24,37 @@
     return 2 * Math.log2(R) * 1e-6 * latency + 2 * (1 - 1 / R) * (8e-9 / bandwidth) * DATA.ranks.bytes;
   }
 
-  // [{ranks, b, seconds}], with the batch that is done first on so many ranks.
+  // [{ranks, b, seconds, drawn}], with the batch that is done first on so many ranks, and in every
+  // draw of its own.
   function timesOf(method, through) {
-    return ranks.map((R, place) => {
+    const { updates, misfits } = draws.get(method);
+    return ranks.flatMap((R, place) => {
       const each = method.sizes.flatMap((b, k) => method.seconds[k][place] === null ? [] :
-        [{ ranks: R, b, seconds: method.updates[k] * (method.seconds[k][place] + allReduce(R, through)) }]);
-      return each.reduce((one, other) => (other.seconds < one.seconds ? other : one), each[0]);
-    }).filter(Boolean);
+        [{ b, k, update: method.seconds[k][place] + allReduce(R, through) }]);
+      if (!each.length) return [];
+      const drawn = misfits[place].map((ratio, i) =>
+        ratio * Math.min(...each.map(({ k, update }) => updates[k][i] * update)));
+      const times = each.map(({ b, k, update }) => ({ ranks: R, b, seconds: method.updates[k] * update, drawn }));
+      return [times.reduce((one, other) => (other.seconds < one.seconds ? other : one))];
+    });
   }
 
-  function worthHaving(times) {
-    const end = times.findIndex(({ ranks: R, seconds }) => times[0].seconds / seconds < efficient * R);
-    return times[(end < 0 ? times.length : Math.max(end, 1)) - 1].ranks;
+  // Of seconds on 1, 2, 4, ... ranks.
+  function worthHaving(seconds) {
+    const end = seconds.findIndex((took, k) => !isFinite(took) || seconds[0] / took < efficient * ranks[k]);
+    return ranks[(end < 0 ? seconds.length : Math.max(end, 1)) - 1];
   }
 
-  const few = (value) => Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
+  // The ends of the interval: of the draws in order, those nearest to its percentiles.
+  const endsOf = (values) => {
+    const sorted = Float64Array.from(values).sort();
+    return interval.map((percent) => sorted[Math.round((percent / 100) * (sorted.length - 1))]);
+  };
+
+  const whole = (value) => value.toLocaleString("en");
+  const few = (value) => isFinite(value)
+    ? Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 }) : "without end";
+  const spread = ({ seconds, drawn }) => `${few(seconds)} (${endsOf(drawn).map(few).join(" to ")})`;
 
   function show() {
     const through = sliders.map(valueOf);
@@ -44,31 +63,28 @@
       slider.setAttribute("aria-valuetext", few(valueOf(slider)));
     }
     const points = [], rows = [];
-    const highest = Math.max(...methods.flatMap(({ bands }) => (bands[network.value] ?? []).flat()));
     for (const method of methods) {
-      const { name } = method.look, times = timesOf(method, through), worth = worthHaving(times);
+      const { name } = method.look, times = timesOf(method, through);
+      const worth = worthHaving(times.map(({ seconds }) => seconds));
+      const worths = times[0].drawn.map((_, i) => worthHaving(times.map(({ drawn }) => drawn[i])));
       const first = times.reduce((one, other) => (other.seconds < one.seconds ? other : one));
-      rows.push([name, worth.toLocaleString("en"), few(times[0].seconds),
-        `${few(first.seconds)} s on ${first.ranks.toLocaleString("en")}, b = ${first.b.toLocaleString("en")}`]);
-      times.forEach(({ ranks: R, b, seconds }, k) => {
-        const point = { method: name, ranks: R, seconds, worth: R === worth, tip: {
-          method: name, ranks: R.toLocaleString("en"), seconds: few(seconds), "batch size": b.toLocaleString("en"),
-          "as efficient as one": few(times[0].seconds / seconds / R) } };
-        const [low, high] = method.bands[network.value]?.[k] ?? [];
-        if (low !== undefined) {
-          // Without an end upwards a band leaves the scale, whose end is among the other numbers.
-          Object.assign(point, { low, high: high ?? highest });
-          point.tip["of draws"] = `${few(low)} to ${high === null ? "without end" : few(high)}`;
-        }
-        points.push(point);
-      });
+      rows.push([name, `${whole(worth)} (${endsOf(worths).map(whole).join(" to ")})`, spread(times[0]),
+        `${spread(first)} s on ${whole(first.ranks)}, b = ${whole(first.b)}`]);
+      for (const time of times) {
+        const { ranks: R, b, seconds, drawn } = time, [low, high] = endsOf(drawn);
+        points.push({ method: name, ranks: R, seconds, worth: R === worth, low, high, tip: {
+          method: name, ranks: whole(R), seconds: spread(time), "batch size": whole(b),
+          "as efficient as one": few(times[0].seconds / seconds / R) } });
+      }
     }
+    // Without an end upwards a band goes to the top of the panel.
+    const highest = Math.max(...points.flatMap(({ seconds, high }) => [seconds, high]).filter(isFinite));
+    for (const point of points) point.high = Math.min(point.high, highest);
     const name = network.value === "" ? "another network" : network.selectedOptions[0].textContent.split(":")[0];
     const caption = `${name}: ${few(through[0])} µs a message, ${few(through[1])} Gbit/s`;
     byId("ranks-values").replaceChildren(tableOf(DATA.ranks.heads, rows, caption));
     const it = structuredClone(DATA.ranks.spec);
     dress(it, methods.map(({ look }) => look), host);
-    if (!points.some(({ low }) => low !== undefined)) it.layer = it.layer.filter(({ name }) => name !== "bands");
     it.description = "seconds against ranks, by method; the table below gives the ends";
     draw(host, fitted(it, host, Math.round(Math.min(0.5 * innerHeight, 0.45 * widthOf(host) + 60))), points);
   }

@@ -1,12 +1,14 @@
 """What more ranks buy: the time to an accuracy, through a network that the reader chooses."""
 
-from math import isclose
+from math import isfinite
 
-from ..disk.formats import DamagedError, number, read_json, read_table
+import numpy as np
+
+from ..disk.formats import DamagedError, read_json
 from ..errors import program
 from ..machine import buying
 from ..machine.speedup import NUMBERS, CostModel, largest_share
-from ..machine.speedup_results import COLUMNS, PROJECTED_RANKS
+from ..machine.speedup_results import PROJECTED_RANKS
 from ..measures import steps_shown
 from . import colours, specs
 from .html import element, join, table
@@ -15,7 +17,6 @@ ENDS = {"latency": (0.1, 1000.0, "µs a message"), "bandwidth": (0.1, 1000.0, "G
 MOST = 1e6  # seconds of an update, or of a part of it
 HEADS = "method", "ranks worth having", "seconds on one", "at the soonest"
 CAPTION = "{}: {} µs a message, {} Gbit/s"
-WRONG = "its first line is not that of scaling.csv"
 NONE = (
     f"What more ranks buy is not shown: {program()} measure steps, then {program()} scaling, make "
     "its numbers."
@@ -25,7 +26,7 @@ NONE = (
 def section(folder):
     """(Html, what the script draws or None) of a folder; one sentence if a table is not there."""
     table_of_steps = folder / "measure-steps.csv"
-    model, steps = _measured(folder / "scaling.json")
+    model, steps, misfits = _measured(folder / "scaling.json")
     if not steps or not table_of_steps.exists():
         return element("p", NONE), None
     every = buying.to_the_target(steps_shown.lines(steps_shown.read(table_of_steps)))
@@ -40,20 +41,24 @@ def section(folder):
     )
     own = element("option", "another, set below", value="")
     target, (low, high) = steps_shown.percent(lines[0].target), buying.INTERVAL
-    intervals = _intervals(folder / "scaling.csv")
+    draws = buying.all_drawn(lines, misfits)
+    here = [
+        buying.bought(line, buying.HERE, model, steps[line.method], of)
+        for line, of in zip(lines, draws, strict=True)
+    ]
     html = join([
         element("p", f"The time to {target} of the held-out images: the updates that every method "
                 "takes, tuned at each batch size, times what an update takes on so many ranks, "
                 "with the batch that is done first. On one machine an update was measured; the "
                 "network is an assumption. Ranks are worth having while each is at least "
                 f"{buying.EFFICIENT:g} as efficient as one; the mark on a line is at the most of "
-                "them. All are medians of a few seeds. A band, which only the networks of the list "
-                f"have, holds {high - low} % of draws of the seeds and of the model's misfit."),
+                "them. All are medians of a few seeds. A band, and what stands in brackets, holds "
+                f"{high - low} % of draws of the seeds and of the model's misfit."),
         element("form",
                 element("label", "network ", element("select", *options, own, id="ranks-network")),
                 *(_slider(name, *ends) for name, ends in ENDS.items()), id="ranks-choices"),
         element("div", id="ranks-chart", class_="chart"),
-        element("div", table(HEADS, _rows(lines, model, steps), CAPTION.format(
+        element("div", table(HEADS, map(_row, here), CAPTION.format(
                 buying.HERE, f"{latency:.3g}", f"{bandwidth:.3g}")), id="ranks-values"),
     ])  # fmt: skip
     drawn = {
@@ -61,68 +66,38 @@ def section(folder):
         "ranks": PROJECTED_RANKS,
         "bytes": 8 * NUMBERS,
         "efficient": buying.EFFICIENT,
+        "interval": buying.INTERVAL,
         "networks": list(networks.values()),
         "heads": HEADS,
         "methods": [
-            _method(line, model, steps[line.method])
-            | {"bands": list(_bands(line, model, steps[line.method], networks, intervals))}
-            for line in lines
+            _method(line, model, steps[line.method], of)
+            for line, of in zip(lines, draws, strict=True)
         ],
     }
     return html, drawn
 
 
 def _measured(path):
-    """(CostModel, {method: seconds of its step}) of a scaling.json; (None, {}) if it has no steps.
+    """(CostModel, {method: seconds of its step}, [ratios of buying.misfits]) of a scaling.json;
+    (None, {}, []) if it has no steps.
 
     Raises:  DamagedError if they are no numbers that make sense
     """
     made = read_json(path, model=dict)
     if not made or "steps" not in made:
-        return None, {}
+        return None, {}, []
     try:
         model = CostModel(**{name: made["model"][name] for name in ("c", "o", "alpha", "beta")})
-        seconds = [*vars(model).values(), *made["steps"].values()]
+        seconds, ratios = [*vars(model).values(), *made["steps"].values()], made["misfits"]
         if not all(0 <= value <= MOST for value in seconds):
             raise ValueError(f"its seconds are {seconds}")
+        if not ratios or not all(0 < ratio <= MOST for ratio in ratios):
+            raise ValueError(f"its misfits are {ratios}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedError(f"{path} is damaged ({error}): run {program()} scaling again") from None
-    return model, made["steps"]
-
-
-def _intervals(path):
-    """{kind of a row: {ranks: (seconds, low, high or None)}} of the rows of a scaling.csv that have
-    an interval.
-
-    Raises:  DamagedError if it is not such a table
-    """
-    if not path.exists():
-        return {}
-
-    def cell(column, text):
-        if column == "kind" or not text:
-            return text or None
-        return number(text, int if column in ("ranks", "batch_size", "projected") else float, 0)
-
-    found = {}
-    for row in read_table(path, cell, lambda head: None if head == COLUMNS else WRONG):
-        if row["low"] is not None:
-            ends = row["seconds"], row["low"], row["high"]
-            found.setdefault(row["kind"], {})[row["ranks"]] = ends
-    return found
-
-
-def _bands(line, model, step, networks, intervals):
-    """For each network, [(low, high or None)] of a method by rank; None where there are no such
-    intervals, or those of other numbers, of which one is measured again.
-    """
-    for name, of in networks.items():
-        times = buying.soonest(line, buying.with_network(model, *of), step)
-        found = intervals.get(f"{line.target:g} with {line.method}, {name}", {})
-        same = found.keys() == times.keys() and all(
-            isclose(found[ranks][0], seconds, rel_tol=1e-6) for ranks, (_, seconds) in times.items()
-        )
-        yield [found[ranks][1:] for ranks in times] if same else None
+        raise DamagedError(
+            f"{path} is damaged, or of an earlier version ({error}): run {program()} scaling again"
+        ) from None
+    return model, made["steps"], ratios
 
 
 def _of(model):
@@ -140,19 +115,25 @@ def _slider(name, low, high, unit):
     return element("label", f"{name}, {unit} ", shown, bar, data_low=low, data_high=high)
 
 
-def _rows(lines, model, steps):
-    for line in lines:
-        times = buying.soonest(line, model, steps[line.method])
-        ranks = min(times, key=lambda ranks: times[ranks][1])
-        b, seconds = times[ranks]
-        worth = buying.worth_having([seconds for _, seconds in times.values()])
-        yield [steps_shown.title_of(line.method), f"{worth:,}", f"{times[1][1]:.3g}",
-               f"{seconds:.3g} s on {ranks:,}, b = {b:,}"]  # fmt: skip
+def _row(one):
+    """The cells of a buying.Bought: what it is worth on this machine's network."""
+    middle, low, high = one.worth
+    ranks = min(one.times, key=lambda ranks: one.times[ranks][1])
+    b = one.times[ranks][0]
+    return [steps_shown.title_of(one.method), f"{middle:,} ({low:,} to {high:,})",
+            _seconds(one.times[1]),
+            f"{_seconds(one.times[ranks])} s on {ranks:,}, b = {b:,}"]  # fmt: skip
 
 
-def _method(line, model, step):
+def _seconds(time):
+    _, seconds, low, high = time
+    low, high = (f"{end:.3g}" if isfinite(end) else "without end" for end in (low, high))
+    return f"{seconds:.3g} ({low} to {high})"
+
+
+def _method(line, model, step, draws):
     """What a method takes at each of its sizes: updates, and seconds without the network, by the
-    number of ranks; null where a rank would have no image.
+    number of ranks, null where a rank would have no image. With its draws.
     """
     seconds = [
         [model.c * largest_share(b, ranks) + model.o + step if b >= ranks else None
@@ -161,4 +142,11 @@ def _method(line, model, step):
     ]  # fmt: skip
     look = colours.look(steps_shown.title_of(line.method), steps_shown.place_of(line.method))
     return {"look": look, "sizes": list(line.medians), "updates": list(line.medians.values()),
-            "seconds": seconds}  # fmt: skip
+            "seconds": seconds, "drawn": [_coded(draws.updates[b]) for b in line.medians],
+            "misfits": list(map(_coded, draws.misfits.values()))}  # fmt: skip
+
+
+def _coded(values):
+    """A short form of numbers of which few differ: those, null for infinity, and their places."""
+    each, places = np.unique(values, return_inverse=True)
+    return {"of": [x if isfinite(x) else None for x in each.tolist()], "at": places.tolist()}

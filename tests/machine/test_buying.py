@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from minisgd import drawing
 from minisgd.machine import buying, speedup_results
-from minisgd.machine.buying import bought, with_network, worth_having
+from minisgd.machine.buying import drawn, with_network, worth_having
 from minisgd.machine.speedup import CostModel
 from minisgd.measures.steps_shown import Line
 
@@ -18,6 +18,10 @@ NONE = CostModel(c=1e-4, o=1e-3, alpha=0.0, beta=0.0)
 
 def line(steps, method="muon"):
     return Line(method, 0.985, steps, {})
+
+
+def bought(line, network, model, step, ratios, rng):
+    return buying.bought(line, network, model, step, drawn(line, ratios, rng))
 
 
 def test_times_by_hand(rng):

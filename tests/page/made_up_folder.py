@@ -168,9 +168,10 @@ def keep_steps(folder):
     write_table(folder / "measure-steps.csv", STEPS, rows)
     model = {"c": 1e-4, "o": 1e-4, "alpha": 5e-6, "beta": 4e-10}  # 5 µs, 20 Gbit/s
     steps = {"momentum": 1e-4, "muon": 2e-3}
-    write_json(folder / "scaling.json", {"model": model, "steps": steps})
+    misfits = [0.9, 1.1]
+    write_json(folder / "scaling.json", {"model": model, "steps": steps, "misfits": misfits})
     lines = buying.to_the_target(steps_shown.lines(steps_shown.read(folder / "measure-steps.csv")))
-    every = buying.all_bought(lines, buying.CLUSTERS, CostModel(**model), steps, [0.9, 1.1])
+    every = buying.all_bought(lines, buying.CLUSTERS, CostModel(**model), steps, misfits)
     write_table(folder / "scaling.csv", SCALING, buying.rows_of(every))
 
 
