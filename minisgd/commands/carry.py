@@ -15,7 +15,9 @@ PARTS = ("fashion", "data", "mlp", "he", "fashion-tuned", "mlp-tuned", "wide")
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True,
               help="Seeds, none of which a search has seen; of wide at most 3.")  # fmt: skip
 @options("figures")
-@with_workshop(dataset={"help": "The dataset of `answer`, for all but fashion and data."})
+@with_workshop(
+    dataset={"default": "mnist", "help": "The dataset of `answer`, for all but fashion and data."}
+)
 def carry(workshop, parts, seeds, out):
     """See whether the answer holds elsewhere, and with more data.
 
@@ -133,15 +135,14 @@ def show_place(name, out):
     from minisgd.report import carry_shown as shown
     from minisgd.report.answer_shown import TOLERANCES
     from minisgd.report.publish import note_on, page, publish
+    from minisgd.report.trials import Trials
 
     place, kept = places.PLACES[name], places.everything(out)
-    found = shown.panels(name, places.parts(out), kept)
-    made = kept[place.dataset].made.get(f"carry-{name}")
-    if made is None:
+    if not kept[place.dataset].made.keys() & {f"carry-{name}", f"carry-{name}-tuned"}:
         return
+    found = shown.panels(name, places.parts(out), kept)
     title = f"Does the answer carry over to {place.title}?"
-    # That Fashion-MNIST is not MNIST is in the title.
-    note = None if place.dataset else note_on(made["dataset"])
+    note = note_on(Trials(out).made["dataset"])  # that Fashion-MNIST is not MNIST is in the title
     figure = drawing.losses_figure(
         shown.as_losses(found), title, "test accuracy, against 64 at its best", shown.ENDS,
         TOLERANCES, note,

@@ -7,12 +7,11 @@ from dataclasses import replace
 from math import ceil
 from statistics import median
 
-from ..drawing import Curve, Plot, batch_color
+from ..drawing import GREY, Curve, Plot, batch_color
 from .speedup import WEAK
 
 COLUMNS = "kind ranks batch_size seconds all_reduce projected low high".split()
 PROJECTED_RANKS = tuple(2**k for k in range(11))
-GREY = "0.35"
 
 
 def rows_of(jobs, model, N, batch_sizes):

@@ -8,13 +8,11 @@ from statistics import median
 import numpy as np
 
 from ..disk.formats import DamagedError, number, read_json, read_table
-from ..drawing import METHOD_PALETTE, Curve, Plot
+from ..drawing import GREY, MARKERS, METHOD_PALETTE, Curve, Plot
 from ..report.answer import METHODS
 from .common import columned, listed
 from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
 
-MARKERS = "os^DvP"
-GREY = "0.35"
 WHOLE = "batch_size", "seed", "updates"
 WRONG = "its first line is not that of measure-steps.csv"
 LEAST, MOST = 1e-9, 1e15  # of a number, where 0 makes no sense

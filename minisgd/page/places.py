@@ -25,7 +25,8 @@ NONE = (
 
 @dataclass(frozen=True)
 class Panel:
-    """
+    """A chart of a place, or of a method on the drawn digits.
+
     title    of one or two lines
     lines    the accuracies, as drawing.Lines
     lost     the same lines, of what is drawn: how far each seed is above something, or below it

@@ -5,7 +5,8 @@
   const host = byId("ranks-chart");
   const network = byId("ranks-network");
   const sliders = ["latency", "bandwidth"].map((name) => byId(`ranks-${name}`));
-  const { ranks, methods, networks, efficient, interval } = DATA.ranks;
+  const { ranks, methods, efficient, interval } = DATA.ranks;
+  const networks = DATA.ranks.networks.map((of) => of.map((value) => value ?? Infinity));
   const decoded = ({ of, at }) => Float64Array.from(at, (place) => of[place] ?? Infinity);
   const draws = new Map(methods.map((method) => [method,
     { updates: method.drawn.map(decoded), misfits: method.misfits.map(decoded) }]));
@@ -16,7 +17,7 @@
   };
   const set = (slider, value) => {
     const [low, high] = ends(slider);
-    slider.value = (100 * Math.log(value / low)) / Math.log(high / low);
+    slider.value = Math.min(100, Math.max(0, (100 * Math.log(value / low)) / Math.log(high / low)));
   };
 
   // 2 log2(R) α + 2 (1 - 1/R) β n, as in speedup.py.
@@ -57,11 +58,11 @@
   const spread = ({ seconds, drawn }) => `${few(seconds)} (${endsOf(drawn).map(few).join(" to ")})`;
 
   function show() {
-    const through = sliders.map(valueOf);
-    for (const slider of sliders) {
-      byId(`${slider.id}-shown`).textContent = few(valueOf(slider));
-      slider.setAttribute("aria-valuetext", few(valueOf(slider)));
-    }
+    const through = networks[network.value] ?? sliders.map(valueOf);
+    sliders.forEach((slider, k) => {
+      byId(`${slider.id}-shown`).textContent = few(through[k]);
+      slider.setAttribute("aria-valuetext", few(through[k]));
+    });
     const points = [], rows = [];
     for (const method of methods) {
       const { name } = method.look, times = timesOf(method, through);

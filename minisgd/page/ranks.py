@@ -33,10 +33,10 @@ def section(folder):
     lines = [line for line in every if line.method in steps]
     if not lines:
         return element("p", NONE), None
-    networks = {buying.HERE: _of(model)} | buying.CLUSTERS
-    latency, bandwidth = networks[buying.HERE]
+    networks = {buying.HERE: buying.network_of(model)} | buying.CLUSTERS
+    latency, bandwidth = map(_number, networks[buying.HERE])
     options = (
-        element("option", f"{name}: {a:.3g} µs, {b:.3g} Gbit/s", value=place)
+        element("option", f"{name}: {_number(a)} µs, {_number(b)} Gbit/s", value=place)
         for place, (name, (a, b)) in enumerate(networks.items())
     )
     own = element("option", "another, set below", value="")
@@ -59,7 +59,7 @@ def section(folder):
                 *(_slider(name, *ends) for name, ends in ENDS.items()), id="ranks-choices"),
         element("div", id="ranks-chart", class_="chart"),
         element("div", table(HEADS, map(_row, here), CAPTION.format(
-                buying.HERE, f"{latency:.3g}", f"{bandwidth:.3g}")), id="ranks-values"),
+                buying.HERE, latency, bandwidth)), id="ranks-values"),
     ])  # fmt: skip
     drawn = {
         "spec": specs.ranks(PROJECTED_RANKS, f"seconds to {target}"),
@@ -67,7 +67,7 @@ def section(folder):
         "bytes": 8 * NUMBERS,
         "efficient": buying.EFFICIENT,
         "interval": buying.INTERVAL,
-        "networks": list(networks.values()),
+        "networks": [[x if isfinite(x) else None for x in of] for of in networks.values()],
         "heads": HEADS,
         "methods": [
             _method(line, model, steps[line.method], of)
@@ -100,14 +100,6 @@ def _measured(path):
     return model, made["steps"], ratios
 
 
-def _of(model):
-    """The latency and the bandwidth of a model, within the ends of the sliders."""
-    return tuple(
-        min(max(value, low), high)
-        for value, (low, high, _) in zip(buying.network_of(model), ENDS.values(), strict=True)
-    )
-
-
 def _slider(name, low, high, unit):
     # The script makes the scale logarithmic: from 0 to 100, a factor of ten thousand.
     bar = element("input", type="range", id=f"ranks-{name}", min=0, max=100, step="any", value=50)
@@ -126,9 +118,12 @@ def _row(one):
 
 
 def _seconds(time):
-    _, seconds, low, high = time
-    low, high = (f"{end:.3g}" if isfinite(end) else "without end" for end in (low, high))
-    return f"{seconds:.3g} ({low} to {high})"
+    _, *seconds = time
+    return "{} ({} to {})".format(*map(_number, seconds))
+
+
+def _number(value):
+    return f"{value:.3g}" if isfinite(value) else "without end"
 
 
 def _method(line, model, step, draws):

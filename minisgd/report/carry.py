@@ -1,9 +1,9 @@
 """Does the answer carry over: to other data, other networks, other initial weights, more images?
 
-The three best methods of the answer, and the report's four rules, are run at four batch sizes in
-each of PLACES. First with the settings that the answer's searches chose for LeNet-5 on MNIST, at
-2,048 by the power in between; then with those of the same searches, made again in that place. All
-seeds are new to whatever was tuned.
+The three best methods of the answer are run at the batch sizes of each of PLACES, and in most the
+report's four rules as well. First with the settings that the answer's searches chose for LeNet-5 on
+MNIST, at 2,048 by the power in between; then, where that is planned, with those of the same
+searches, made again in that place. All seeds are new to whatever was tuned.
 
 More data. The built-in digits are drawn at 60,000, 240,000 and 960,000 images. Equal numbers of
 epochs would give the larger sets more updates, and equal numbers of updates give them the same; so

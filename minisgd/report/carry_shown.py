@@ -9,6 +9,8 @@ from .answer import at_sizes, winners
 from .answer_shown import bar_of, reported_lines, results, spread
 from .trials import Trials
 
+ANSWERS = carry.PLACES["he"].whose  # whatever dataset it was found on
+
 ENDS = (-1.0, 0.01)  # of the differences that are drawn
 
 
@@ -36,27 +38,32 @@ def part_lines(part, kept):
 
 def panels(name, parts, kept):
     """[(title, lines, bar)] of a place: LeNet-5 on MNIST, then there with its settings, then tuned
-    there. The bar is the best median of 64 there, by whatever way that was tried.
+    there. The bar is the best median of 64 there, by whatever way that was tried; where no method
+    has runs of 64 there is none, and no panel.
 
     kept    {dataset: Kept}, as carry.everything gives it
     """
     place, home = carry.PLACES[name], kept[None]
-    tuned = at_sizes(winners(Trials(home.folder), answer.SEARCHES), carry.BEST, place.sizes)
+    trials = Trials(home.folder)
+    tuned = at_sizes(winners(trials, answer.SEARCHES), carry.BEST, place.sizes)
+    on_mnist = trials.made["dataset"] == "mnist"
     rules = [
         Line(line.label, {b: v for b, v in line.values.items() if b in place.sizes}, faint=True)
         for line in (reported_lines(home) if place.rules else ())
     ]
     there = [
         (words, part_lines(parts[key], kept[place.dataset]))
-        for key, words in ((name, f"there, with {place.whose}"),
+        for key, words in ((name, f"there, with {place.whose if on_mnist else ANSWERS}"),
                            (f"{name}-tuned", "tuned there"))
         if key in parts
     ]  # fmt: skip
-    here = [("LeNet-5 on MNIST", lines_of(results(home, "answer", tuned)) + rules)]
+    title = f"LeNet-5 on {'MNIST' if on_mnist else trials.made['dataset']}"
+    here = [(title, lines_of(results(home, "answer", tuned)) + rules)]
     found = []
     for some in (here, there):
         every = [line for _, lines in some for line in lines]
-        found += [(title, lines, bar_of(every)) for title, lines in some if lines]
+        if any(64 in line.values for line in every if not line.faint):
+            found += [(title, lines, bar_of(every)) for title, lines in some if lines]
     return found
 
 
@@ -76,7 +83,8 @@ def as_losses(found):
 
 def heading(title, lines, bar):
     """The two lines above a panel: what it is of; the bar, and how many seeds the methods have."""
-    count = max(len(values) for line in lines if not line.faint for values in line.values.values())
+    methods = [line for line in lines if not line.faint] or lines
+    count = max(len(values) for line in methods for values in line.values.values())
     seeds = f"{count} seed{'s' if count > 1 else ''}"
     return title, f"64 at its best: {bar:.4f}; {seeds}"
 

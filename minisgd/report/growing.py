@@ -69,7 +69,8 @@ def grow(run, start, seeds, factor=2, rule="sqrt", tolerance=0.002, largest=8192
         cells = [replace(settings, seed=seed) for seed in seeds]
         records = run(cells)
         finals = tuple(records[cell][-1]["test_accuracy"] or 0.0 for cell in cells)
-        fall = 0.0 if reference is None else reference - median(finals)
+        # Without the rounding of binary fractions: .98 - .978 is .002.
+        fall = 0.0 if reference is None else round(reference - median(finals), 9)
         step = Step(settings, scaled, finals, fall, fall <= tolerance)
         log(str(step))
         return step

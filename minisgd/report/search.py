@@ -8,7 +8,7 @@ short run is a whole run: its decay ends where it ends.
 from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, log
 
-from ..errors import SettingError, UserError
+from ..errors import SettingError, UserError, install
 from ..rules import effective_lr
 from ..settings import DEFAULTS, KINDS, Settings
 from .selection import Trial
@@ -145,8 +145,7 @@ class Search:
             from scipy.stats import qmc
         except ImportError:
             raise UserError(
-                "a search draws its trials with SciPy, which is not installed: "
-                'pip install ".[search]"'
+                "a search draws its trials with SciPy, which is not installed: " + install("search")
             ) from None
         halton = qmc.Halton(len(self.ranges), scramble=True, rng=0)
         return [self._candidate(point) for point in halton.random(self.trials).tolist()]

@@ -12,6 +12,7 @@ from minisgd.data import FILES, glyphs, write_idx
 from minisgd.data import known as data
 from minisgd.data.idx import digest_of
 from minisgd.disk.formats import read_json, write_json
+from minisgd.drawing import Line
 from minisgd.report import carry, carry_shown
 
 pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
@@ -91,7 +92,27 @@ def test_one_part_does_not_wait_for_the_others(call, small_carry):
     assert Path("figures/fashion-mnist/carry-fashion.png").exists()
     assert not list(Path("figures").rglob("*mlp*"))
     more = call("carry", "fashion-tuned", "--seeds", "1", *small_carry)
-    assert "there, with LeNet-5's settings" in more.stdout and "tuned there" in more.stdout
+    assert "there, with the answer's settings" in more.stdout and "tuned there" in more.stdout
+
+
+def test_what_is_tuned_there_is_shown_without_what_is_not(call, small_carry):
+    call("answer", "trials", *small_carry)
+    done = call("carry", "fashion-tuned", "--seeds", "1", *small_carry)
+    assert "tuned there; 64 at its best" in done.stdout and "there, with" not in done.stdout
+    assert Path("figures/fashion-mnist/carry-fashion.png").exists()
+
+
+def test_without_runs_of_the_methods_there_is_no_bar(call, small_carry, monkeypatch):
+    """The searches and the report's figures alone say what to run elsewhere, but not what 64 comes
+    to at its best.
+    """
+    call("answer", "trials", *small_carry)
+    rule = Line("η = .01", {64: [0.9], 128: [0.8]}, faint=True)
+    monkeypatch.setattr(carry_shown, "reported_lines", lambda home: [rule])
+    done = call("carry", "he", "--seeds", "1", *small_carry)
+    assert "there, with the answer's settings; 64" in done.stdout
+    assert "LeNet-5 on" not in done.stdout and "NOT MNIST" in done.stdout
+    assert "[default: mnist]" in " ".join(call("carry", "--help").stdout.split())
 
 
 def test_results_of_two_datasets_are_never_mixed(call, small_carry):

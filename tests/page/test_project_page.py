@@ -48,7 +48,7 @@ def test_the_longest_entry_of_a_list_fits_a_telephone(look, tmp_path):
     keep_steps(tmp_path)
     model = {"c": 1e-4, "o": 1e-4, "alpha": 2.09e-6, "beta": 5.67e-10}
     steps = {"momentum": 1e-4, "muon": 2e-3}
-    write_json(tmp_path / "scaling.json", {"model": model, "steps": steps})
+    write_json(tmp_path / "scaling.json", {"model": model, "steps": steps, "misfits": [1]})
     path = tmp_path / "index.html"
     path.write_bytes(page_of(Kept(tmp_path)))
     page = look(path, width=360)

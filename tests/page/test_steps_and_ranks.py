@@ -2,16 +2,18 @@
 
 import csv
 import shutil
+from math import inf
 from re import findall
 
 import pytest
 from looking import Keys, Select
 
-from minisgd.disk.formats import DamagedError, write_json, write_table
+from minisgd.disk.formats import DamagedError, read_json, write_json, write_table
 from minisgd.machine import buying
 from minisgd.machine.speedup import CostModel
 from minisgd.measures import noise_scale, steps_shown
-from minisgd.page import ranks, steps
+from minisgd.page import project, ranks, steps
+from minisgd.report.carry import everything
 
 MOMENTUM = "SGD, clipped, momentum"
 
@@ -156,6 +158,23 @@ def test_the_intervals_are_those_of_the_command(look, project, figures):
     assert len(page.all("#ranks-chart .mark-area path")) == 2
 
 
+def test_a_network_beyond_the_sliders_is_not_bent_to_them(figures, tmp_path, look):
+    """The model may find nothing that an all-reduce takes by the byte, or by the message."""
+    folder = shutil.copytree(figures, tmp_path / "figures")
+    made = read_json(folder / "scaling.json")
+    made["model"] |= {"alpha": 2e-8, "beta": 0.0}
+    write_json(folder / "scaling.json", made)
+    html, drawn = ranks.section(folder)
+    assert drawn["networks"][0] == [pytest.approx(0.02), None]
+    assert "0.02 µs, without end Gbit/s" in html
+    path = folder / "index.html"
+    path.write_bytes(project.page(*everything(folder).values()))
+    page = look(path)
+    wanted = expected(folder, 0.02, inf)
+    for row, (name, *numbers) in zip(shown_on_ranks(page), wanted, strict=True):
+        assert row[0] == name and row[1:] == pytest.approx(numbers, rel=6e-3)
+
+
 def test_a_network_that_is_chosen_to_be_set_below_survives_a_reload(look, project):
     page = look(project)
     page.changed("#ranks-chart", lambda: Select(page.one("#ranks-network")).select_by_value("1"))
@@ -172,7 +191,7 @@ def test_without_its_script_the_table_of_the_ranks_is_that_of_this_machine(figur
         ends = f"{soonest} s on {count:,}, b = {b:,}"
         cells = name, f"{worth:,} ({least:,} to {most:,})", first, ends
         assert "".join(f"<td>{cell}</td>" for cell in cells) in html
-    assert drawn["networks"][0] == (pytest.approx(5.0), pytest.approx(20.0))
+    assert drawn["networks"][0] == pytest.approx([5.0, 20.0])
 
 
 def test_without_its_numbers_nothing_is_said_of_ranks(figures, tmp_path):

@@ -69,6 +69,7 @@ def test_where_accuracy_never_falls_the_momentum_is_never_scaled():
     ("accuracy", "options", "kept"),
     [
         (0.9781, {}, True),  # .0019 below .98: within the default tolerance
+        (0.978, {}, True),  # .002, in binary fractions a little more
         (0.9779, {}, False),  # .0021 below
         (0.975, {"tolerance": 0.0051}, True),
         (0.975, {"tolerance": 0.0049}, False),

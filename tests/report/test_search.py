@@ -117,7 +117,7 @@ def test_trials_are_spread_over_all_ranges_at_once():
 
 def test_without_scipy_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(UserError, match=r"SciPy, which is not installed: pip install"):
+    with pytest.raises(UserError, match=r"SciPy, which is not installed: python -m pip install"):
         Search(BASE, RANGES).candidates()
 
 
