@@ -412,7 +412,7 @@ def _steps(folder):
         page_ranks.section(folder)
         page_steps.section(folder)
         times_kept(folder, {"ranks": [1, 2]}, {"momentum"})
-        measure.steps_kept(folder, ())
+        measure.kept("steps", folder, 60_000)
         return [line.law for line in steps_shown.kept_lines(folder, MNIST)]
 
     return Kind("measure-steps.csv", folder, forms, read)
@@ -424,6 +424,7 @@ def _noise(folder):
     write_json(folder / "measure-noise-scale.json", {"asked": {"digest": DIGEST}})
 
     def read():
+        measure.kept("noise-scale", folder, 60_000)
         return steps_shown.noise_range(noise_scale.kept(folder, DIGEST))
 
     forms = {"measure-noise-scale.csv": "csv", "measure-noise-scale.json": "sealed"}

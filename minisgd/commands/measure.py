@@ -9,6 +9,8 @@ from .console import clock, command_line, say, show
 from .options import SEED, options
 from .types import Entry
 
+KEPT = "noise-scale", "steps"
+
 
 @click.command()
 @click.argument("what", nargs=-1, type=Entry("minisgd.measures", "MEASURES", besides=["all"]))
@@ -22,8 +24,8 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
 
     WHAT is one or more of the names above, or all. Each leaves a table and a figure, and says in a
     paragraph what they show. Those of many runs are resumable, run by run. The runs of steps are
-    made side by side, each in a process of one of the threads, and not again if the folder of the
-    figures has them.
+    made side by side, each in a process of one of the threads. What the folder of the figures has
+    of steps and of noise-scale is not made again.
     """
     from minisgd.data import load_dataset
     from minisgd.errors import program
@@ -68,10 +70,10 @@ def measure_one(name, data, seed, out, runs, threads):
         asked |= {"runs": [settings.differing() for settings in more["runs"]]}
     refuse_another_question(out, into, asked)
     began, note = time.monotonic(), note_on(data.name)
-    found = steps_kept(out, more["noise"]) if name == "steps" else None
+    found = kept(name, out, len(data.train.labels), **more)
     if found:
         made = read_json(out / f"{into}.json") | {"title": found.title, "text": found.text}
-        say(f"the runs in {out / f'{into}.csv'} are not made again; another --out makes new ones")
+        say(f"what {out / f'{into}.csv'} holds is not made again; another --out makes it anew")
     else:
         with threadpool_limits(1, user_api="blas"):  # the lanes have threads of their own
             found = MEASURES[name](data, seed, threads, say, **more)
@@ -88,11 +90,19 @@ def measure_one(name, data, seed, out, runs, threads):
     show([*page(found.title, note, found.table, found.text), f"{where}; {took}"])
 
 
-def steps_kept(out, noise):
-    """The steps to a target that the folder `out` holds, as measured; None if it holds none."""
-    from minisgd.measures import steps_shown
+def kept(name, out, N, noise=(), **_):
+    """The Measured of what the folder `out` holds; None if it holds none, or of another measure
+    than those of which a chapter of the lesson asks for it again.
+
+    N        images of the training set
+    noise    rows of the noise scale
+    """
+    from minisgd.measures import noise_scale, steps_shown
     from minisgd.measures.steps import measured
 
-    if not all((out / f"measure-steps.{ending}").exists() for ending in ("json", "csv")):
+    paths = [out / f"measure-{name}.{ending}" for ending in ("csv", "json")]
+    if name not in KEPT or not all(path.exists() for path in paths):
         return None
-    return measured(steps_shown.read(out / "measure-steps.csv"), noise)
+    if name == "noise-scale":
+        return noise_scale.measured(noise_scale.read(paths[0]), N)
+    return measured(steps_shown.read(paths[0]), noise)

@@ -36,7 +36,8 @@ def read(path):
     def accepts(header):
         return None if header == COLUMNS else f"its first line should be {','.join(COLUMNS)}"
 
-    rows = read_table(path, lambda column, text: number(text, float), accepts)
+    kind = {"update": int}
+    rows = read_table(path, lambda column, text: number(text, kind.get(column, float)), accepts)
     if not rows:
         raise DamagedError(f"{path} has no rows: measure it again")
     return rows
@@ -88,6 +89,11 @@ def noise_scale(
         exact = exact_trace, exact_squared, exact_trace / exact_squared
         epoch = t * settings.batch_size / N
         rows.append(as_row(COLUMNS, t, epoch, loss, *estimates, *exact))
+    return measured(rows, N)
+
+
+def measured(rows, N):
+    """The Measured of rows, along a run on N images."""
     table = columned(
         [
             [
@@ -108,7 +114,7 @@ def noise_scale(
         COLUMNS,
         rows,
         table,
-        _plots(rows, len(y), N),
+        _plots(rows, min(N, MOST), N),
         _text(rows),
     )
 

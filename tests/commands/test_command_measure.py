@@ -127,18 +127,19 @@ def test_the_noise_scale_is_drawn_beside_the_steps_if_it_is_there(call, quick, s
     assert "is 12 to 12" in " ".join(again.split())
 
 
-def test_the_steps_of_a_folder_are_shown_again_and_not_made_again(call, quick, small_mnist):
-    first = call(*on_glyphs(small_mnist, "measure", "steps"))
-    kept = {path: path.read_bytes() for path in Path("figures").glob("measure-steps.*")}
+@pytest.mark.parametrize("name", ["steps", "noise-scale"])
+def test_what_a_folder_has_is_shown_again_and_not_made_again(call, quick, small_mnist, name):
+    first = call(*on_glyphs(small_mnist, "measure", name))
+    kept = {path: path.read_bytes() for path in Path("figures").glob(f"measure-{name}.*")}
     assert len(kept) == 4
-    rmtree("runs")  # as in a fresh clone
-    Path("figures/measure-steps.png").unlink()
-    again = call(*on_glyphs(small_mnist, "measure", "steps"))
+    rmtree("runs", ignore_errors=True)  # as in a fresh clone
+    Path(f"figures/measure-{name}.png").unlink()
+    again = call(*on_glyphs(small_mnist, "measure", name))
     assert {path: path.read_bytes() for path in kept} == kept and not Path("runs").exists()
-    told = "the runs in figures/measure-steps.csv are not made again; another --out makes new ones"
+    told = f"what figures/measure-{name}.csv holds is not made again; another --out makes it anew"
     assert told in again.stderr and told not in first.stderr
     assert again.stdout.rpartition(";")[0] == first.stdout.rpartition(";")[0]
-    call(*on_glyphs(small_mnist, "measure", "steps", "--out", "others"))
+    call(*on_glyphs(small_mnist, "measure", name, "--out", "others"))
     others = {path: Path("others", path.name).read_bytes() for path in kept}
     assert {p: b for p, b in others.items() if p.suffix != ".json"} == {
         p: b for p, b in kept.items() if p.suffix != ".json"
