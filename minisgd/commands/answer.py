@@ -138,7 +138,8 @@ def show_part(part, name, kept, the_plan, out):
         if part == "short":
             table = shown.short_table(kept, the_plan)
         elif part == "grown":
-            table, ends = shown.grown_table(rows, cells), (0.985, 0.995)
+            rows, ends = shown.with_updates(rows, cells), (0.985, 0.995)
+            table = shown.rows_table(rows)
         else:
             table = shown.rows_table(rows)
         figure = drawing.rows_figure(rows, title, ends, note)

@@ -146,7 +146,7 @@ def grown(sizes):
         falling = sizes["nesterov", b]
         constant = replace(falling, decay="none")
         found[f"{b:,}, the rate falls by the cosine"] = falling
-        found[f"{b:,}, the batch grows by it"] = replace(constant, batch_schedule="cosine")
+        found[f"{b:,}, the batch grows by the cosine"] = replace(constant, batch_schedule="cosine")
         found[f"{b:,}, neither"] = constant
         if b == SIZES[0]:
             found[f"{b}, the rate falls by 5, twice"] = replace(falling, decay="steps")
@@ -154,9 +154,7 @@ def grown(sizes):
             found[f"{b}, the batch follows the noise scale"] = replace(
                 constant, batch_schedule=FOLLOWING
             )
-            found[f"{b}, it follows it, and the rate falls"] = replace(
-                falling, batch_schedule=FOLLOWING
-            )
+            found[f"{b}, noise scale, falling rate"] = replace(falling, batch_schedule=FOLLOWING)
     return found
 
 

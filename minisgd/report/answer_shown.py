@@ -184,15 +184,11 @@ def rows_table(rows):
     ]
 
 
-def grown_table(rows, cells):
-    """The same, with the number of updates of {label: settings}."""
-    head, *lines = rows_table(rows)
-    made = [cells[label].updates_after(cells[label].epochs, LEFT + HELD_OUT) for label in rows]
-    width = max(map(len, lines))
-    return [
-        head.ljust(width) + "   updates",
-        *(line.ljust(width) + f"{n:>10,}" for line, n in zip(lines, made, strict=True)),
-    ]
+def with_updates(rows, cells):
+    """The same rows, whose labels say how many updates these {label: settings} make."""
+    made = {label: cells[label].updates_after(cells[label].epochs, LEFT + HELD_OUT)
+            for label in rows}  # fmt: skip
+    return {f"{label}, {made[label]:,} updates": values for label, values in rows.items()}
 
 
 def short_table(kept, plan):

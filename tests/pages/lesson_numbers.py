@@ -1140,7 +1140,7 @@ def growing_batch(files):
     _, losses = _grown(files, lambda run: run[-1]["train_loss"])
     falls, grows, neither = ways = [
         {64: f"64, {way}", 2048: f"2,048, {way}", 8192: f"8,192, {way}"}
-        for way in ("the rate falls by the cosine", "the batch grows by it", "neither")
+        for way in ("the rate falls by the cosine", "the batch grows by the cosine", "neither")
     ]
     steps = "64, the rate falls by 5, twice", "64, the batch grows by 5, twice"
 
@@ -1181,7 +1181,10 @@ def growing_batch(files):
 def by_the_noise_scale(files):
     name, scale = "answer-grown", "measure-noise-scale"
     cells, ends = _grown(files)
-    follows, both = "64, the batch follows the noise scale", "64, it follows it, and the rate falls"
+    follows, both = (
+        "64, the batch follows the noise scale",
+        "64, noise scale, falling rate",
+    )
     made, usual = (cells[words].updates_after(30, N) for words in (follows, "64, neither"))
     fixed = answer_plan.plan(files.trials).sizes["nesterov", 512]
 

@@ -105,10 +105,10 @@ def test_a_growing_batch_takes_the_place_of_a_falling_rate():
     assert replace(growing, batch_schedule="") == neither
     made = {label: s.updates_after(30, 60_000) for label, s in found.items()}
     assert made["64, the rate falls by the cosine"] == made["64, neither"] == 30 * 938
-    assert made["64, the batch grows by it"] == pytest.approx(15 * 938, abs=15)
+    assert made["64, the batch grows by the cosine"] == pytest.approx(15 * 938, abs=15)
     assert made["64, the batch grows by 5, twice"] == 10 * (938 + 188 + 38)
     assert made["64, the batch follows the noise scale"] == 938 + 2 * 235 + 17 * 118 + 10 * 40
-    assert made["64, it follows it, and the rate falls"] == 3814
+    assert made["64, noise scale, falling rate"] == 3814
 
 
 def test_the_batch_that_follows_the_noise_scale_is_the_largest_of_whole_factors():
