@@ -134,7 +134,7 @@ EXPERIMENTS = {
             "he-gradual-warmup",
             "Fig. 4 from He's initial weights: linear scaling, gradual warmup over 10 epochs",
             _every_size(LARGE, rule="linear", warmup="gradual", init="he"),
-            apart=(2048, 4096),
+            apart=(4096, 8192),
             beyond=True,
         ),
     )
