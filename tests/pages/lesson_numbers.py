@@ -1348,8 +1348,19 @@ def another_network(files):
             at_home = winner(files.trials.of(answer.SEARCHES[way, b])).settings
             again[way, b] = winner(found).settings, replace(at_home, network="mlp")
     others_again = [key for key, (one, other) in again.items() if one != other]
-    assert {b for _, b in again} == {8192, 60_000}  # then 64, and the runs: the page says so
-    assert sorted(others_again) == [("muon", 8192), ("muon", 60_000)]
+    assert len(again) == len(carry.searches(carry.PLACES["mlp"]))
+    assert sorted(others_again) == [
+        ("lamb", 64), ("muon", 64), ("muon", 8192), ("muon", 60_000),
+    ]  # fmt: skip
+    assert all(one.lr > other.lr for (way, _), (one, other) in again.items() if way == "muon"
+               and one != other)  # fmt: skip
+    tuned = Carried(files, "mlp-tuned")
+    changes = {key: tuned.at_last(*key) - at.at_last(*key) for key in tuned.cells}
+    assert all(change == 0 for (way, b), change in changes.items()
+               if b == 60_000 and way != "muon")  # fmt: skip
+    assert all(tuned.within(way, b) == at.within(way, b) for way, b in tuned.cells if b < 60_000)
+    assert at.within("muon", 60_000) == 0
+    largest = max(abs(change) for (_, b), change in changes.items() if b < 60_000)
 
     at_2048, at_8192 = (sorted(at.ends(last, linear, b)) for b in (2048, 8192))
     learnt = [x for x in at_8192 if x > 0.96]
@@ -1375,10 +1386,16 @@ def another_network(files):
         here(at.lost("lamb", 60_000), name), here(at.lost("nesterov", 60_000), name),
         here(at.lost_at_home("lamb", 60_000), "answer"),
         here(at.lost_at_home("nesterov", 60_000), "answer"), given(".03", "what is asserted above"),
-        given("8,192", "a batch size"), here(len(again) - len(others_again), "carry-mlp-trials"),
-        here(len(again), "carry-mlp-trials"), given("two", "of the same method"),
-        *(here(x.lr, "carry-mlp-trials") for b in (8192, 60_000) for x in again["muon", b]),
-        given("64 five", "a batch size, and seeds"),
+        here(len(again) - len(others_again), "carry-mlp-trials"),
+        here(len(again), "carry-mlp-trials"), given("64", "a batch size"),
+        *(here(x.lr, "carry-mlp-trials") for x in again["muon", 8192]), given("8,192", "its size"),
+        *(here(x.lr, "carry-mlp-trials") for x in again["muon", 60_000]),
+        given("60,000 2,048 64 2,048 8,192 60,000", "batch sizes"),
+        *(here(tuned.at_last(way, b), tuned.name) for way in carry.BEST for b in sizes),
+        here(at.bar - tuned.at_last("muon", 60_000), tuned.name),
+        here(tuned.within("muon", 60_000), tuned.name), here(len(tuned.seeds), tuned.name), close,
+        given("64 none 8,192", "batch sizes, and what is asserted above"),
+        here(largest, tuned.name), close,
         given("None", "of the rules"), close, given("2,048 2,048", "a batch size"),
         here(at_2048[0], name), here(at_2048[-1], name),
         here(len(at.home[linear, 2048]), "figure4"),
