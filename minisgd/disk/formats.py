@@ -183,6 +183,14 @@ def write_table(path, columns, rows):
     write_aside(path, text.getvalue().encode())
 
 
+def table_damaged(path, why):
+    """The DamagedError of a table, which a JSON file of the same name stands beside."""
+    made = Path(path).with_suffix(".json").name
+    return DamagedError(
+        f"{path} is damaged ({why}): bring back a copy of it, or move it and {made} away"
+    )
+
+
 def read_table(path, cell, accepts):
     """The rows of a table as dicts.
 
@@ -192,11 +200,15 @@ def read_table(path, cell, accepts):
     Raises:  UserError if there is no such file; DamagedError if it is not such a table
     """
     if (content := read(path)) is None:
-        raise UserError(f"cannot read {path}: there is no such file")
+        made = Path(path).with_suffix(".json").name
+        raise UserError(
+            f"cannot read {path}: there is no such file; bring back a copy of it, or move {made} "
+            "away"
+        )
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise DamagedError(f"{path} is not a table of metrics: it is not text") from None
+        raise table_damaged(path, "it is not text") from None
     rows = []
     try:
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -208,5 +220,5 @@ def read_table(path, cell, accepts):
                 raise ValueError(f"line {reader.line_num} has {len(cells)} cells")
             rows.append({c: cell(c, v) for c, v in zip(header, cells, strict=True)})
     except (ValueError, csv.Error) as error:
-        raise DamagedError(f"{path} is not a table of metrics: {error}") from None
+        raise table_damaged(path, error) from None
     return rows

@@ -4,7 +4,7 @@ import csv
 from dataclasses import fields
 from functools import cache
 
-from ..disk.formats import DamagedError, read_table, write_table
+from ..disk.formats import DamagedError, NewerError, read_table, write_table
 from ..errors import UserError
 from ..settings import DEFAULTS, KINDS, Settings
 
@@ -60,7 +60,8 @@ def read_metrics(path, columns=None, held_out=False):
     columns  those of another table, as given to write_table
     held_out as in write_metrics
 
-    Raises:  UserError if there is no such file; DamagedError if it is not such a table
+    Raises:  UserError if there is no such file; DamagedError if it is not such a table; NewerError
+             if it has a column of a later version
     """
     wanted = list(columns or FIRST)
     ours = {theirs: column for column, theirs in HELD_OUT.items()} if held_out else {}
@@ -74,7 +75,10 @@ def read_metrics(path, columns=None, held_out=False):
         if columns or renamed[: len(FIRST)] != FIRST or len(set(renamed)) < len(header):
             return f"its first line should be {','.join(wanted)}"
         if unknown := [name for name in renamed if name not in COLUMNS]:
-            return f"it was written by a newer minisgd: this one does not know {', '.join(unknown)}"
+            raise NewerError(
+                f"{path} was written by a newer minisgd: this one does not know its column "
+                f"{', '.join(unknown)}; use that one, or give another --out"
+            )
         return None
 
     rows = read_table(path, lambda column, text: _cell(ours.get(column, column), text), accepts)

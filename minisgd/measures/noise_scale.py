@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..disk.formats import DamagedError, number, read_json, read_table
+from ..disk.formats import number, read_json, read_table, table_damaged
 from ..drawing import PALETTE, Curve, Plot
 from ..model import LeNet5
 from ..settings import Settings
@@ -39,7 +39,7 @@ def read(path):
     kind = {"update": int}
     rows = read_table(path, lambda column, text: number(text, kind.get(column, float)), accepts)
     if not rows:
-        raise DamagedError(f"{path} has no rows: measure it again")
+        raise table_damaged(path, "it has no rows")
     return rows
 
 

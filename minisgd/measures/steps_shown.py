@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from ..disk.formats import DamagedError, number, read_json, read_table
+from ..disk.formats import number, read_json, read_table, table_damaged
 from ..drawing import GREY, MARKERS, METHOD_PALETTE, Curve, Plot
 from ..report.answer import METHODS
 from .common import columned, listed
@@ -44,7 +44,7 @@ def read(path):
 
     rows = read_table(path, cell, lambda head: None if head == COLUMNS else WRONG)
     if not rows or any((row["steps"] is None) != (row["epochs"] is None) for row in rows):
-        raise DamagedError(f"{path} has no rows, or one of steps without epochs: measure it again")
+        raise table_damaged(path, "it has no rows, or one of steps without epochs")
     return rows
 
 

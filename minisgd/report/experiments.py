@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..disk.files import locked
-from ..disk.formats import DamagedError, read_json, write_json
+from ..disk.formats import read_json, table_damaged, write_json
 from ..errors import SettingError
 from ..lab.metrics import MEASURED, read_authors, read_metrics, settings_of, tidy, write_metrics
 from ..lab.run_folder import is_last
@@ -183,9 +183,10 @@ class Kept:
                     run = self.rows.setdefault(key, {})
                     other = run.setdefault(row["epoch"], row)
                     if _measured(row) != _measured(other):
-                        raise DamagedError(
-                            f"{self.folder / name}.csv disagrees with another table there on epoch "
-                            f"{row['epoch']} of batch size {row['batch_size']}, seed {row['seed']}"
+                        raise table_damaged(
+                            self.folder / f"{name}.csv",
+                            f"it disagrees with another table there on epoch {row['epoch']} of "
+                            f"batch size {row['batch_size']}, seed {row['seed']}",
                         )
         digests = {made.get("digest") for made in self.made.values()}
         if len(digests) > 1:

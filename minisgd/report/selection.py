@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 
 from ..data import split_validation
-from ..disk.formats import DamagedError, read_json
+from ..disk.formats import read_json, table_damaged
 from ..errors import SettingError
 from ..lab.checkpoints import read_checkpoint
 from ..lab.metrics import read_metrics
@@ -130,7 +130,7 @@ def read_trials(folder):
     found = {}
     for row in read_metrics(path, COLUMNS) if path.exists() else ():
         if None in row.values():
-            raise DamagedError(f"{path} is not a table of metrics: a cell is empty")
+            raise table_damaged(path, "a cell is empty")
         settings = Settings(
             row["batch_size"], row["lr"], momentum=row["momentum"], epochs=row["epochs"]
         )

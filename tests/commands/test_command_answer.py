@@ -132,4 +132,6 @@ def test_what_makes_no_sense_is_refused(call, small_mnist, small_answer, tmp_pat
     path = Path("figures/answer-trials.csv")
     path.write_text(path.read_text().replace("validation", "test"))
     damaged = call("answer", "sizes", code=1)
-    assert "answer-trials.csv is not a table of metrics" in sentence(damaged.stderr)
+    said = sentence(damaged.stderr)
+    assert "answer-trials.csv is damaged (its accuracies are not on held-out images): " in said
+    assert said.endswith("bring back a copy of it, or move it and answer-trials.json away")

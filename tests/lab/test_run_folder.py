@@ -11,7 +11,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from minisgd.disk.files import BusyError, StorageError, write_aside
-from minisgd.disk.formats import DamagedError, read_json, read_records, write_json
+from minisgd.disk.formats import DamagedError, NewerError, read_json, read_records, write_json
 from minisgd.errors import UserError
 from minisgd.inits import INITS
 from minisgd.lab import run_folder
@@ -395,12 +395,20 @@ def test_a_damaged_table_is_refused_with_its_path(tmp_path, text):
     with pytest.raises(DamagedError) as error:
         read_metrics(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+    assert str(error.value).endswith("bring back a copy of it, or move it and metrics.json away")
 
 
 def test_a_table_that_is_not_there_is_a_users_error(tmp_path):
-    with pytest.raises(UserError, match="there is no such file") as error:
+    with pytest.raises(UserError, match="there is no such file; bring back a copy") as error:
         read_metrics(tmp_path / "metrics.csv")
     assert not isinstance(error.value, DamagedError)
+
+
+def test_a_table_with_a_column_of_a_later_version_is_newer_not_damaged(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text(f"{HEAD},temperature\n{ROW},1\n")
+    with pytest.raises(NewerError, match=r"newer minisgd: this one .* its column temperature; use"):
+        read_metrics(path)
 
 
 # -- JSON, and whose run it is

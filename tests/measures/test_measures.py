@@ -220,7 +220,7 @@ def test_a_table_of_the_noise_scale_without_rows_is_damaged(tmp_path):
     write_table(path, noise_scale.COLUMNS, [row])
     assert noise_scale.read(path) == [row]
     write_table(path, noise_scale.COLUMNS, [])
-    with pytest.raises(DamagedError, match="has no rows: measure it again"):
+    with pytest.raises(DamagedError, match=r"damaged \(it has no rows\): bring back"):
         noise_scale.read(path)
 
 

@@ -161,7 +161,7 @@ def test_the_table_is_read_as_it_was_written_and_a_value_that_makes_no_sense_is_
         ("target", None, "could not convert string to float: ''"),
         ("cost", "nan", "nan is not from"),
         ("method", "adam", "its method 'adam' is none of momentum, nesterov, lamb, muon"),
-        ("epochs", None if row["steps"] else 1.0, "one of steps without epochs: measure it again"),
+        ("epochs", None if row["steps"] else 1.0, "one of steps without epochs): bring back"),
     ):
         write_table(path, COLUMNS, [row | {column: value}, *others])
         with pytest.raises(DamagedError, match=re.escape(said)):

@@ -222,7 +222,7 @@ def test_a_table_of_tune_with_an_empty_cell_is_damaged(kept):
     keep_trials(kept, {0.01: (0.98, 0.97)})
     path = kept.folder / "tune.csv"
     path.write_text(path.read_text().replace("0.97", ""))
-    with pytest.raises(DamagedError, match=r"tune\.csv is not a table of metrics: a cell is empty"):
+    with pytest.raises(DamagedError, match=r"tune\.csv is damaged \(a cell is empty\): bring"):
         selection.read_trials(kept.folder)
 
 

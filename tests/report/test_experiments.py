@@ -178,7 +178,7 @@ def test_rows_that_miss_or_disagree_are_not_taken(tmp_path):
     (tmp_path / "other" / "figure6.json").write_bytes((tmp_path / "figure6.json").read_bytes())
     with pytest.raises(
         DamagedError,
-        match="disagrees with another table there on epoch 5 of batch size 2048, seed 0",
+        match=r"disagrees with another table there on epoch 5 of batch size 2048, seed 0\): bring",
     ):
         Kept(tmp_path / "other")
 
