@@ -211,6 +211,8 @@ def read_table(path, cell, accepts):
         raise table_damaged(path, "it is not text") from None
     rows = []
     try:
+        if not text.endswith("\n"):
+            raise ValueError("its last line is cut off")
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = next(reader, None) or []
         if wrong := accepts(header):

@@ -4,7 +4,15 @@ import csv
 from dataclasses import fields
 from functools import cache
 
-from ..disk.formats import DamagedError, NewerError, read_table, write_table
+from ..disk.formats import (
+    DamagedError,
+    NewerError,
+    is_record,
+    number,
+    read_table,
+    table_damaged,
+    write_table,
+)
 from ..errors import UserError
 from ..settings import DEFAULTS, KINDS, Settings
 
@@ -82,7 +90,14 @@ def read_metrics(path, columns=None, held_out=False):
         return None
 
     rows = read_table(path, lambda column, text: _cell(ours.get(column, column), text), accepts)
-    return [{ours.get(c, c): value for c, value in row.items()} for row in rows]
+    rows = [{ours.get(c, c): value for c, value in row.items()} for row in rows]
+    for row in () if columns else rows:
+        if not is_record(row):
+            epoch, status = row["epoch"], row["status"]
+            raise table_damaged(
+                path, f"the numbers of epoch {epoch} do not fit its status {status!r:.20}"
+            )
+    return rows
 
 
 def _cell(column, text):
@@ -104,7 +119,10 @@ def _cell(column, text):
         if text not in ("True", "False"):
             raise ValueError(f"{text!r} is neither True nor False")
         return text == "True"
-    return float(text) if text else None
+    if not text:  # of an epoch that diverged
+        return None
+    ends = (0, 1) if column.endswith("accuracy") else ()
+    return number(text, float, *ends)
 
 
 def read_authors(path):

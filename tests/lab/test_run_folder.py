@@ -369,6 +369,11 @@ def test_no_runs_are_a_table_without_rows(tmp_path):
 
 HEAD = ",".join(FIRST)  # as an earlier version wrote it
 ROW = "none,none,sgd,64,0.01,0.01,0,0,1,1,1,1,1,1,ok"
+CELLS = ROW.split(",")
+WRONG = {
+    **dict.fromkeys(("train_accuracy", "test_accuracy"), ("nan", "inf", "-7", "1.5", "")),
+    **dict.fromkeys(("train_loss", "test_loss", "lr", "seconds"), ("nan", "inf", "")),
+}
 
 
 @pytest.mark.parametrize(
@@ -384,6 +389,14 @@ ROW = "none,none,sgd,64,0.01,0.01,0,0,1,1,1,1,1,1,ok"
         f"{HEAD}\n{ROW.replace('64', '')}\n".encode(),
         f"{HEAD}\n{ROW.replace('0.01', '', 1)}\n".encode(),
         f'{HEAD}\n{ROW}"\n"'.encode(),
+        f"{HEAD}\n{ROW}".encode(),
+        f"{HEAD}\n{ROW.replace('1,ok', '1,fine')}\n".encode(),
+        *(
+            f"{HEAD}\n{','.join([*CELLS[:place], cell, *CELLS[place + 1 :]])}\n".encode()
+            for name, cells in WRONG.items()
+            for place in [FIRST.index(name)]
+            for cell in cells
+        ),
         b"\xff\xfe\x00",
     ],
 )
@@ -396,6 +409,14 @@ def test_a_damaged_table_is_refused_with_its_path(tmp_path, text):
         read_metrics(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert str(error.value).endswith("bring back a copy of it, or move it and metrics.json away")
+
+
+def test_a_table_whose_lines_end_as_on_windows_is_read(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(f"{HEAD}\n{ROW}\n".encode())
+    rows = read_metrics(path)
+    path.write_bytes(f"{HEAD}\r\n{ROW}\r\n".encode())
+    assert read_metrics(path) == rows
 
 
 def test_a_table_that_is_not_there_is_a_users_error(tmp_path):

@@ -226,6 +226,15 @@ def test_a_table_of_tune_with_an_empty_cell_is_damaged(kept):
         selection.read_trials(kept.folder)
 
 
+@pytest.mark.parametrize("wrong", ["0.", "nan", "-7\n", "97\n"])
+def test_a_table_of_tune_that_is_cut_off_or_holds_no_accuracy_is_damaged(kept, wrong):
+    keep_trials(kept, {0.01: (0.98, 0.97)})
+    path = kept.folder / "tune.csv"
+    path.write_text(path.read_text().removesuffix("0.97\n") + wrong)
+    with pytest.raises(DamagedError, match=r"tune\.csv is damaged \(.*: bring back a copy"):
+        selection.read_trials(kept.folder)
+
+
 def test_the_rate_is_judged_by_the_table_of_tune(kept):
     accuracies = {0.001: (0.9, 0.9), 0.01: (0.98, 0.97), 0.02: (0.94, 0.94), 0.05: (0.95, 0.95)}
     keep_trials(kept, accuracies | {0.1: (0.96, 0.98)})
