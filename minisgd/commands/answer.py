@@ -60,14 +60,16 @@ def answer(workshop, parts, seeds, out):
 def search_all(workshop, trials, searches):
     """Make those of {(method, size): Search} that are not kept; those at one size side by side."""
     from minisgd.report.answer import HELD_OUT
+    from minisgd.report.experiments import Kept
     from minisgd.report.search import halve
     from minisgd.report.selection import hold_out
 
     missing = {key: search for key, search in searches.items() if not trials.of(search)}
     say(f"the searches: {len(missing) or 'none'} of {len(searches)} to do")
+    # The results in the folder, too, must be of this dataset: refuse now if they are not.
+    data = data_of(workshop, trials, Kept(trials.folder)) if missing else None
     for b in dict.fromkeys(b for _, b in missing):
         say(f"batch size {b:,}")
-        data = data_of(workshop, trials)
         these = [search for (_, size), search in missing.items() if size == b]
         run = partial(records_of, workshop, trials.name, hold_out(data, HELD_OUT), {})
         done = halve(run, {s: s.candidates() for s in these}, these[0].seeds, these[0].halvings)
@@ -75,9 +77,10 @@ def search_all(workshop, trials, searches):
         trials.add(done, data, workshop.how_made(cells))
 
 
-def data_of(workshop, trials):
-    """The dataset, which must be as large as MNIST and that of the trials.
+def data_of(workshop, *found):
+    """The dataset, which must be as large as MNIST and that of what was found earlier.
 
+    found    Trials and Kept
     Raises:  SettingError if it is another one
     """
     from minisgd.errors import SettingError
@@ -90,7 +93,8 @@ def data_of(workshop, trials):
             f"{LEFT + HELD_OUT:,} images, its largest batch, and {data.name} has "
             f"{len(data.train.labels):,}: give another --dataset"
         )
-    trials.check(data)
+    for each in found:
+        each.check(data)
     return data
 
 

@@ -12,6 +12,8 @@ import pytest
 from calling import NOT_MNIST, bytes_of, on_glyphs, sentence
 
 from minisgd.disk.formats import read_json, write_json
+from minisgd.lab import sweep
+from minisgd.lab.metrics import write_metrics
 from minisgd.report import answer, answer_plan, answer_shown
 
 pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
@@ -109,6 +111,24 @@ def test_numbers_found_on_other_images_are_not_used(call, small_mnist, small_ans
     write_json(path, read_json(path) | {"digest": "another"})
     refused = call(*on_glyphs(small_mnist, "answer", "sizes"), code=2)
     assert "holds trials on another dataset than glyphs" in refused.stderr
+
+
+def test_results_of_another_dataset_are_refused_before_anything_is_trained(
+    call, small_mnist, small_answer, monkeypatch
+):
+    Path("figures").mkdir()
+    made = {"title": "", "dataset": "mnist", "digest": "another", "makings": []}
+    write_json("figures/figure1.json", made)
+    write_metrics("figures/figure1.csv", [])
+
+    def trained(*_):
+        raise AssertionError("a run was trained")
+
+    monkeypatch.setattr(sweep, "run_cells", trained)
+    refused = call(*on_glyphs(small_mnist, "answer"), code=2)
+    assert refused.stderr.splitlines()[-1] == (
+        "Error: figures holds results of another dataset than glyphs: give another --out"
+    )
 
 
 def test_a_training_set_of_another_size_is_refused_at_once(
