@@ -34,9 +34,9 @@ def answer(workshop, parts, seeds, out):
     from minisgd.report.experiments import EXPERIMENTS, Kept
     from minisgd.report.trials import Trials
 
-    make_folder(out)
     trials = Trials(out)
     if not parts or "trials" in parts:
+        make_folder(out)
         search_all(workshop, trials, SEARCHES)
         show_trials(trials, out)
     if parts == ("trials",):

@@ -27,12 +27,10 @@ def carry(workshop, parts, seeds, out):
     there; data, the same number of images seen of 60,000 to 960,000 drawn digits. All, the most
     telling first, if none is given. What is in the folder of the figures already is not made again.
     """
-    from minisgd.disk.files import make_folder
     from minisgd.report import carry as places
     from minisgd.report.answer import SEARCHES, winners
     from minisgd.report.trials import Trials
 
-    make_folder(out)
     winners(Trials(out), SEARCHES)  # all that follows needs them: refuse now if they are not here
     chosen = [part for part in PARTS if not parts or part in parts]
     tell_costs(chosen, seeds, out)

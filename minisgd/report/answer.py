@@ -7,6 +7,7 @@ then test. All runs are made again on the whole training set, with seeds that no
 
 from dataclasses import dataclass, replace
 from math import log
+from shlex import quote
 
 from ..errors import UserError, program
 from ..settings import Settings
@@ -119,16 +120,18 @@ def between(one, other, b, names):
     return replace(one, batch_size=b, **values)
 
 
-def winners(trials, searches, command="answer"):
+def winners(trials, searches, command=None):
     """{(method, batch size): the settings that its search chose}, of {(method, size): Search}.
 
-    Raises:  UserError if a search is missing from trials.Trials; the command makes it
+    command  what makes the searches, in the words of a command line; None for `answer trials`
+    Raises:  UserError if a search is missing from trials.Trials
     """
     kept = {key: trials.of(search) for key, search in searches.items()}
     if missing := [f"{name} at {b}" for (name, b), found in kept.items() if not found]:
+        command = command or f"answer trials --out {quote(str(trials.folder))}"
         raise UserError(
-            f"{trials.folder} lacks the searches of {', '.join(missing)}: run `{program()} "
-            f"{command}` first"
+            f"{trials.folder} lacks {len(missing)} of {len(searches)} searches, such as that of "
+            f"{missing[0]}: run `{program()} {command}` first"
         )
     return {
         (name, b): replace(winner(found).settings, batch_size=b)

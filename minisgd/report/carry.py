@@ -18,6 +18,7 @@ enough: .993 after four epochs of Muon, where these are at .944.
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 from ..errors import SettingError, UserError
 from . import answer, answer_plan
@@ -154,7 +155,8 @@ def tuned_there(out, name):
     Raises:  UserError if a search is missing
     """
     place = PLACES[name]
-    tuned = winners(trials(out, name), searches(place), f"carry {name}-tuned")
+    command = f"carry {name}-tuned --out {quote(str(out))}"
+    tuned = winners(trials(out, name), searches(place), command)
     title = f"{place.title}, tuned there"
     cells = at_sizes(tuned, BEST, place.sizes)
     return Part(f"{name}-tuned", title, place.dataset, cells, place.seeds)

@@ -143,11 +143,15 @@ def test_a_training_set_of_another_size_is_refused_at_once(
     assert not Path("runs").exists()
 
 
-def test_what_makes_no_sense_is_refused(call, small_mnist, small_answer, tmp_path):
+def test_what_makes_no_sense_is_refused(call, small_mnist, small_answer):
     wrong = call("answer", "everything", code=2)
     assert "'everything' is not one of" in sentence(wrong.stderr)
-    early = call("answer", "sizes", "--out", tmp_path / "empty", code=1)
-    assert "lacks the searches of nesterov at 64, adam at 64" in sentence(early.stderr)
+    early = call("answer", "sizes", "--out", "no figures", code=1)
+    assert sentence(early.stderr) == (
+        "Error: no figures lacks 12 of 12 searches, such as that of nesterov at 64: "
+        "run `python cli.py answer trials --out 'no figures'` first"
+    )
+    assert not Path("no figures").exists()
     call(*on_glyphs(small_mnist, "answer", "trials"))
     path = Path("figures/answer-trials.csv")
     path.write_text(path.read_text().replace("validation", "test"))

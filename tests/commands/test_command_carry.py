@@ -136,8 +136,12 @@ def test_results_of_two_datasets_are_never_mixed(call, small_carry):
 def test_what_makes_no_sense_is_refused(call, small_carry):
     wrong = call("carry", "everything", code=2)
     assert "'everything' is not one of" in sentence(wrong.stderr)
-    early = call("carry", "mlp", code=1)
-    assert "lacks the searches of nesterov at 64" in sentence(early.stderr)
+    early = call("carry", "mlp", "--out", "typo", code=1)
+    assert sentence(early.stderr) == (
+        "Error: typo lacks 12 of 12 searches, such as that of nesterov at 64: "
+        "run `python cli.py answer trials --out typo` first"
+    )
+    assert not Path("typo").exists()
 
 
 def test_the_drawn_digits_are_held_against_the_smallest_batch(call, small_carry):
