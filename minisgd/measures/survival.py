@@ -95,9 +95,11 @@ def survival(data, seed, threads, log, remember=fresh, kinds=kinds, seeds=5, mor
             if change.rates:
                 rates = made(f"no step over {change.cap:g}", b, (k + 1) % n)["rates"]
             log(f"b = {b}, {kind}, seed {settings.seed}")
+            asked = {"settings": settings.differing(), "change": asdict(change), "probe": probe}
+            asked |= {"rates": rates, "learnt": LEARNT, "calm": CALM, "share": SHARE}
             (kept[kind, b, k],) = remember(
                 f"{survival_shown.file_name(kind)}-{b}-{settings.seed}",
-                {"settings": settings.differing(), "change": asdict(change), "probe": probe},
+                asked | {"thresholds": THRESHOLDS},
                 lambda: [watched(Run(settings, data, threads=threads), change, probe, rates)],
             )
         return kept[kind, b, k]

@@ -1,11 +1,13 @@
 """Runs in which one thing is different: that it is, and nothing else."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from minisgd.disk.formats import remembered
 from minisgd.measures import MEASURES, survival
 from minisgd.measures.following import passed
 from minisgd.measures.survival import Change, Walk, kinds, shorten, watched
@@ -131,16 +133,56 @@ def test_the_runs_that_are_compared():
     assert all("/" not in file_name(kind) for kind, _ in runs)
 
 
+CAPPED, REPLAYED = "no step over 0.25", "the rates of a run with no step over 0.25"
+
+
+def few(seeds, more):
+    """The kinds of a run without a change, of one with a cap, and of one with the other's rates."""
+    return {
+        ("no warmup", 100): (LIVELY, Change(), more),
+        (REPLAYED, 100): (LIVELY, Change(0.25, rates=True), seeds),
+        (CAPPED, 100): (LIVELY, Change(0.25), seeds),
+    }
+
+
+def measure(data, seed, remember, seeds=2, more_seeds=3):
+    how = {"remember": remember, "kinds": few, "probe": 40}
+    return MEASURES["survival"](
+        data, seed, 1, lambda line: None, **how, seeds=seeds, more_seeds=more_seeds
+    )
+
+
+def test_a_run_with_the_rates_of_another_is_made_again_where_these_are_others(data, tmp_path):
+    """Of two seeds the second has the rates of the first; from the next seed on it is the first,
+    and has those of a third.
+    """
+
+    def rows(seed, folder):
+        return measure(
+            data, seed, lambda name, *rest: remembered(tmp_path / folder / name, *rest), 2, 1
+        ).rows
+
+    rows(0, "kept")
+    assert rows(1, "kept") == rows(1, "afresh")
+
+
+def test_what_is_kept_was_made_with_the_same_constants(data, monkeypatch):
+    asked, row = [], watch(data, replace(LIVELY, epochs=1))
+
+    def remember(_, question, compute):
+        asked.append(json.dumps(question))
+        return [row]
+
+    lower = survival.THRESHOLDS | {"thrown_low": (0.2, 0.1)}
+    changes = {"LEARNT": 0.5, "CALM": 1.0, "SHARE": 0.5, "THRESHOLDS": lower}
+    for name, value in ({"CAP": survival.CAP} | changes).items():  # the first changes nothing
+        with monkeypatch.context() as patch:
+            patch.setattr(survival, name, value)
+            measure(data, 0, remember, 0, 1)
+    assert len(asked) == len(set(asked)) == 5
+
+
 def test_the_measure_uses_the_rates_of_the_next_seed_and_says_what_lives(data):
-    capped, replayed = "no step over 0.25", "the rates of a run with no step over 0.25"
-
-    def few(seeds, more):
-        return {
-            ("no warmup", 100): (LIVELY, Change(), more),
-            (replayed, 100): (LIVELY, Change(0.25, rates=True), seeds),
-            (capped, 100): (LIVELY, Change(0.25), seeds),
-        }
-
     kept = {}
 
     def remember(name, asked, compute):
@@ -148,13 +190,11 @@ def test_the_measure_uses_the_rates_of_the_next_seed_and_says_what_lives(data):
         kept[name] = compute()
         return kept[name]
 
-    found = MEASURES["survival"](
-        data, 0, 1, lambda line: None, remember=remember, kinds=few, seeds=2, more_seeds=3, probe=40
-    )
+    found = measure(data, 0, remember)
     assert len(found.rows) == 7 and all(set(row) == set(found.columns) for row in found.rows)
     for k in (0, 1):
         (its,), (of,) = (kept[f"{file_name(kind)}-100-{seed}"] for kind, seed in
-                         ((replayed, k), (capped, 1 - k)))  # fmt: skip
+                         ((REPLAYED, k), (CAPPED, 1 - k)))  # fmt: skip
         assert its["rates"] == pytest.approx(of["rates"])
     assert len(found.table) == 1 + 3 + 1 and "no warmup" in found.text
     figure = found.draw(found.title, "NOT MNIST")
