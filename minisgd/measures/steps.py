@@ -161,7 +161,7 @@ def steps(data, seed, threads, log, remember=fresh, plan=PLAN, noise=()):
         best, made, rows = dict.fromkeys((plan.pace, *plan.targets), inf), {}, []
         for k, candidate in enumerate(plan.candidates(method, b, shifts[name] * method.guess(b))):
             settings = replace(candidate, seed=seed)
-            found = run(name, f"trial{k}", settings, best, race(best, limit, plan.slack))
+            found = run(name, f"trial{k}-seed{seed}", settings, best, race(best, limit, plan.slack))
             reached = {t: s or inf for t, s in zip(best, found["steps"], strict=True)}
             best = {t: min(s, reached[t]) for t, s in best.items()}
             made[candidate] = reached

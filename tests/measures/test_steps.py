@@ -119,6 +119,10 @@ def test_every_method_has_as_many_trials_at_every_size(measured):
     assert {row["seed"] for row in found.rows if row["kind"] == "trial"} == {3}
     assert {row["seed"] for row in found.rows if row["kind"] == "seed"} == {4, 5}
     assert sum("trial" in name for name in kept) == 12
+    # Runs of another seed are kept beside these.
+    assert all(
+        name.endswith(f"-seed{asked['settings']['seed']}") for name, (asked, _) in kept.items()
+    )
 
 
 def test_the_settings_that_won_are_run_again(measured):
