@@ -14,6 +14,8 @@ from minisgd.data.idx import digest_of
 from minisgd.disk.formats import read_json, write_json
 from minisgd.drawing import Line
 from minisgd.report import carry, carry_shown
+from minisgd.report.judging import Results
+from minisgd.report.statistics import final_accuracy
 
 pytest.importorskip("scipy", reason="SciPy, which draws the trials, is not installed")
 
@@ -81,8 +83,14 @@ def test_it_is_searched_run_kept_and_drawn_again(call, small_carry, tmp_path):
     again = call("carry", "--seeds", "2", "--data-dir", tmp_path / "none")
     assert "nothing to do: all runs are kept" in again.stderr
     assert bytes_of() == kept
-    judged = call("verdicts", "--numbers")
-    assert "not tested" in judged.stdout
+    # The verdicts find the runs of every part, and all of its seeds.
+    found = Results(*carry.everything("figures").values())
+    for name in {*names, *(f"carry-{name}" for name in carry.DRAWN)}:
+        if not name.endswith("-trials"):
+            ends = found.values(final_accuracy, name, 64)
+            assert list(ends) == ([1] if name == "carry-wide" else [1, 2])
+            assert all(end == pytest.approx(ends[1] + 0.001 * (s - 1)) for s, end in ends.items())
+    call("verdicts")
 
 
 def test_one_part_does_not_wait_for_the_others(call, small_carry):

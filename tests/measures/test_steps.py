@@ -181,7 +181,18 @@ def test_the_table_is_read_as_it_was_written_and_a_value_that_makes_no_sense_is_
 
 def test_the_figure_and_the_words(measured, data):
     found, _ = measured
-    assert chart(found.plots, found.title).get_figheight() * 150 <= 1400
+    figure = chart(found.plots, found.title)
+    assert figure.get_figheight() * 150 <= 1400
+    panels = {axes.get_title(): axes for axes in figure.axes}
+    every = [line for line in steps_shown.lines(found.rows) if line.medians]
+    legend = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert legend >= {steps_shown.title_of(line.method) for line in every}
+    assert {"perfect scaling", "B_noise, least and most"} <= legend
+    for line in every:
+        for what, images in (("updates", 0), ("epochs", 320)):
+            axes = panels[f"{what} to {100 * line.target:g} % of the held-out images"]
+            points = [s * b / images if images else s for b, s in line.medians.items()]
+            assert any(list(drawn.get_ydata()) == pytest.approx(points) for drawn in axes.lines)
     assert "B_noise, along a run of b = 64 at a train loss of 1 to .04, is 20 to 20" in found.text
     assert "12 trials and" in found.text
     other = steps_shown.text(found.rows)
