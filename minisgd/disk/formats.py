@@ -183,19 +183,19 @@ def write_table(path, columns, rows):
     write_aside(path, text.getvalue().encode())
 
 
-def table_damaged(path, why):
+def table_damaged(path, why, line=None):
     """The DamagedError of a table, which a JSON file of the same name stands beside."""
+    where = f"{path} is damaged" + (f" in line {line}" if line else "")
     made = Path(path).with_suffix(".json").name
-    return DamagedError(
-        f"{path} is damaged ({why}): bring back a copy of it, or move it and {made} away"
-    )
+    return DamagedError(f"{where} ({why}): bring back a copy of it, or move it and {made} away")
 
 
-def read_table(path, cell, accepts):
-    """The rows of a table as dicts.
+def read_table(path, cell, accepts, entry=lambda row: row):
+    """The rows of a table as dicts, or what `entry` makes of them.
 
     cell     (column, text) -> value; a ValueError from it counts as damage
     accepts  (header) -> None, or what is wrong with it
+    entry    (row) -> what is returned in its place; a ValueError from it counts as damage, too
 
     Raises:  UserError if there is no such file; DamagedError if it is not such a table
     """
@@ -209,18 +209,17 @@ def read_table(path, cell, accepts):
         text = content.decode()
     except UnicodeDecodeError:
         raise table_damaged(path, "it is not text") from None
-    rows = []
+    if not text.endswith("\n"):
+        raise table_damaged(path, "its last line is cut off")
+    found, reader = [], csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        if not text.endswith("\n"):
-            raise ValueError("its last line is cut off")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = next(reader, None) or []
         if wrong := accepts(header):
-            raise ValueError(wrong)
+            raise table_damaged(path, wrong)
         for cells in reader:
             if len(cells) != len(header):
-                raise ValueError(f"line {reader.line_num} has {len(cells)} cells")
-            rows.append({c: cell(c, v) for c, v in zip(header, cells, strict=True)})
+                raise ValueError(f"it has {len(cells)} cells instead of {len(header)}")
+            found.append(entry({c: cell(c, v) for c, v in zip(header, cells, strict=True)}))
     except (ValueError, csv.Error) as error:
-        raise table_damaged(path, error) from None
-    return rows
+        raise table_damaged(path, error, reader.line_num) from None
+    return found

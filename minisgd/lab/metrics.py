@@ -10,7 +10,6 @@ from ..disk.formats import (
     is_record,
     number,
     read_table,
-    table_damaged,
     write_table,
 )
 from ..errors import UserError
@@ -62,11 +61,12 @@ def write_metrics(path, rows, held_out=False):
     write_table(path, list(names.values()), [{names[c]: v for c, v in r.items()} for r in rows])
 
 
-def read_metrics(path, columns=None, held_out=False):
+def read_metrics(path, columns=None, held_out=False, entry=lambda row: row):
     """The rows of a metrics.csv as dicts: whole numbers, floats, words; an empty cell is None.
 
     columns  those of another table, as given to write_table
     held_out as in write_metrics
+    entry    as in read_table
 
     Raises:  UserError if there is no such file; DamagedError if it is not such a table; NewerError
              if it has a column of a later version
@@ -89,15 +89,24 @@ def read_metrics(path, columns=None, held_out=False):
             )
         return None
 
-    rows = read_table(path, lambda column, text: _cell(ours.get(column, column), text), accepts)
-    rows = [{ours.get(c, c): value for c, value in row.items()} for row in rows]
-    for row in () if columns else rows:
-        if not is_record(row):
+    def made(row):
+        row = {ours.get(c, c): value for c, value in row.items()}
+        if not columns and not is_record(row):
             epoch, status = row["epoch"], row["status"]
-            raise table_damaged(
-                path, f"the numbers of epoch {epoch} do not fit its status {status!r:.20}"
-            )
-    return rows
+            raise ValueError(f"the numbers of epoch {epoch} do not fit its status {status!r:.20}")
+        return entry(row)
+
+    return read_table(
+        path, lambda column, text: _cell(ours.get(column, column), text), accepts, made
+    )
+
+
+def read_runs(path, held_out=False):
+    """[(the Settings of its run, the row)] of a metrics.csv.
+
+    Raises:  as read_metrics; DamagedError as well if the settings of a row make no sense
+    """
+    return read_metrics(path, held_out=held_out, entry=lambda row: (settings_of(row), row))
 
 
 def _cell(column, text):

@@ -120,16 +120,20 @@ def between(one, other, b, names):
     return replace(one, batch_size=b, **values)
 
 
+class NoSearch(UserError):
+    """The settings that a search would choose are not known: it is not kept."""
+
+
 def winners(trials, searches, command=None):
     """{(method, batch size): the settings that its search chose}, of {(method, size): Search}.
 
     command  what makes the searches, in the words of a command line; None for `answer trials`
-    Raises:  UserError if a search is missing from trials.Trials
+    Raises:  NoSearch if a search is missing from trials.Trials
     """
     kept = {key: trials.of(search) for key, search in searches.items()}
     if missing := [f"{name} at {b}" for (name, b), found in kept.items() if not found]:
         command = command or f"answer trials --out {quote(str(trials.folder))}"
-        raise UserError(
+        raise NoSearch(
             f"{trials.folder} lacks {len(missing)} of {len(searches)} searches, such as that of "
             f"{missing[0]}: run `{program()} {command}` first"
         )

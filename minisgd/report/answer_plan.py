@@ -4,9 +4,8 @@
 
 from dataclasses import dataclass, field, replace
 
-from ..errors import UserError
 from ..settings import Settings
-from .answer import FIRST_SEED, LARGE, METHODS, RULED, SEARCHES, SIZES, at_sizes, winners
+from .answer import FIRST_SEED, LARGE, METHODS, RULED, SEARCHES, SIZES, NoSearch, at_sizes, winners
 from .experiments import EXPERIMENTS, Experiment
 from .search import winner
 
@@ -58,7 +57,7 @@ class Plan:
 def plan(trials):
     """The Plan that follows from trials.Trials.
 
-    Raises:  UserError if a search is missing
+    Raises:  NoSearch if a search is missing
     """
     tuned = winners(trials, SEARCHES)
     sizes = at_sizes(tuned, METHODS, SIZES)
@@ -173,5 +172,5 @@ def known(trials):
     """
     try:
         return EXPERIMENTS | plan(trials).experiments
-    except UserError:
+    except NoSearch:
         return EXPERIMENTS

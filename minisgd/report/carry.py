@@ -20,9 +20,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 
-from ..errors import SettingError, UserError
+from ..errors import SettingError
 from . import answer, answer_plan
-from .answer import FIRST_SEED, REPORTED, at_sizes, winners
+from .answer import FIRST_SEED, REPORTED, NoSearch, at_sizes, winners
 from .experiments import EXPERIMENTS, Experiment, Kept
 from .trials import Trials
 
@@ -131,7 +131,7 @@ def parts(out):
     """{name: Part} of all parts whose searches are in a folder such as figures/."""
     try:
         tuned = winners(Trials(out), answer.SEARCHES)
-    except UserError:
+    except NoSearch:
         return {}
     found = {}
     for name, place in PLACES.items():
@@ -141,7 +141,7 @@ def parts(out):
         if place.tuned:
             try:
                 found[f"{name}-tuned"] = tuned_there(out, name)
-            except UserError:
+            except NoSearch:
                 continue
     for dataset, N in DRAWN.items():
         title = f"{N:,} drawn digits, {SEEN:,} images seen"
@@ -152,7 +152,7 @@ def parts(out):
 def tuned_there(out, name):
     """The Part of a place with the settings that its own searches chose.
 
-    Raises:  UserError if a search is missing
+    Raises:  NoSearch if a search is missing
     """
     place = PLACES[name]
     command = f"carry {name}-tuned --out {quote(str(out))}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..disk.files import locked
 from ..disk.formats import read_json, table_damaged, write_json
 from ..errors import SettingError
-from ..lab.metrics import MEASURED, read_authors, read_metrics, settings_of, tidy, write_metrics
+from ..lab.metrics import MEASURED, read_authors, read_runs, tidy, write_metrics
 from ..lab.run_folder import is_last
 from ..rules import scaled_lr, scaled_momentum
 from ..settings import Settings
@@ -177,8 +177,8 @@ class Kept:
             made = read_json(self.folder / f"{name}.json", dataset=str, digest=str, makings=list)
             if made is not None:
                 self.made[name] = made
-                for row in read_metrics(self.folder / f"{name}.csv"):
-                    key = settings_of(row).key()
+                for settings, row in read_runs(self.folder / f"{name}.csv"):
+                    key = settings.key()
                     self.keys[name].add(key)
                     run = self.rows.setdefault(key, {})
                     other = run.setdefault(row["epoch"], row)

@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 
 from ..data import split_validation
-from ..disk.formats import read_json, table_damaged
+from ..disk.formats import read_json
 from ..errors import SettingError
 from ..lab.checkpoints import read_checkpoint
 from ..lab.metrics import read_metrics
@@ -128,16 +128,21 @@ def read_trials(folder):
     if any(value != DEFAULTS[name] for name, value in what_matters(told).items()):
         return []
     found = {}
-    for row in read_metrics(path, COLUMNS) if path.exists() else ():
-        if None in row.values():
-            raise table_damaged(path, "a cell is empty")
-        settings = Settings(
-            row["batch_size"], row["lr"], momentum=row["momentum"], epochs=row["epochs"]
-        )
+    for settings, row in read_metrics(path, COLUMNS, entry=_run) if path.exists() else ():
         trial = found.setdefault(settings, Trial(settings, {}, {}))
         trial.validation[row["seed"]] = row["validation_accuracy"]
         trial.test[row["seed"]] = row["test_accuracy"]
     return list(found.values())
+
+
+def _run(row):
+    """(the Settings of a row with COLUMNS, the row).  Raises: ValueError if it is of no run"""
+    if None in row.values():
+        raise ValueError("a cell is empty")
+    settings = Settings(
+        row["batch_size"], row["lr"], momentum=row["momentum"], epochs=row["epochs"]
+    )
+    return settings, row
 
 
 def table(trials):

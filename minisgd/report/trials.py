@@ -11,7 +11,7 @@ from pathlib import Path
 from ..disk.files import locked
 from ..disk.formats import read_json, write_json
 from ..errors import SettingError
-from ..lab.metrics import read_metrics, settings_of, tidy, write_metrics
+from ..lab.metrics import read_runs, tidy, write_metrics
 from .answer import HELD_OUT
 from .search import trials_of
 
@@ -39,18 +39,19 @@ class Trials:
         path = self.folder / f"{self.name}.json"
         kinds = {"searches": dict, "makings": list, "digest": str}
         self.made = read_json(path, **kinds) or {"searches": {}, "makings": []}
-        self.rows = {name: [] for name in self.made["searches"]}
+        self.rows = {name: [] for name in self.made["searches"]}  # (settings, row) of each run
         if self.rows:
-            for row in read_metrics(self.folder / f"{self.name}.csv", held_out=True):
+            for settings, row in read_runs(self.folder / f"{self.name}.csv", held_out=True):
                 # What the JSON lacks was being added when the program was stopped.
-                self.rows.get(name_of(row["optimizer"], row["batch_size"]), []).append(row)
+                name = name_of(settings.optimizer, settings.batch_size)
+                self.rows.get(name, []).append((settings, row))
 
     def of(self, search):
         """The [Trial] of a search, in the order in which they were made; [] if it is not kept."""
         name = name_of(search.base.optimizer, search.base.batch_size)
         if self.made["searches"].get(name) != _asked(search):
             return []
-        return trials_of([(settings_of(row), row) for row in self.rows[name]])
+        return trials_of(self.rows[name])
 
     def add(self, done, dataset, making):
         """Add searches {Search: [(settings, last record)]} to the folder.
@@ -65,11 +66,11 @@ class Trials:
             for search, ends in done.items():
                 name = name_of(search.base.optimizer, search.base.batch_size)
                 self.made["searches"][name] = _asked(search)
-                self.rows[name] = [tidy(settings, record) for settings, record in ends]
+                self.rows[name] = [(settings, tidy(settings, record)) for settings, record in ends]
             about = {"title": self.title, "dataset": dataset.name}
             makings = [*self.made["makings"], making]
             self.made = about | self.made | {"digest": dataset.identity, "makings": makings}
-            rows = [row for name in self.made["searches"] for row in self.rows[name]]
+            rows = [row for name in self.made["searches"] for _, row in self.rows[name]]
             write_metrics(self.folder / f"{self.name}.csv", rows, held_out=True)
             write_json(self.folder / f"{self.name}.json", self.made)
 

@@ -159,3 +159,19 @@ def test_what_makes_no_sense_is_refused(call, small_mnist, small_answer):
     said = sentence(damaged.stderr)
     assert "answer-trials.csv is damaged (its accuracies are not on held-out images): " in said
     assert said.endswith("bring back a copy of it, or move it and answer-trials.json away")
+
+
+@pytest.mark.parametrize("command", [["verdicts"], ["page"], ["carry", "mlp"], ["answer", "sizes"]])
+def test_damaged_trials_are_not_taken_for_searches_that_were_not_made(
+    call, small_mnist, small_answer, command
+):
+    call(*on_glyphs(small_mnist, "answer", "trials"))
+    path = Path("figures/answer-trials.csv")
+    with open(path, newline="") as file:
+        header, *rows = csv.reader(file)
+    rows[3][header.index("momentum")] = "1.5"
+    with open(path, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    told = sentence(call(*command, code=1).stderr)
+    where = f"{path} is damaged in line 5 (the momentum must be at least 0 and below 1, got 1.5)"
+    assert f"{where}: bring back a copy of it" in told

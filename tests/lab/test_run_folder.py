@@ -16,7 +16,7 @@ from minisgd.errors import UserError
 from minisgd.inits import INITS
 from minisgd.lab import run_folder
 from minisgd.lab.checkpoints import read_checkpoint
-from minisgd.lab.metrics import COLUMNS, FIRST, read_metrics, tidy, write_metrics
+from minisgd.lab.metrics import COLUMNS, FIRST, read_metrics, read_runs, tidy, write_metrics
 from minisgd.lab.names import run_name
 from minisgd.lab.run_folder import RunFolder
 from minisgd.networks import LENET5, NETWORKS, size_of
@@ -417,6 +417,15 @@ def test_a_table_whose_lines_end_as_on_windows_is_read(tmp_path):
     rows = read_metrics(path)
     path.write_bytes(f"{HEAD}\r\n{ROW}\r\n".encode())
     assert read_metrics(path) == rows
+
+
+def test_a_row_whose_settings_make_no_sense_is_damage(tmp_path):
+    path, row = tmp_path / "metrics.csv", tidy(Settings(init="he"), record(1))
+    write_metrics(path, [row])
+    assert read_runs(path) == [(Settings(init="he"), row)]
+    write_metrics(path, [row, row | {"init": "hee"}])
+    with pytest.raises(DamagedError, match=r"metrics\.csv is damaged in line 3 \(the init must be"):
+        read_runs(path)
 
 
 def test_a_table_that_is_not_there_is_a_users_error(tmp_path):

@@ -222,7 +222,10 @@ def test_a_table_of_tune_with_an_empty_cell_is_damaged(kept):
     keep_trials(kept, {0.01: (0.98, 0.97)})
     path = kept.folder / "tune.csv"
     path.write_text(path.read_text().replace("0.97", ""))
-    with pytest.raises(DamagedError, match=r"tune\.csv is damaged \(a cell is empty\): bring"):
+    with pytest.raises(DamagedError, match=r"tune\.csv is damaged in line 3 \(a cell is empty\)"):
+        selection.read_trials(kept.folder)
+    path.write_text(path.read_text().replace("64,0.01,0.0,", "64,0.01,1.5,", 1))
+    with pytest.raises(DamagedError, match=r"tune\.csv is damaged in line 2 \(the momentum must"):
         selection.read_trials(kept.folder)
 
 
@@ -231,7 +234,7 @@ def test_a_table_of_tune_that_is_cut_off_or_holds_no_accuracy_is_damaged(kept, w
     keep_trials(kept, {0.01: (0.98, 0.97)})
     path = kept.folder / "tune.csv"
     path.write_text(path.read_text().removesuffix("0.97\n") + wrong)
-    with pytest.raises(DamagedError, match=r"tune\.csv is damaged \(.*: bring back a copy"):
+    with pytest.raises(DamagedError, match=r"tune\.csv is damaged.* \(.*: bring back a copy"):
         selection.read_trials(kept.folder)
 
 
