@@ -17,6 +17,7 @@ import warnings
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -351,7 +352,11 @@ SEARCH = Search(Settings(batch_size=64, optimizer="nesterov", momentum=0.9, epoc
 
 
 def _trials(folder):
-    cells = [Settings(64, lr=lr, optimizer="nesterov", momentum=0.9, epochs=2) for lr in (0.1, 0.2)]
+    cells = [
+        replace(SEARCH.base, lr=lr, epochs=epochs)
+        for epochs, rates in ((2, (0.02, 0.05, 0.1, 0.2)), (4, (0.1, 0.2)))
+        for lr in rates
+    ]
     Trials(folder).add({SEARCH: [(cell, _record(2)) for cell in cells]}, MNIST, {"command": ""})
 
     def read():

@@ -9,7 +9,7 @@ A search that is kept there is not made again, unless it asks something else tha
 from pathlib import Path
 
 from ..disk.files import locked
-from ..disk.formats import read_json, write_json
+from ..disk.formats import DamagedError, read_json, write_json
 from ..errors import SettingError
 from ..lab.metrics import read_runs, tidy, write_metrics
 from .answer import HELD_OUT
@@ -47,11 +47,22 @@ class Trials:
                 self.rows.get(name, []).append((settings, row))
 
     def of(self, search):
-        """The [Trial] of a search, in the order in which they were made; [] if it is not kept."""
+        """The [Trial] of a search, in the order in which they were made; [] if it is not kept.
+
+        Raises:  DamagedError if it has fewer runs than such a search makes, or more
+        """
         name = name_of(search.base.optimizer, search.base.batch_size)
         if self.made["searches"].get(name) != _asked(search):
             return []
-        return trials_of(self.rows[name])
+        # `halve` tries candidates that are alike but once; those of several numbers never are.
+        found, (count, _) = self.rows[name], search.cost
+        if len(found) != count:
+            path = self.folder / self.name
+            raise DamagedError(
+                f"{path}.csv is damaged (of the {count} runs of {name} it holds {len(found)}): "
+                f"bring back a copy of it, or move it and {path}.json away"
+            )
+        return trials_of(found)
 
     def add(self, done, dataset, making):
         """Add searches {Search: [(settings, last record)]} to the folder.

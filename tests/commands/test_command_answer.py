@@ -161,6 +161,15 @@ def test_what_makes_no_sense_is_refused(call, small_mnist, small_answer):
     assert said.endswith("bring back a copy of it, or move it and answer-trials.json away")
 
 
+def test_a_search_that_has_lost_a_trial_is_damaged(call, small_mnist, small_answer):
+    call(*on_glyphs(small_mnist, "answer", "trials"))
+    path = Path("figures/answer-trials.csv")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:2] + lines[3:]))
+    told = sentence(call("answer", "sizes", code=1).stderr)
+    assert f"{path} is damaged (of the 3 runs of nesterov at 64 it holds 2): bring back" in told
+
+
 @pytest.mark.parametrize("command", [["verdicts"], ["page"], ["carry", "mlp"], ["answer", "sizes"]])
 def test_damaged_trials_are_not_taken_for_searches_that_were_not_made(
     call, small_mnist, small_answer, command

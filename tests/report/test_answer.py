@@ -14,6 +14,7 @@ from minisgd.drawing import Carried, Line
 from minisgd.report import answer, answer_plan, answer_shown
 from minisgd.report.answer import METHODS, SEARCHES, SIZES, between
 from minisgd.report.answer_plan import plan
+from minisgd.report.search import winner
 from minisgd.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -87,11 +88,11 @@ def test_each_change_is_one_change():
 def test_the_rules_start_from_what_was_tuned_at_512():
     trials = MadeUpTrials()
     found = plan(trials).rules
-    tuned = trials.of(SEARCHES["adam", 512])[-1].settings
+    tuned = winner(trials.of(SEARCHES["adam", 512])).settings
     ruled = found["Adam by its square-root rule"]
     assert ruled.scaled_lr == pytest.approx(4 * tuned.lr)
     assert 1 - ruled.scaled_adam()[0] == pytest.approx(16 * (1 - tuned.momentum))
-    lars = trials.of(SEARCHES["lars", 512])[-1].settings
+    lars = winner(trials.of(SEARCHES["lars", 512])).settings
     assert found["LARS by the linear rule"].scaled_lr == pytest.approx(16 * lars.lr)
 
 
