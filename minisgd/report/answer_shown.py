@@ -14,8 +14,8 @@ TARGET = 0.985  # test accuracy
 FLOOR = 0.8  # trials below are not drawn
 
 
-def results(kept, name, cells):
-    """{key: its final test accuracies, by seed, 0 where a run diverged} of {key: settings}.
+def by_seed(kept, name, cells):
+    """{key: {seed: the final test accuracy, 0 where the run diverged}} of {key: settings}.
 
     What has no run is left out.
     """
@@ -23,8 +23,13 @@ def results(kept, name, cells):
     for key, settings in cells.items():
         seeds = [cell for cell in whole if replace(cell, seed=0) == settings]
         if seeds:
-            found[key] = [kept.records(cell)[-1]["test_accuracy"] or 0.0 for cell in seeds]
+            found[key] = {c.seed: kept.records(c)[-1]["test_accuracy"] or 0.0 for c in seeds}
     return found
+
+
+def results(kept, name, cells):
+    """The same without the seeds: {key: accuracies}, in their order."""
+    return {key: list(values.values()) for key, values in by_seed(kept, name, cells).items()}
 
 
 def named(found):

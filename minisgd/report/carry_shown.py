@@ -6,7 +6,7 @@ from statistics import median
 from ..drawing import Line, Losses
 from . import answer, carry
 from .answer import at_sizes, winners
-from .answer_shown import bar_of, reported_lines, results, spread
+from .answer_shown import bar_of, by_seed, reported_lines, results, spread
 from .trials import Trials
 
 ANSWERS = carry.PLACES["he"].whose  # whatever dataset it was found on
@@ -103,8 +103,8 @@ def table(found):
 
 
 def data_panels(parts, kept):
-    """{method: [Line]}, a line for each number of drawn digits of which every batch size has as
-    many runs, as one that is held against another must; {} if there is none.
+    """{method: [Line]}, a line for each number of drawn digits, with the seeds that every batch
+    size has, for each is held against its own run with the smallest; {} if there is none.
     """
     found = {}
     for method in carry.GROWING:
@@ -113,8 +113,10 @@ def data_panels(parts, kept):
             name = f"carry-{dataset}"
             if dataset in parts and name in kept[dataset].made:
                 cells = {b: parts[dataset].cells[method, b] for b in carry.DIVISORS}
-                values = results(kept[dataset], name, cells)
-                if len({len(values.get(b, ())) for b in carry.DIVISORS}) == 1 and values:
+                accuracies = by_seed(kept[dataset], name, cells)
+                seeds = set.intersection(*(set(accuracies.get(b, ())) for b in cells))
+                if seeds:
+                    values = {b: [accuracies[b][seed] for seed in sorted(seeds)] for b in cells}
                     lines.append(Line(f"{N:,} images", values))
         if lines:
             found[method] = lines
@@ -122,7 +124,9 @@ def data_panels(parts, kept):
 
 
 def against_smallest(line):
-    """The line with what each seed is above its own run with the smallest batch, or below it."""
+    """The line with what each seed is above its own run with the smallest batch, or below it. Each
+    batch size must have the same seeds in the same order, as in data_panels.
+    """
     smallest = line.values[carry.DIVISORS[0]]
     return replace(line, values={
         b: [round(v - first, 9) for v, first in zip(values, smallest, strict=True)]

@@ -120,19 +120,20 @@ def lost_alike(statistic, one, other, smallest, sizes, n, alike):
     alike    a function of both losses
     """
 
-    def losses(results, name, b):
-        pairs = results.pairs(statistic, (name, smallest, n), (name, b, n))
-        return [round(x - y, 9) for x, y in pairs]
+    def losses(results, b):
+        """[(the loss in one experiment, in the other)] of the seeds that all four points have."""
+        points = [(name, size, n) for name in (one, other) for size in (smallest, b)]
+        found = [results.values(statistic, *point) for point in points]
+        ends = ([values[seed] for values in found] for seed in _common_seeds(found, one))
+        return [(round(x0 - x, 9), round(y0 - y, 9)) for x0, x, y0, y in ends]
 
     def criterion(results):
-        found = {b: [losses(results, name, b) for name in (one, other)] for b in sizes}
-        if any(len(x) != len(y) for x, y in found.values()):
-            raise NoRuns(one)  # other seeds in one than in the other
-        answers = {b: [alike(x, y) for x, y in zip(*both, strict=True)]
-                   for b, both in found.items()}  # fmt: skip
+        found = {b: losses(results, b) for b in sizes}
+        answers = {b: [alike(x, y) for x, y in pairs] for b, pairs in found.items()}
         observed = "; ".join(
-            f"{b}: {_median(x)} lost against {_median(y)}, {_count(answers[b])}"
-            for b, (x, y) in found.items()
+            f"{b}: {_median(x for x, _ in pairs)} lost against {_median(y for _, y in pairs)}, "
+            f"{_count(answers[b])}"
+            for b, pairs in found.items()
         )
         by_size = {b: agreement(some) for b, some in answers.items()}
         return observed, *worst(by_size), tuple(map(counted, answers.values()))
@@ -143,10 +144,16 @@ def lost_alike(statistic, one, other, smallest, sizes, n, alike):
 def _highest_by_seed(results, statistic, points):
     """The highest value of any of these points, for each seed that all of them have."""
     found = [results.values(statistic, *point) for point in points]
-    seeds = sorted(set.intersection(*(set(values) for values in found)))
-    if not seeds:
-        raise NoRuns(points[0][0])
+    seeds = _common_seeds(found, points[0][0])
     return [max(values[seed] for values in found) for seed in seeds]
+
+
+def _common_seeds(found, name):
+    """The seeds that all of these {seed: value} have, in order. Raises: NoRuns of this name."""
+    seeds = sorted(set.intersection(*map(set, found)))
+    if not seeds:
+        raise NoRuns(name)
+    return seeds
 
 
 def _highest(results, statistic, points):
@@ -208,7 +215,7 @@ def fewer_runs(statistic, one, other, sizes, counts, significance):
 
     def criterion(results):
         found = [[results.values(statistic, name, b) for b in sizes] for name in (one, other)]
-        seeds = sorted(set.intersection(*(set(values) for some in found for values in some)))
+        seeds = _common_seeds([values for some in found for values in some], one)
         a, b = ([sum(counts(v[seed]) for v in some) for seed in seeds] for some in found)
         fewer, more = sum(map(lt, a, b)), sum(map(gt, a, b))
         p, p_of_more = binomial_tail(fewer, fewer + more), binomial_tail(more, fewer + more)

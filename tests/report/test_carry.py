@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made_up_runs import MadeUpTrials, curve
 
-from minisgd.report import answer, answer_plan, carry
+from minisgd.report import answer, answer_plan, carry, carry_shown
 from minisgd.report.carry import BEST, DIVISORS, DRAWN, GROWING, PLACES, SEEN
 from minisgd.report.verdicts import verdicts
 from minisgd.settings import Settings
@@ -129,6 +129,38 @@ def test_what_a_batch_loses_is_compared_between_few_and_many_images(tried):
     assert str(found) == "does not hold at 60000; holds at 2000, 7500, 15000, 30000"
     assert "60000: 0.02 lost against 0.014, 0 of 5" in found.observed
     assert str(tried.verdict_on("... though the data do matter")) == "holds"
+
+
+FEW, MANY = "carry-bent-glyphs", "carry-bent-glyphs-960000"
+
+
+def leave_out(tried, name, b, seed):
+    """As if this run of Muon had failed."""
+    settings = next(s for s in tried.experiments[name].settings if s.batch_size == b)
+    del tried.runs[replace(settings, seed=seed)]
+
+
+def test_what_a_batch_loses_is_compared_seed_by_seed(tried):
+    """Seed s loses .01 s, in both: alike, unless it is held against another seed."""
+    for name in (FEW, MANY):
+        tried.keep(name, {b: [curve(0.9 - s / 100) for s in range(7)] for b in DIVISORS})
+        tried.keep(name, {DIVISORS[0]: [curve(0.9)] * 7})
+    claim = "with as many images seen"
+    leave_out(tried, FEW, 60000, seed=0)
+    assert "60000: 0.035 lost against 0.035, 6 of 6" in tried.verdict_on(claim).observed
+    leave_out(tried, MANY, 60000, seed=6)
+    found = tried.verdict_on(claim)
+    assert "60000: 0.03 lost against 0.03, 5 of 5" in found.observed and str(found) == "holds"
+
+
+def test_what_a_batch_loses_is_shown_against_its_own_seed(tried, parts):
+    tried.keep(FEW, {b: [curve(0.9 - s / 100) for s in range(5)] for b in DIVISORS})
+    tried.made = {FEW: {}}
+    for b in DIVISORS:  # as many are left of every size
+        leave_out(tried, FEW, b, seed=1 if b == DIVISORS[0] else 3)
+    (line,) = carry_shown.data_panels(parts, dict.fromkeys(DRAWN, tried))["muon"]
+    assert line.values[2000] == pytest.approx([0.9, 0.88, 0.86])
+    assert carry_shown.against_smallest(line).values == {b: [0.0] * 3 for b in DIVISORS}
 
 
 def test_without_runs_nothing_is_said_elsewhere(tried):
