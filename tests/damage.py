@@ -373,10 +373,10 @@ def _tune(folder):
     rows = [dict(zip(selection.COLUMNS, (64, lr, 0.0, 30, seed, 0.9, 0.8), strict=True))
             for lr in (0.01, 0.1) for seed in (0, 1)]  # fmt: skip
     write_table(folder / "tune.csv", selection.COLUMNS, rows)
-    write_json(folder / "tune.json", {"asked": {"epochs": 30, "rule": "none", "held out": 5000}})
+    write_json(folder / "tune.json", {"asked": {"epochs": 30, "rule": "none", "digest": DIGEST}})
 
     def read():
-        found = selection.read_trials(folder)
+        found = selection.read_trials(folder, DIGEST)
         return selection.table(found) if found else None
 
     return Kind("tune.csv", folder, {"tune.csv": "csv", "tune.json": "sealed"}, read)

@@ -24,6 +24,8 @@ from .experiments import SIZES
 from .judging import DEPENDS, FAILS, HOLDS, UNDECIDED, NoRuns, agreement, counted, worst
 from .statistics import binomial_tail, sign_flip_p
 
+FEWEST_SEEDS = 3  # that tell which rate is the best
+
 
 def all_pass(statistic, points, passes):
     """At each point the value of every run passes."""
@@ -232,16 +234,23 @@ def fewer_runs(statistic, one, other, sizes, counts, significance):
 def best_rate_is(lr):
     """Of the rates in tune.csv this one has the highest test accuracy, seed by seed.
 
-    HOLDS if it is first in every seed, FAILS if in none, DEPENDS otherwise. There are three seeds,
-    but no coin: of nine rates alike, one would be first in all three in 1 of 729 cases.
+    HOLDS if it is first in every seed, FAILS if in none, DEPENDS otherwise. All of selection.RATES
+    must be there, each in the same FEWEST_SEEDS or more. These are few, but no coin: of nine rates
+    alike, one would be first in all three in 1 of 729 cases.
     """
 
     def criterion(results):
-        trials = selection.read_trials(results.kept.folder)
-        if not trials or replace(trials[0].settings, lr=Settings.lr) != Settings():
+        trials = selection.read_trials(results.kept.folder, results.kept.digest)
+        by_rate = {
+            trial.settings.lr: trial.test
+            for trial in trials
+            if replace(trial.settings, lr=Settings.lr) == Settings()
+        }
+        if not by_rate.keys() >= set(selection.RATES):
             raise NoRuns("tune")
-        by_rate = {trial.settings.lr: trial.test for trial in trials}
-        seeds = sorted(set.intersection(*(set(trial.test) for trial in trials)))
+        seeds = _common_seeds(by_rate.values(), "tune")
+        if len(seeds) < FEWEST_SEEDS:
+            raise NoRuns("tune")
         winners = [max(by_rate, key=lambda rate: by_rate[rate][seed]) for seed in seeds]
         top = sorted(by_rate, key=lambda rate: -median(by_rate[rate].values()))[:3]
         shown = [*top, *([lr] if lr in by_rate and lr not in top else [])]

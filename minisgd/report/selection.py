@@ -116,15 +116,18 @@ def rows(trials):
     ]
 
 
-def read_trials(folder):
+def read_trials(folder, digest):
     """The trials of the folder's tune.csv, in its order; none if there is no such file, or if they
-    differ from the report's protocol in more than its columns.
+    are of another dataset or differ from the report's protocol in more than its columns.
 
+    digest   of the dataset
     Raises:  as read_metrics
     """
     path = Path(folder) / "tune.csv"
     asked = (read_json(path.with_suffix(".json"), asked=dict) or {"asked": {}})["asked"]
     told = {name: asked[name] for name in asked if name in DEFAULTS and name not in COLUMNS}
+    if asked.get("digest") != digest:
+        return []
     if any(value != DEFAULTS[name] for name, value in what_matters(told).items()):
         return []
     found = {}

@@ -35,6 +35,8 @@ FIVEFOLD = 5
 class MadeUp:
     """Stands in for experiments.Kept, with runs that `keep` puts in."""
 
+    digest = "made up"
+
     def __init__(self, folder):
         self.folder, self.runs, self.experiments = folder, {}, EXPERIMENTS
 

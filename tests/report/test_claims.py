@@ -202,31 +202,37 @@ def test_fewer_falls_are_counted_over_all_runs_and_judged_by_seed(kept):
     assert kept.verdict_on("... and what it adds").verdict == FAILS
 
 
-def keep_trials(kept, test_accuracies, **more):
-    """A tune.csv with the test accuracies {rate: (a seed each)}."""
-    trials = [
-        selection.Trial(Settings(lr=lr, **more), dict.fromkeys((0, 1), 0.5), dict(enumerate(test)))
-        for lr, test in test_accuracies.items()
-    ]
+def keep_trials(kept, test_accuracies, asked=None, **more):
+    """A tune.csv with the test accuracies {rate: (a seed each)} or {rate: {seed: accuracy}}."""
+    trials = []
+    for lr, test in test_accuracies.items():
+        test = test if isinstance(test, dict) else dict(enumerate(test))
+        trials.append(selection.Trial(Settings(lr=lr, **more), dict.fromkeys(test, 0.5), test))
     write_table(kept.folder / "tune.csv", selection.COLUMNS, selection.rows(trials))
-    assert selection.read_trials(kept.folder) == trials
+    write_json(kept.folder / "tune.json", {"asked": {"digest": kept.digest} | (asked or {})})
+    return trials
 
 
 def test_a_table_of_tune_that_answers_another_question_is_not_taken_for_the_reports(kept):
-    keep_trials(kept, {0.01: (0.98, 0.97)})
-    write_json(kept.folder / "tune.json", {"asked": {"momentum": 0.9, "optimizer": "nesterov"}})
-    assert selection.read_trials(kept.folder) == []
+    trials = keep_trials(kept, {0.01: (0.98, 0.97)})
+    assert selection.read_trials(kept.folder, kept.digest) == trials
+    assert selection.read_trials(kept.folder, "another dataset") == []
+    keep_trials(kept, {0.01: (0.98, 0.97)}, asked={"momentum": 0.9, "optimizer": "nesterov"})
+    assert selection.read_trials(kept.folder, kept.digest) == []
 
 
-def test_a_table_of_tune_with_an_empty_cell_is_damaged(kept):
+def test_a_row_of_tune_that_is_of_no_run_is_damage(kept):
     keep_trials(kept, {0.01: (0.98, 0.97)})
     path = kept.folder / "tune.csv"
     path.write_text(path.read_text().replace("0.97", ""))
     with pytest.raises(DamagedError, match=r"tune\.csv is damaged in line 3 \(a cell is empty\)"):
-        selection.read_trials(kept.folder)
+        selection.read_trials(kept.folder, kept.digest)
     path.write_text(path.read_text().replace("64,0.01,0.0,", "64,0.01,1.5,", 1))
     with pytest.raises(DamagedError, match=r"tune\.csv is damaged in line 2 \(the momentum must"):
-        selection.read_trials(kept.folder)
+        selection.read_trials(kept.folder, kept.digest)
+
+
+NINE = {lr: (0.9, 0.9, 0.9) for lr in selection.RATES}
 
 
 @pytest.mark.parametrize("wrong", ["0.", "nan", "-7\n", "97\n"])
@@ -235,28 +241,52 @@ def test_a_table_of_tune_that_is_cut_off_or_holds_no_accuracy_is_damaged(kept, w
     path = kept.folder / "tune.csv"
     path.write_text(path.read_text().removesuffix("0.97\n") + wrong)
     with pytest.raises(DamagedError, match=r"tune\.csv is damaged.* \(.*: bring back a copy"):
-        selection.read_trials(kept.folder)
+        selection.read_trials(kept.folder, kept.digest)
 
 
 def test_the_rate_is_judged_by_the_table_of_tune(kept):
-    accuracies = {0.001: (0.9, 0.9), 0.01: (0.98, 0.97), 0.02: (0.94, 0.94), 0.05: (0.95, 0.95)}
-    keep_trials(kept, accuracies | {0.1: (0.96, 0.98)})
+    some = {0.01: (0.98, 0.97, 0.97), 0.05: (0.95, 0.95, 0.95), 0.1: (0.96, 0.98, 0.96)}
+    keep_trials(kept, NINE | some)
     found = kept.verdict_on("η0 = .01")
     assert found.verdict == DEPENDS
     assert found.observed == (
-        "0.01: 0.975 (0.97 to 0.98); 0.1: 0.97 (0.96 to 0.98); 0.05: 0.95 (0.95 to 0.95); "
-        "0.01 is first in 1 of 2"
+        "0.01: 0.97 (0.97 to 0.98); 0.1: 0.96 (0.96 to 0.98); 0.05: 0.95 (0.95 to 0.95); "
+        "0.01 is first in 2 of 3"
     )
-    keep_trials(kept, {lr: (1 - lr, 1 - lr) for lr in (0.001, 0.002, 0.005, 0.01)})
+    keep_trials(kept, {lr: (1 - lr, 1 - lr, 1 - lr) for lr in selection.RATES})
     found = kept.verdict_on("η0 = .01")
     assert found.verdict == FAILS  # and the claim's own rate is shown after the best three
     assert found.observed.endswith(
-        "0.005: 0.995 (0.995 to 0.995); 0.01: 0.99 (0.99 to 0.99); 0.01 is first in 0 of 2"
+        "0.005: 0.995 (0.995 to 0.995); 0.01: 0.99 (0.99 to 0.99); 0.01 is first in 0 of 3"
     )
 
 
-def test_a_table_of_tune_for_other_settings_does_not_count(kept):
-    keep_trials(kept, {0.01: (0.98, 0.97), 0.1: (0.96, 0.95)}, momentum=0.9)
+FIRST = {0.01: (0.98, 0.98, 0.98)}  # in every seed
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        FIRST,
+        {lr: test for lr, test in (NINE | FIRST).items() if lr != 0.5},
+        {lr: test for lr, test in NINE.items() if lr != 0.01},
+        {lr: test[:2] for lr, test in (NINE | FIRST).items()},
+        NINE | {0.01: {2: 0.98, 3: 0.98, 4: 0.98}},
+        NINE | {0.01: {3: 0.98, 4: 0.98, 5: 0.98}},
+    ],
+    ids=["one rate", "eight", "another eight", "two seeds", "one in common", "none in common"],
+)
+def test_the_rate_is_judged_by_all_rates_and_three_seeds_or_not_at_all(kept, rates):
+    keep_trials(kept, NINE | FIRST)
+    assert kept.verdict_on("η0 = .01").verdict == HOLDS
+    keep_trials(kept, rates)
+    assert kept.verdict_on("η0 = .01").verdict == MISSING
+
+
+def test_a_table_of_tune_for_other_settings_or_data_does_not_count(kept):
+    keep_trials(kept, NINE | FIRST, momentum=0.9)
+    assert kept.verdict_on("η0 = .01").verdict == MISSING
+    keep_trials(kept, NINE | FIRST, asked={"digest": "of another dataset"})
     assert kept.verdict_on("η0 = .01").verdict == MISSING
 
 
