@@ -424,7 +424,10 @@ def _steps(folder):
 
 
 def _noise(folder):
-    rows = [dict.fromkeys(noise_scale.COLUMNS, value) for value in (0.5, 0.25, 0.125)]
+    rows = [
+        dict.fromkeys(noise_scale.COLUMNS, value) | {"update": update}
+        for update, value in ((0, 0.5), (30, 0.25), (300, 0.125))
+    ]
     write_table(folder / "measure-noise-scale.csv", noise_scale.COLUMNS, rows)
     write_json(folder / "measure-noise-scale.json", {"asked": {"digest": DIGEST}})
 

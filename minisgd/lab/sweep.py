@@ -63,12 +63,14 @@ def check_folder(out):
     """
     out = Path(out)
     try:
-        if (out / "sweep.json").exists() or not out.exists():
+        if not out.exists():
             return
         if not out.is_dir():
             raise SettingError(f"{out} is a file and holds no sweep: give another --out")
         ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # of a start that was killed
-        if any(path.name not in ours for path in out.iterdir()):
+        others = [path.name for path in out.iterdir() if path.name not in ours]
+        # Looked for last: another sweep may be making its folder, in which this file comes first.
+        if others and not (out / "sweep.json").exists():
             raise SettingError(f"{out} is not empty and holds no sweep: give another --out")
     except OSError as error:
         raise StorageError(f"cannot read {out}: {error.strerror}; give another --out") from None

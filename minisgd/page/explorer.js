@@ -158,7 +158,7 @@ const explorer = (() => {
       const stuck = line.seeds.filter((seed) => seed.stuck.includes(k + 1)).length;
       const state = [stuck && `${stuck} stuck`, gone && `${gone} diverged`].filter(Boolean).join(", ");
       const range = line.median[metric][k] === undefined || line.median[metric][k] === null ? "–"
-        : `${number(line.low[metric][k], metric)} to ${number(line.high[metric][k], metric)} (${between(line)})`;
+        : `${number(line.low[metric][k], metric)} to ${number(line.high[metric][k], metric)}, ${between(line)}`;
       const first = make("td");
       const whole = make("details");
       const dot = make("span", "● ", { class: "dot", "aria-hidden": "true", style: `--light:${colour(line)[0]};--dark:${colour(line)[1]}` });

@@ -424,7 +424,7 @@ def test_a_row_whose_settings_make_no_sense_is_damage(tmp_path):
     write_metrics(path, [row])
     assert read_runs(path) == [(Settings(init="he"), row)]
     write_metrics(path, [row, row | {"init": "hee"}])
-    with pytest.raises(DamagedError, match=r"metrics\.csv is damaged in line 3 \(the init must be"):
+    with pytest.raises(DamagedError, match=r"metrics\.csv is damaged in line 3 \(init must be"):
         read_runs(path)
 
 

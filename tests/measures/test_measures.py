@@ -217,6 +217,7 @@ def test_the_noise_scale_of_the_network_agrees_with_its_images(data):
 
 def test_a_table_of_the_noise_scale_without_rows_is_damaged(tmp_path):
     path, row = tmp_path / "measure-noise-scale.csv", dict.fromkeys(noise_scale.COLUMNS, 0.5)
+    row["update"] = 30
     write_table(path, noise_scale.COLUMNS, [row])
     assert noise_scale.read(path) == [row]
     write_table(path, noise_scale.COLUMNS, [])

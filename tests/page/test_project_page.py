@@ -218,14 +218,14 @@ def test_a_figure_is_shown_with_its_own_seeds_alone(look, tmp_path):
         return next(row[1:4] for row in rows if row[0].startswith("● b = 8192, η = 0.01"))
 
     page.choose("figure", EXPERIMENTS["figure5"].title)
-    assert at_8192() == ["0.9829", "0.9828 to 0.9830 (lowest and highest)", "2"]
+    assert at_8192() == ["0.9829", "0.9828 to 0.9830, lowest and highest", "2"]
     page.choose("figure", title)
-    assert at_8192() == ["0.9000", "0.9000 to 0.9828 (lowest and highest)", "4"]
+    assert at_8192() == ["0.9000", "0.9000 to 0.9828, lowest and highest", "4"]
     page.choose("figure", "any")
-    assert at_8192() == ["0.9000", "0.9000 to 0.9828 (quartiles)", "5"]
+    assert at_8192() == ["0.9000", "0.9000 to 0.9828, quartiles", "5"]
     # Of the others there are two seeds, whatever the line beside them shows.
-    ends = {row[3]: row[2].partition(" (")[2] for row in page.table("#values table")}
-    assert ends["2"] == "lowest and highest)"
+    ends = {row[3]: row[2].partition(", ")[2] for row in page.table("#values table")}
+    assert ends["2"] == "lowest and highest"
 
 
 def test_runs_on_another_dataset_are_chosen_by_its_name(look, project):
@@ -247,7 +247,7 @@ def test_the_values_are_those_of_the_tables(look, project, kept):
     rows = {row[0].removeprefix("● "): row[1:] for row in page.table("#values table")}
     for b, label in ((64, "b = 64, η = 0.01"), (2048, "b = 2048, η = 0.32")):
         values = finals(kept, "figure3", b)
-        ends = f"{min(values):.4f} to {max(values):.4f} (lowest and highest)"
+        ends = f"{min(values):.4f} to {max(values):.4f}, lowest and highest"
         assert rows[label] == [f"{median(values):.4f}", ends, str(len(values)), "–"]
     assert rows["b = 8192, η = 1.28"][0] == "0.1135"
     assert rows["b = 8192, η = 1.28"][3] == "4 stuck"
