@@ -14,7 +14,7 @@ from . import colours, specs
 from .html import element, join, table
 
 ENDS = {"latency": (0.1, 1000.0, "µs a message"), "bandwidth": (0.1, 1000.0, "Gbit/s")}
-MOST = 1e6  # seconds of an update, or of a part of it
+LEAST, MOST = 1e-12, 1e6  # seconds of an update, or of a part of it; an image takes some
 HEADS = "method", "ranks worth having", "seconds on one", "at the soonest"
 CAPTION = "{}: {} µs a message, {} Gbit/s"
 NONE = (
@@ -89,9 +89,9 @@ def _measured(path):
     try:
         model = CostModel(**{name: made["model"][name] for name in ("c", "o", "alpha", "beta")})
         seconds, ratios = [*vars(model).values(), *made["steps"].values()], made["misfits"]
-        if not all(0 <= value <= MOST for value in seconds):
+        if not all(0 <= value <= MOST for value in seconds) or model.c < LEAST:
             raise ValueError(f"its seconds are {seconds}")
-        if not ratios or not all(0 < ratio <= MOST for ratio in ratios):
+        if not ratios or not all(LEAST <= ratio <= MOST for ratio in ratios):
             raise ValueError(f"its misfits are {ratios}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(

@@ -197,6 +197,9 @@ def test_without_its_script_the_table_of_the_ranks_is_that_of_this_machine(figur
 def test_without_its_numbers_nothing_is_said_of_ranks(figures, tmp_path):
     assert ranks.section(tmp_path) == (f"<p>{ranks.NONE}</p>", None)
     shutil.copy(figures / "measure-steps.csv", tmp_path)
-    write_json(tmp_path / "scaling.json", {"model": {"c": -1}, "steps": {"muon": 0.1}})
-    with pytest.raises(DamagedError, match=r"scaling\.json is damaged"):
-        ranks.section(tmp_path)
+    nothing = dict.fromkeys(("c", "o", "alpha", "beta"), 0)  # so that no time passes
+    for model in ({"c": -1}, nothing):
+        made = {"model": model, "steps": {"muon": 0.0}, "misfits": [1]}
+        write_json(tmp_path / "scaling.json", made)
+        with pytest.raises(DamagedError, match=r"scaling\.json is damaged"):
+            ranks.section(tmp_path)
