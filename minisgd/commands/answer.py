@@ -127,7 +127,10 @@ def show_part(part, name, kept, the_plan, out):
     title, note = kept.made[name]["title"], note_on(kept.made[name]["dataset"])
     if part == "sizes":
         lines = shown.method_lines(found) + shown.reported_lines(kept)
-        table, bar = shown.sizes_table(lines), shown.bar_of(lines)
+        bar = shown.bar_of(lines)
+        if bar is None:
+            return
+        table = shown.sizes_table(lines)
         figure = drawing.carried_figure(
             lines, title, (0.95, 0.995), bar, shown.all_carried(lines, bar), note
         )

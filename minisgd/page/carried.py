@@ -27,6 +27,8 @@ def section(kept):
     sizes, cells = found
     lines = shown.method_lines(sizes) + shown.reported_lines(kept)
     bar = shown.bar_of(lines)
+    if bar is None:
+        return element("p", NONE), None
     html = join([
         element("p", _sentence(lines, bar)),
         element("form",

@@ -36,6 +36,9 @@ DIVISORS = (80, 500, 2000, 7500, 15000, 30000, 60000)
 SEEN = 960_000  # images that a run on drawn digits sees
 
 
+ANSWERS = "the answer's settings"  # whatever dataset they were found on
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the answer is tried.
@@ -66,7 +69,7 @@ PLACES = {
     ),
     "mlp": Place("a network without convolutions (MLP)", changes={"network": "mlp"}, tuned=True),
     "he": Place(
-        "LeNet-5 from He's initial weights", changes={"init": "he"}, whose="the answer's settings"
+        "LeNet-5 from He's initial weights", changes={"init": "he"}, whose=ANSWERS
     ),
     # An epoch takes three to four times as long: the methods alone, where they were tuned, and so
     # few seeds that no verdict is given on them.

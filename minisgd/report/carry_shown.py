@@ -9,8 +9,6 @@ from .answer import at_sizes, winners
 from .answer_shown import bar_of, by_seed, reported_lines, results, spread
 from .trials import Trials
 
-ANSWERS = carry.PLACES["he"].whose  # whatever dataset it was found on
-
 ENDS = (-1.0, 0.01)  # of the differences that are drawn
 
 
@@ -53,7 +51,7 @@ def panels(name, parts, kept):
     ]
     there = [
         (words, part_lines(parts[key], kept[place.dataset]))
-        for key, words in ((name, f"there, with {place.whose if on_mnist else ANSWERS}"),
+        for key, words in ((name, f"there, with {place.whose if on_mnist else carry.ANSWERS}"),
                            (f"{name}-tuned", "tuned there"))
         if key in parts
     ]  # fmt: skip

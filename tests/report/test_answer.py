@@ -141,12 +141,13 @@ def test_a_greater_tolerance_never_carries_less(accuracies, bar):
     assert found == sorted(found)
 
 
-def test_the_bar_is_the_best_median_of_the_smallest_batch():
+def test_the_bar_is_the_best_median_of_64():
     lines = [
         Line("a", {64: [0.99, 0.9, 0.98], 8192: [1.0]}), Line("b", {64: [0.985], 8192: [0.9]}),
         Line("theirs", {64: [0.984], 8192: [0.5]}, faint=True),
     ]  # fmt: skip
     assert answer_shown.bar_of(lines) == 0.985
+    assert answer_shown.bar_of([Line("no run of 64", {128: [0.99]})]) is None
     table = answer_shown.sizes_table(lines)
     assert table[2].split() == "64 0.9800 (0.9000 to 0.9900) 0.9850 (0.9850 to 0.9850)".split()
     assert table[-3].split() == ["a", "none", "none", "8,192", "none"]
