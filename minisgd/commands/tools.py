@@ -130,7 +130,7 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     from minisgd.data import load_dataset
     from minisgd.disk.formats import write_table
     from minisgd.lab.facts import cores, machine
-    from minisgd.machine import buying, speedup, speedup_results
+    from minisgd.machine import buying, buying_shown, speedup, speedup_results
     from minisgd.measures import steps_shown
     from minisgd.report.publish import how_made, note_on, page, publish
 
@@ -159,16 +159,16 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     ratios = buying.misfits(jobs, model, N, here)
     found = buying.all_bought(lines, networks, model, steps, ratios)
     title = f"More ranks, larger batches: {N:,} images an epoch, measured on {here} cores"
-    note, text = note_on(data.name), buying.text(found)
-    table = [*speedup_results.table(rows, model, N, here), "", *buying.table(found)]
+    note, text = note_on(data.name), buying_shown.text(found)
+    table = [*speedup_results.table(rows, model, N, here), "", *buying_shown.table(found)]
     made = {"title": title, "asked": asked, "model": vars(model), "networks": networks}
-    made |= {"text": text, "misfits": ratios} | buying.kept(found) | taken
+    made |= {"text": text, "misfits": ratios} | buying_shown.kept(found) | taken
     figure = drawing.chart(speedup_results.plots(rows, here), title, note)
-    rows += buying.rows_of(found)
+    rows += buying_shown.rows_of(found)
     write_csv = partial(write_table, columns=speedup_results.COLUMNS, rows=rows)
     where = [publish(out, "scaling", figure, "every number", made, write_csv)]
     if found:
-        figure = drawing.chart(buying.plots(found, model), "What more ranks buy", note)
+        figure = drawing.chart(buying_shown.plots(found, model), "What more ranks buy", note)
         where.append(publish(out, "scaling-times", figure, "every number", csv="scaling"))
     show([*page(title, note, table, text), *where])
 

@@ -16,7 +16,7 @@ each has the same processor and the same network. A measured all-reduce includes
 waiting for the slowest rank; the model's does not.
 
 speedup_timing.py measures, speedup_results.py shows the results; buying.py says how long a whole
-training would take.
+training would take, and buying_shown.py shows it.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from minisgd import drawing
-from minisgd.machine import buying, speedup_results
+from minisgd.machine import buying, buying_shown, speedup_results
 from minisgd.machine.buying import drawn, with_network, worth_having
 from minisgd.machine.speedup import CostModel
 from minisgd.measures.steps_shown import Line
@@ -59,9 +59,9 @@ def test_the_interval_holds_seeds_and_misfit(rng):
     assert (low, high) == (pytest.approx(0.9 * middle), pytest.approx(1.1 * middle))
     late = bought(line({64: [900.0, 1000.0, inf]}), "n", IDEAL, 0.0, [1.0], rng)
     assert late.times[1][3] == inf
-    (row, *_) = buying.rows_of([late])
+    (row, *_) = buying_shown.rows_of([late])
     assert row["high"] is None and set(row) <= set(speedup_results.COLUMNS)
-    panel, sizes = buying.plots([late, exact], IDEAL)
+    panel, sizes = buying_shown.plots([late, exact], IDEAL)
     assert [round(y) for y in sizes.curves[0].y[:2]] == [64, 64] and sizes.y == "images"
     (_, above), *_ = panel.curves[0].error
     assert panel.curves[0].y[0] + above > panel.ylim[1]  # beyond the top of the panel
@@ -90,7 +90,7 @@ def test_how_much_faster_holds_the_seeds_and_the_misfit(rng):
         pytest.approx(7.4 / 0.11),
     )
     late = bought(line({64: [1000.0, inf, 1000.0]}), "n", NONE, 0.0, [1.0], rng)
-    assert late.gain[1] == 1.0 and buying.kept([late])["faster"]["n"]["muon"][1] == 1.0
+    assert late.gain[1] == 1.0 and buying_shown.kept([late])["faster"]["n"]["muon"][1] == 1.0
     off = bought(line({64: [1000.0] * 3}), "n", NONE, 0.0, [0.5, 2.0], rng).gain
     assert off[1] < 0.7 * off[0] and off[2] > 2 * off[0]
 
@@ -114,20 +114,22 @@ def test_words_and_table(rng):
         for network in ("near", "far")
         for name in ("lamb", "muon")
     ]
-    said = buying.text(every)
+    said = buying_shown.text(every)
     assert "to 98.5 % of the held-out images" in said and "90 % of draws" in said
-    assert len(buying.plots(every, NONE)) == 3 and len(buying.table(every)) == 5
-    lines = buying.plots(every, NONE)[0].curves
+    assert len(buying_shown.plots(every, NONE)) == 3 and len(buying_shown.table(every)) == 5
+    lines = buying_shown.plots(every, NONE)[0].curves
     assert [c.label for c in lines] == ["LAMB", "", "Muon", "", "most ranks worth having"]
     assert (lines[1].x, lines[1].y) == ((32,), (every[0].times[32][1],))
-    assert "b = 64; 32: " in buying.table(every)[1] and "98.5 %" in buying.table(every)[0]
-    network, method, worth = buying.table(every)[3].split(maxsplit=2)
+    assert (
+        "b = 64; 32: " in buying_shown.table(every)[1] and "98.5 %" in buying_shown.table(every)[0]
+    )
+    network, method, worth = buying_shown.table(every)[3].split(maxsplit=2)
     assert (network, method) == ("far", "lamb") and worth.startswith("32 (32 to 32)")
     assert worth.split()[4:8] == ["67.3", "(67.3", "to", "67.3)"]  # 7.4 s over .11 s
-    kept = buying.kept(every)
+    kept = buying_shown.kept(every)
     assert kept["worth having"]["far"] == {"lamb": [32, 32, 32], "muon": [32, 32, 32]}
     assert kept["faster"]["far"]["lamb"] == [pytest.approx(7.4 / 0.11, rel=1e-5)] * 3
-    assert "measure steps" in buying.text([]) and buying.table([]) == []
+    assert "measure steps" in buying_shown.text([]) and buying_shown.table([]) == []
 
 
 def test_misfits_are_measured_over_modelled():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from made_up_runs import MadeUpTrials
 
 from minisgd.disk.formats import write_json, write_table
-from minisgd.machine import buying
+from minisgd.machine import buying, buying_shown
 from minisgd.machine.speedup import CostModel
 from minisgd.machine.speedup_results import COLUMNS as SCALING
 from minisgd.measures import steps_shown
@@ -172,7 +172,7 @@ def keep_steps(folder):
     write_json(folder / "scaling.json", {"model": model, "steps": steps, "misfits": misfits})
     lines = buying.to_the_target(steps_shown.lines(steps_shown.read(folder / "measure-steps.csv")))
     every = buying.all_bought(lines, buying.CLUSTERS, CostModel(**model), steps, misfits)
-    write_table(folder / "scaling.csv", SCALING, buying.rows_of(every))
+    write_table(folder / "scaling.csv", SCALING, buying_shown.rows_of(every))
 
 
 def keep_curvature(folder, data):
