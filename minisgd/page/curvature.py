@@ -40,7 +40,7 @@ def runs(folder):
     has other columns, as an older one has.
     """
     path = folder / TABLE
-    if not path.exists() or path.read_bytes().partition(b"\n")[0] != ",".join(COLUMNS).encode():
+    if not path.exists() or path.read_bytes().splitlines()[:1] != [",".join(COLUMNS).encode()]:
         return {}
     rows = read_table(path, _cell, lambda header: None)
     return {run: looks for run, looks in by_run(rows).items() if looks}

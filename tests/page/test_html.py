@@ -96,3 +96,14 @@ def test_a_table_of_steps_that_is_damaged_is_left_out_or_refused(tmp_path):
     path.write_text(f"{','.join(COLUMNS)}\n{','.join(row)}\n")
     with pytest.raises(DamagedError, match="there is no warmup 'sideways'"):
         curvature.runs(tmp_path)
+
+
+def test_a_table_with_the_line_ends_of_windows_is_the_same_table(tmp_path):
+    path = tmp_path / curvature.TABLE
+    row = ["gradual", *map(str, range(2, len(COLUMNS) + 1))]
+    lines = [",".join(COLUMNS), ",".join(row), ""]
+    path.write_bytes("\n".join(lines).encode())
+    found = curvature.runs(tmp_path)
+    assert found
+    path.write_bytes("\r\n".join(lines).encode())
+    assert curvature.runs(tmp_path) == found
