@@ -6,7 +6,8 @@ Fashion-MNIST, 64 with momentum and a cosine at .908 after 30 epochs, 8,192 at .
 .897 with LAMB, 60,000 at .866 with Muon. From He's initial weights, by the linear rule, 4,096 and
 8,192 on one class from the first epoch on. On the drawn digits, one run of 500 images by Muon. None
 of the runs that `carry` makes. (The words of the claims on drawn digits, not their criteria, were
-changed afterwards: they had said more than is tested.)
+changed afterwards: they had said more than is tested. And 500 of these images were added as a batch
+size when the others had been seen.)
 
 Where three seeds are run, for the network with twice the channels, no verdict can be given: all
 three would agree by chance in one case of four.
