@@ -55,6 +55,7 @@ class Plot:
     logy: bool = False
     ylim: tuple | None = None
     xticks: tuple = ()
+    yticks: tuple = ()
 
 
 def chart(plots, title, note=None, per_row=2, height=2.9):
@@ -116,11 +117,15 @@ def _draw_plot(axes, plot, handles):
         axes.set_ylim(plot.ylim)
     if plot.logy and np.divide(*axes.get_ylim()[::-1]) < 200:  # few decades
         label_fine_decades(axes.yaxis)
-    if plot.xticks:
-        shown = axes.get_xlim()
-        axes.set_xticks(plot.xticks, [f"{x:g}" for x in plot.xticks])
-        axes.set_xlim(shown)  # which a tick beyond the data has widened
-        axes.xaxis.set_minor_locator(NullLocator())
+    for ticks, axis, get_limits, set_limits in (
+        (plot.xticks, axes.xaxis, axes.get_xlim, axes.set_xlim),
+        (plot.yticks, axes.yaxis, axes.get_ylim, axes.set_ylim),
+    ):
+        if ticks:
+            shown = get_limits()
+            axis.set_ticks(ticks, [f"{x:g}" for x in ticks])
+            set_limits(shown)  # which a tick beyond the data has widened
+            axis.set_minor_locator(NullLocator())
     for spine in axes.spines.values():
         spine.set_color(GREY)
 

@@ -92,7 +92,9 @@ def plots(every, model):
         for k, one in enumerate(one for one in every if one.network == networks[0])
     )  # fmt: skip
     title = f"the batch that is soonest, {networks[0]}"
-    panels.append(Plot(title, "ranks", "images", sizes, True, True, None, PROJECTED_RANKS[::2]))
+    batches = tuple(sorted({b for one in every for b, *_ in one.times.values()}))
+    panels.append(Plot(title, "ranks", "images (drawn a little apart)", sizes, True, True, None,
+                       PROJECTED_RANKS[::2], batches))  # fmt: skip
     return tuple(panels)
 
 

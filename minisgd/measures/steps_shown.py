@@ -16,6 +16,7 @@ from .law import GAIN, PERFECT, fitted, nothing_from, perfect_until
 WHOLE = "batch_size", "seed", "updates"
 WRONG = "its first line is not that of measure-steps.csv"
 LEAST, MOST = 1e-9, 1e15  # of a number, where 0 makes no sense
+LATE = "one of its seeds was too late"
 HEADS = ("target", "method", "b", "steps", "of the seeds", "epochs", "reach it", "rate", "m")
 
 
@@ -96,6 +97,14 @@ class Line:
             errors.append(((middle - min(reached)) * unit(b), (max(reached) - middle) * unit(b)))
         x, y = tuple(shift * b for b in found), tuple(s * unit(b) for b, s in found.items())
         return Curve(title_of(self.method), x, y, tuple(errors), dash="", **look_of(self.method))
+
+    def late(self, unit, shift=1.0):
+        """An arrow above the bar of each size of whose seeds some, not most, do not get there."""
+        slowest = {b: max(s for s in self.steps[b] if isfinite(s)) for b in self.medians
+                   if inf in self.steps[b]}  # fmt: skip
+        x = tuple(shift * b for b in slowest)
+        y = tuple(1.15 * s * unit(b) for b, s in slowest.items())
+        return Curve("", x, y, color=look_of(self.method)["color"], dash="", marker="^")
 
 
 def look_of(method):
@@ -184,11 +193,14 @@ def plots(rows, noise=()):
         these = [line for line in every if line.target == target and line.medians]
         shifts = np.geomspace(0.9, 1 / 0.9, len(these))
         for what, unit in (("updates", lambda b: 1), ("epochs", lambda b: b / N)):
-            points = [line.points(unit, k) for line, k in zip(these, shifts, strict=True)]
+            shifted = list(zip(these, shifts, strict=True))
+            points = [line.points(unit, k) for line, k in shifted]
+            late = [curve for curve in (line.late(unit, k) for line, k in shifted) if curve.x]
+            late += [Curve(LATE, (), (), color=GREY, dash="", marker="^")] if late else []
             laws = [_drawn(line, unit) for line in these if line.law]
             laws += [Curve("the law", (), (), color=GREY)] if laws else []
             critical = _critical(these, sizes) if what == "updates" else []
-            curves = [*points, *laws, *critical]
+            curves = [*points, *late, *laws, *critical]
             curves += guides(these, curves, sizes, unit, noise_range(noise))
             title = f"{what} to {percent(target)} of the held-out images"
             panels.append(Plot(title, "batch size", what, tuple(curves), True, True, xticks=sizes))

@@ -243,3 +243,9 @@ def test_guesses_follow_the_power_of_the_batch_size():
     assert [method.guess(b) for b in (64, 512, 4096, 10000)] == pytest.approx(
         [0.01, 0.01 * np.sqrt(8), 0.08, 0.08]
     )
+
+
+def test_an_arrow_tells_of_seeds_that_were_too_late():
+    steps_of = {64: [90.0, inf, 100.0], 256: [40.0, 50.0, 60.0], 1024: [inf, 30.0, inf]}
+    late = steps_shown.Line("muon", 0.97, steps_of, {}).late(lambda b: 2, shift=0.5)
+    assert (late.x, late.y) == ((32.0,), (pytest.approx(230.0),))  # above the slowest that arrived
