@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from .console import clock, command_line, say, show
+from .console import clock, command_line, say, show, stop
 from .options import SEED, options
 from .types import Entry
 
@@ -30,7 +30,7 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
     from minisgd.data import load_dataset
     from minisgd.errors import program
     from minisgd.lab.facts import cores
-    from minisgd.measures import MEASURES
+    from minisgd.measures import MEASURES, RESUMED
     from minisgd.report.trials import Trials
 
     every, data = not what or "all" in what, None
@@ -40,7 +40,18 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
             say(f"methods is left out: {out} holds no searches, see {trials}")
             continue
         data = data or load_dataset(dataset, data_dir, log=say)
-        measure_one(name, data, seed, out, runs, threads or cores())
+        try:
+            measure_one(name, data, seed, out, runs, threads or cores())
+        except KeyboardInterrupt as interrupt:
+            folder = kept_runs(runs, data, name)
+            count = len(list(folder.glob("*.json"))) if name in RESUMED else 0
+            runs_are = "1 run is" if count == 1 else f"{count} runs are"
+            stop(interrupt, f"Stopped. {runs_are} kept in {folder}" if count else None)
+
+
+def kept_runs(runs, data, name):
+    """Where a measure of many runs keeps their rows as they are made."""
+    return runs / data.name / f"measure-{name}"
 
 
 def measure_one(name, data, seed, out, runs, threads):
@@ -59,7 +70,7 @@ def measure_one(name, data, seed, out, runs, threads):
 
     def remember(which, asked, compute):
         """The rows of one run of this measure, which go to the folder of runs as they are made."""
-        path = runs / data.name / into / f"{which}.json"
+        path = kept_runs(runs, data, name) / f"{which}.json"
         return remembered(path, asked | {"digest": data.identity}, compute)
 
     more = {"remember": remember} if name in RESUMED else {}

@@ -144,3 +144,20 @@ def test_what_a_folder_has_is_shown_again_and_not_made_again(call, quick, small_
     assert {p: b for p, b in others.items() if p.suffix != ".json"} == {
         p: b for p, b in kept.items() if p.suffix != ".json"
     }
+
+
+def test_a_signal_in_a_measure_of_many_runs_says_what_is_kept(call, small_mnist, monkeypatch):
+    from minisgd import measures
+
+    def stopped(data, seed, threads, log, remember):
+        for run in ("a", "b"):
+            remember(run, {}, lambda: [{"loss": 1.0}])
+        raise KeyboardInterrupt(15)
+
+    monkeypatch.setitem(measures.MEASURES, "sharpness", stopped)
+    said = call(*on_glyphs(small_mnist, "measure", "sharpness"), code=128 + 15).stderr
+    kept = Path("runs", "figures", "glyphs", "measure-sharpness")
+    assert said.splitlines()[-1] == (
+        f"Stopped. 2 runs are kept in {kept}; the same command goes on from there."
+    )
+    assert len(list(kept.iterdir())) == 2
