@@ -11,12 +11,23 @@ from pathlib import Path
 
 import click
 
+LONGEST = 1000  # characters of an error that are shown
+
+
+def legible(text):
+    """Text on one line, without characters that a terminal would obey. Of a text that is too long,
+    such as one that quotes what a damaged file holds, the middle is left out.
+    """
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    half = LONGEST // 2
+    return shown if len(shown) <= LONGEST else f"{shown[:half]} [...] {shown[-half:]}"
+
 
 class Sentence(click.ClickException):
-    """An error as one sentence for the user, with an exit code."""
+    """An error as one legible sentence for the user, with an exit code."""
 
     def __init__(self, message, exit_code):
-        super().__init__(message)
+        super().__init__(legible(message))
         self.exit_code = exit_code
 
     def show(self, file=None):

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from calling import program, run_on, sentence, sweep_of
 
+from minisgd.commands.group import sentence_of
+from minisgd.disk.formats import DamagedError
+
 SWEEP = ("sweep", "--epochs", "2")
 
 
@@ -181,3 +184,12 @@ def test_refusals_of_a_process_have_their_exit_codes(small_mnist):
     assert (done.returncode, done.stdout) == (2, "") and "momentum" in sentence(done.stderr)
     done = program("plot", "nowhere")
     assert (done.returncode, done.stdout) == (1, "") and "nowhere" in sentence(done.stderr)
+
+
+def test_a_sentence_is_one_legible_line_whatever_it_quotes(call):
+    """What a damaged file holds may be long, and have characters that a terminal would obey."""
+    said = call("rates", "--with", "no\n\x1b[2Jsuch.py", code=2).stderr
+    assert said.count("\n") == 1 and r"no\n\x1b[2Jsuch.py" in said
+    long = sentence_of(DamagedError(f"the table is damaged ({'9' * 5000}): bring back a copy"))
+    said = long.format_message()
+    assert len(said) < 1100 and said[:24] == "the table is damaged (99" and said[-6:] == "a copy"
