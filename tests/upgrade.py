@@ -2,7 +2,8 @@
 
 The code of each commit, taken from the repository's history, trains two short runs, with momentum
 and, where it has it, with Adam. Then each is taken back by its last epoch, to the checkpoint before
-it, as if it had been killed there, and is continued by the code of today.
+it, as if it had been killed there, and is continued by the code of today, which also reads all that
+the commit keeps in figures/.
 """
 
 import io
@@ -21,6 +22,7 @@ from minisgd.lab import sweep
 from minisgd.lab.checkpoints import read_checkpoint
 from minisgd.lab.metrics import read_metrics
 from minisgd.lab.run_folder import RunFolder
+from minisgd.report import carry
 from minisgd.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -46,15 +48,21 @@ def upgrades(data, work, log=print, only=None):
     """Continue what every tenth commit leaves; `log` says of each how it went.
 
     only     the commits that are tried; None for all
-    Returns: the counts of commits, of runs continued and refused, and of losses; the largest
-             difference of a weight from the run that was not cut, relative to the largest weight
+    Returns: the counts of commits, of runs continued and refused, of tables of runs read, and of
+             losses; the largest difference of a weight from the run that was not cut, relative to
+             the largest weight
     """
-    counts = {"commits": 0, "continued": 0, "refused": 0, "losses": 0, "difference": 0.0}
+    counts = {"commits": 0, "continued": 0, "refused": 0, "tables": 0, "losses": 0}
+    counts["difference"] = 0.0
     for commit in only or commits():
         code = work / commit / "code"
         with tarfile.open(fileobj=io.BytesIO(_git("archive", commit))) as archive:
             archive.extractall(code, filter="data")
         counts["commits"] += 1
+        tables, lost = read_figures(code / "figures")
+        counts["tables"] += tables
+        counts["losses"] += len(lost)
+        log(f"{commit} figures: {'; '.join(lost) or f'{tables} tables read'}")
         for way, options in WAYS.items():
             out = work / commit / way
             said = _trained(code, data, out, options)
@@ -68,6 +76,27 @@ def upgrades(data, work, log=print, only=None):
                 log(f"{commit} {way}: LOST, it did not train: {said}")
         shutil.rmtree(work / commit)
     return counts
+
+
+def read_figures(folder):
+    """(how many tables of runs in a folder such as figures/ are read row by row, those that are
+    not, in words)
+
+    A table without the JSON file that says how it was made, as the first commits left it, is none.
+    """
+    try:
+        found = carry.everything(folder).values()
+    except UserError as error:
+        return 0, [f"LOST, figures are refused: {error}"]
+    tables, lost = 0, []
+    for kept in found:
+        for name in kept.made:
+            path = kept.folder / f"{name}.csv"
+            rows = path.read_bytes().count(b"\n") - 1
+            read = sum(len(kept.rows[key]) for key in kept.keys[name])
+            tables += 1
+            lost += [f"LOST, {rows - read} of {rows} rows of {path.name}"] * (read != rows)
+    return tables, lost
 
 
 def _trained(code, data, out, options):
