@@ -1387,9 +1387,12 @@ def another_network(files):
     linear, fixed, root = "linear rule, warmup", "η = .01", "sqrt rule"
     he = Carried(files, "he")
     wide = Carried(files, "wide")
-    assert len(wide.seeds) == 1
-    assert wide.at_last("muon", 8192) == wide.at_last("lamb", 8192)
-    assert all(wide.lost(way, 60_000) < wide.lost_at_home(way, 60_000) for way in carry.BEST)
+    assert wide.bar == wide.at_last("muon", 64)
+    assert wide.in_every_seed(muon=(8192,), lamb=(8192,), nesterov=(8192,))
+    assert wide.within("muon", 60_000) == 1
+    assert wide.within("muon", 60_000, claims.GAIN) == len(wide.seeds)
+    assert all(abs(wide.lost(way, 60_000) - wide.lost_at_home(way, 60_000)) < 0.01
+               for way in carry.BEST)  # fmt: skip
     from_he = he.ends(last, root, 8192)
     assert min(he.home[root, 8192]) > 0.95
 
@@ -1426,8 +1429,10 @@ def another_network(files):
     assert sum(x == 0.1135 for x in at.home[linear, 2048]) == 1
     close = here(claims.CLOSE, "minisgd/report/claims.py")
     return listed(
-        given("8,192 2,048", "batch sizes"), close, given("64 8,192", "batch sizes"),
-        here(at.within("nesterov", 8192), name), here(len(at.seeds), name), given("five", "epochs"),
+        given("8,192", "a batch size"), here(len(wide.seeds), "carry-wide"),
+        given("twice 2,048", "the channels, and a batch size"), close,
+        given("64 8,192", "batch sizes"), here(at.within("nesterov", 8192), name),
+        here(len(at.seeds), name), given("five", "epochs"),
         here(MLP[1].shapes["W"][0], "minisgd/networks.py"), here(ratio, "the same"),
         given("64 2,048 8,192 60,000", "batch sizes"),
         *(here(at.at_last(way, b), name) for way in carry.BEST for b in sizes),
@@ -1464,12 +1469,15 @@ def another_network(files):
         here(median(he.home[root, 8192]), "figure2"),
         here(sum(x < 0.95 for x in from_he), "carry-he"), here(len(from_he), "carry-he"),
         given(".95", "what is asserted above"), here(min(from_he), "carry-he"),
-        given("twice 2,048 8,192", "the channels, and batch sizes"),
-        here(wide.at_last("muon", 8192), "carry-wide"),
-        given("64", "a batch size"), here(wide.bar, "carry-wide"),
-        here(wide.at_last("nesterov", 8192), "carry-wide"),
-        *(here(wide.at_last(way, 60_000), "carry-wide") for way in carry.BEST),
-        given("three", "methods"),
+        given("twice 8,192", "the channels, and a batch size"), here(len(wide.seeds), "carry-wide"),
+        given("2,048 64", "batch sizes"), here(wide.bar, "carry-wide"),
+        given("8,192", "a batch size"), here(len(carry.BEST), "methods"), close,
+        *(here(wide.at_last(way, 8192), "carry-wide") for way in carry.BEST),
+        here(wide.at_last("muon", 60_000), "carry-wide"), close,
+        here(len(wide.seeds), "carry-wide"),
+        here(claims.GAIN, "minisgd/report/claims.py"),
+        *(here(wide.at_last(way, 60_000), "carry-wide") for way in carry.BEST[1:]),
+        *(here(wide.lost(way, 60_000), "carry-wide") for way in carry.BEST),
         given("1", "of a momentum"),
     )  # fmt: skip
 
