@@ -52,8 +52,9 @@ def fuse(layers, gradients, inputs):
     while k < len(layers):
         name, layer = layers[k]
         kinds = [type(near) for _, near in layers[k : k + 3]]
-        if kinds == [Conv2d, ReLU, MaxPool2d] and _lines_up(layer, layers[k + 2][1], inputs[k]):
-            size, taken = inputs[k][1:], 3
+        size = inputs[k][1:]
+        if kinds == [Conv2d, ReLU, MaxPool2d] and _fits(layer, layers[k + 2][1], size):
+            taken = 3
             step = ConvReLUPool(layer.W, layer.b, *gradients[k], size, layer.pad)
         elif kinds[:1] == [Linear]:
             taken = 2 if kinds[1:2] == [ReLU] else 1
@@ -66,13 +67,31 @@ def fuse(layers, gradients, inputs):
     return steps
 
 
-def _lines_up(conv, pool, shape):
-    """Whether ConvReLUPool takes these layers: their parities must line up."""
-    (_, H, W), (_, _, KH, KW) = shape, conv.W.shape
-    return pool.size == 2 and KH % 2 and KW % 2 and not (conv.pad % 2 or H % 2 or W % 2)
+def _fits(conv, pool, size):
+    """Whether ConvReLUPool takes these layers, for images of this size."""
+    return pool.size == 2 and _lines_up(conv.W.shape[2:], size, conv.pad)
 
 
-class Plain:
+def _lines_up(kernel, size, pad):
+    """Whether the parities line up: an odd kernel, an even pad, an even height and width."""
+    return all(n % 2 == 1 for n in kernel) and all(n % 2 == 0 for n in (*size, pad))
+
+
+class Step:
+    """What the steps share: spaces, the workspaces by the size of a chunk, and cache, what forward
+    left to backward.
+    """
+
+    def finish(self):
+        """Nothing is left to do: the gradients are complete."""
+
+    def forget(self):
+        """Free the memory of the workspaces."""
+        self.spaces.clear()
+        self.cache = None
+
+
+class Plain(Step):
     """A layer used as it is: its backward adds to its gradients, which `begin` clears."""
 
     def __init__(self, name, layer, gradients):
@@ -89,14 +108,11 @@ class Plain:
     def backward(self, dy, wants_dx=True):
         return self.layer.backward(dy)
 
-    def finish(self):
-        """Nothing is left to do: the gradients are complete."""
-
     def forget(self):
         self.layer.cache = None
 
 
-class ConvReLUPool:
+class ConvReLUPool(Step):
     """MaxPool2d(2) of ReLU of Conv2d with stride 1.
 
         y[f, i, j, n] = max(0, b[f] + max_{p, q < 2} sum_{c, k, l} W[f, c, k, l] x[c, r, s, n]),
@@ -117,7 +133,7 @@ class ConvReLUPool:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         self.F, self.C, KH, KW = W.shape
         self.size, self.pad = size, pad
-        if not (KH % 2 and KW % 2) or pad % 2 or size[0] % 2 or size[1] % 2:
+        if not _lines_up((KH, KW), size, pad):
             raise ValueError(
                 "ConvReLUPool expected an odd kernel, even pad and even height and width, got "
                 f"{KH} x {KW}, {pad} and {size[0]} x {size[1]}"
@@ -182,11 +198,6 @@ class ConvReLUPool:
         s.dx[...] = s.d_inside
         return s.dx.reshape(self.C, *self.size, -1)  # (C, H, W, N)
 
-    def forget(self):
-        """Free the memory of the workspaces."""
-        self.spaces.clear()
-        self.cache = None
-
     def _unpool(self, s, d_pooled):
         """Pass each gradient to the winner of its window, overwriting y; the others get zero."""
         xp, y, of_rows = self.xp, s.y, s.of_rows
@@ -239,7 +250,7 @@ class ConvReLUPool:
         return s
 
 
-class LinearReLU:
+class LinearReLU(Step):
     """A fully connected layer followed by ReLU, or by nothing if relu is False.
 
         y[m, n] = max(0, sum_d W[m, d] x[d, n] + b[m])
@@ -277,13 +288,6 @@ class LinearReLU:
         add_product(xp, dy, s.ones, self.db, self.first)  # (M,)
         self.first = False
         return xp.matmul(self.W.T, dy, out=s.dx) if wants_dx else None  # (D, N)
-
-    def finish(self):
-        """Nothing is left to do: the gradients are complete."""
-
-    def forget(self):
-        self.spaces.clear()
-        self.cache = None
 
     def _workspace(self, N):
         xp, dtype, (M, D) = self.xp, self.W.dtype, self.W.shape
