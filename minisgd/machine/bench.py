@@ -28,6 +28,16 @@ BASELINE = "PyTorch, whole batch"
 REQUESTS = "epoch", "forward"
 
 
+def in_threads(n):
+    """The name of minisgd in one process with n threads."""
+    return f"minisgd, {n} thread{'s' * (n > 1)}"
+
+
+def in_processes(n):
+    """The name of minisgd in n processes with one thread each."""
+    return f"minisgd, {n} processes"
+
+
 def contenders(threads, device="cpu"):
     """What is compared: {name: (builder, its arguments besides the data, number of processes)}.
 
@@ -41,11 +51,11 @@ def contenders(threads, device="cpu"):
             "PyTorch, a CUDA graph": (rivals.torch_graphed, {"threads": threads}, 1),
         }
     several = {
-        f"minisgd, {threads} threads": (minisgd_fused, {"threads": threads}, 1),
-        f"minisgd, {threads} processes": (minisgd_fused, {"threads": 1}, threads),
+        in_threads(threads): (minisgd_fused, {"threads": threads}, 1),
+        in_processes(threads): (minisgd_fused, {"threads": 1}, threads),
     }
     return {
-        "minisgd, 1 thread": (minisgd_fused, {"threads": 1}, 1),
+        in_threads(1): (minisgd_fused, {"threads": 1}, 1),
         **(several if threads > 1 else {}),
         BASELINE: (rivals.torch_eager, {"threads": threads}, 1),
         f"PyTorch, micro-batches of {MICRO_BATCH}": (
@@ -236,16 +246,27 @@ def ratio(row, base, what):
     return median(ratios), min(ratios), max(ratios)
 
 
-def over_the_floor(rows):
-    """How many times the matrix products' own time minisgd takes on all cores: a line, or none."""
-    products = next((row for row in rows if row["contender"] == floor.PRODUCTS), None)
-    ours = [row for row in rows if row["contender"].startswith("minisgd")]
-    if not products or not ours:
+def more_epochs(rows, threads):
+    """How many times the epochs of one thread several processes do: a line, or none.
+
+    rows    {contender: row} of a batch size
+    """
+    if in_processes(threads) not in rows:
         return []
-    times = [
-        f"{row['contender']} {ratio(row, products, 'epoch_seconds')[0]:.2f}"
-        for row in ours[1:] or ours
-    ]
+    gain = 1 / ratio(rows[in_processes(threads)], rows[in_threads(1)], "epoch_seconds")[0]
+    return [f"  {in_processes(threads)} do {gain:.2f} times the epochs of 1 thread"]
+
+
+def over_the_floor(rows, threads):
+    """How many times the matrix products' own time minisgd takes on all cores: a line, or none.
+
+    rows    {contender: row} of a batch size
+    """
+    ours = [name for name in (in_threads(threads), in_processes(threads)) if name in rows]
+    if floor.PRODUCTS not in rows or not ours:
+        return []
+    products = rows[floor.PRODUCTS]
+    times = [f"{name} {ratio(rows[name], products, 'epoch_seconds')[0]:.2f}" for name in ours]
     return [f"  times as long as {floor.PRODUCTS}: {', '.join(times)}"]
 
 
@@ -262,10 +283,12 @@ def table(result):
         "median of the seconds (least to greatest); ratio to " + BASELINE + ", round by round",
     ]
     for batch_size in dict.fromkeys(row["batch_size"] for row in result["measured"]):
-        rows = [row for row in result["measured"] if row["batch_size"] == batch_size]
-        base = next((row for row in rows if row["contender"] == BASELINE), None)
+        rows = {
+            row["contender"]: row for row in result["measured"] if row["batch_size"] == batch_size
+        }
+        base = rows.get(BASELINE)
         lines += ["", HEAD.format(f"batch size {batch_size}")]
-        for row in rows:
+        for name, row in rows.items():
             seconds = row["epoch_seconds"]
             cells = f"{median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})".ljust(24)
             ratios = ["-", "-"]
@@ -274,13 +297,11 @@ def table(result):
                 ratios[1] = "{:.2f}".format(ratio(row, base, "forward_seconds")[0])
             peak = f"{row['peak_bytes'] / 1e6:.0f} MB" if row["peak_bytes"] else "unknown"
             lines.append(
-                f"  {row['contender']:<32}{cells}{ratios[0]:<22}"
+                f"  {name:<32}{cells}{ratios[0]:<22}"
                 f"{median(row['forward_seconds']):<14.3f}{ratios[1]:<8}{peak}"
             )
-        if len(rows) > 2 and rows[2]["contender"].endswith("processes"):
-            gain = 1 / ratio(rows[2], rows[0], "epoch_seconds")[0]
-            lines.append(f"  {rows[2]['contender']} do {gain:.2f} times the epochs of 1 thread")
-        lines += over_the_floor(rows)
+        lines += more_epochs(rows, result["threads"])
+        lines += over_the_floor(rows, result["threads"])
     lines += [""] + [f"{name}: left out, {reason}" for name, reason in result["absent"].items()]
     return [
         *lines,

@@ -14,6 +14,7 @@ the shapes of the products. Each builder returns (train_epoch, forward) as those
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..gradient import Alone, Lanes
 from ..model import Model
@@ -26,6 +27,7 @@ PRODUCTS, ARITHMETIC = "the matrix products alone", "the multiply-adds at best"
 
 def products_alone(data, threads):
     """The matrix products of training and of the test set, and nothing else."""
+    threadpool_limits(1, user_api="blas")  # of this process, as in training
     model, images = Model(threads=threads, pixels=data.pixels), data.train.images
 
     def copy(g, lender):
@@ -45,11 +47,12 @@ def products_alone(data, threads):
     def forward(batch_size):
         lanes.forward(numbers[: z.shape[1]], z)
 
-    return one_thread_each(train_epoch), one_thread_each(forward)
+    return train_epoch, forward
 
 
 def arithmetic_at_best(data, threads):
     """As many multiply-adds as training and the test set need, in large products on all threads."""
+    threadpool_limits(1, user_api="blas")  # of this process: the threads are those of the pool
     a = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
     outs, pool = [np.empty_like(a) for _ in range(threads)], ThreadPoolExecutor(threads)
 
@@ -70,15 +73,7 @@ def arithmetic_at_best(data, threads):
     def forward(batch_size):
         multiply_add(len(data.test.images) * sum(multiply_adds()) / threads)
 
-    return one_thread_each(train_epoch), one_thread_each(forward)
-
-
-def one_thread_each(work):
-    """The same work with a BLAS that has one thread, as in training."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="blas")
-    return work
+    return train_epoch, forward
 
 
 class Unsummed(Alone):

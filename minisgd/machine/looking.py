@@ -20,7 +20,7 @@ from ..page.library import available
 from ..page.sweep import page
 from ..settings import Settings
 from ..train import METRICS, Run, evaluate
-from .updates import seconds_of
+from .updates import seconds_until_idle
 
 LOOKS = "test set", "checkpoint", "page"
 
@@ -43,13 +43,13 @@ def measure(data, batch_sizes, rounds, threads, log=print, device="cpu"):
             make_folder(folder.path)
             row, records = {"batch_size": batch_size, "epoch_seconds": []}, []
             for epoch in range(1, settings.epochs + 1):
-                seconds = seconds_of(run.epoch, run.model, epoch)
+                seconds = seconds_until_idle(run.epoch, run.model, epoch)
                 records.append(
                     {"epoch": epoch, "lr": settings.lr, "status": "ok", "seconds": seconds}
                     | dict.fromkeys(METRICS, 0.5)
                 )
                 looks = looks_of(run, folder, records, Path(out) / "index.html")
-                took = {name: seconds_of(look, run.model) for name, look in looks.items()}
+                took = {name: seconds_until_idle(look, run.model) for name, look in looks.items()}
                 if epoch > 1:  # the first warms up
                     for name, s in ({"epoch_seconds": seconds} | took).items():
                         row.setdefault(name, []).append(s)

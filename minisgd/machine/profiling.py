@@ -125,16 +125,16 @@ def profile(data, batch_size=512, images=6_000):
     images = min(images, N)
     with threadpool_limits(1, user_api="blas"):
         flops = gemm_flops()
-        epoch["shuffle"], order = seconds_of(lambda: epoch_order(N, 0, 1)[:images])
+        epoch["shuffle"], order = seconds_and_result(lambda: epoch_order(N, 0, 1)[:images])
         model, train_epoch = trainer(data, batch_size)
         train_epoch(order)  # warms up
-        epoch["training"], _ = seconds_of(lambda: train_epoch(order))
+        epoch["training"], _ = seconds_and_result(lambda: train_epoch(order))
         epoch["training"] *= N / images
-        epoch["test set"], _ = seconds_of(
+        epoch["test set"], _ = seconds_and_result(
             lambda: train.evaluate(model, data.test.images, data.test.labels)
         )
         with timed(calls_of(model)) as seconds:
-            whole, _ = seconds_of(lambda: train_epoch(order))
+            whole, _ = seconds_and_result(lambda: train_epoch(order))
         lines = timed_lines(calls_of(model), lambda: train_epoch(order))
     unit = 1e6 / images
     return Profile(
@@ -147,7 +147,7 @@ def profile(data, batch_size=512, images=6_000):
     )
 
 
-def seconds_of(work):
+def seconds_and_result(work):
     """Seconds that work() takes, and what it returns."""
     began = perf_counter()
     result = work()
@@ -159,7 +159,7 @@ def gemm_flops(size=1024, seconds=0.5):
     a = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32)
     out, best, until = np.empty_like(a), np.inf, perf_counter() + seconds
     while perf_counter() < until:
-        best = min(best, seconds_of(lambda: np.matmul(a, a, out=out))[0])
+        best = min(best, seconds_and_result(lambda: np.matmul(a, a, out=out))[0])
     return 2 * size**3 / best
 
 

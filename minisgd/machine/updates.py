@@ -82,11 +82,11 @@ def one_round(run, works, seconds=SECONDS):
     until, t = perf_counter() + seconds, 0
     while t == 0 or perf_counter() < until:
         batch = batches[t % len(batches)]
-        taken[None].append(seconds_of(model.gradient_at, model, run.x, run.y, batch))
+        taken[None].append(seconds_until_idle(model.gradient_at, model, run.x, run.y, batch))
         for name, work in works.items():
             for k in range(IN_A_ROW):
                 model.gradient_at(run.x, run.y, batch[:BEFORE])
-                took = seconds_of(work, model, t)
+                took = seconds_until_idle(work, model, t)
                 if k:
                     taken[name].append(took)
             model.w[...] = w
@@ -99,7 +99,7 @@ def full_batches(run):
     return [batch for _, _, batch in run.batches(1) if len(batch) == run.settings.batch_size]
 
 
-def seconds_of(work, model, *arguments):
+def seconds_until_idle(work, model, *arguments):
     """Seconds that work(*arguments) takes; the model's device is idle before it and after it."""
     to_host(model.w[0])
     began = perf_counter()
