@@ -24,7 +24,7 @@ from . import floor, looking, rivals, updates
 
 BATCH_SIZES = (64, 512, 2048, 8192)
 MICRO_BATCH = 256  # images; the size at which PyTorch is fastest
-BASELINE = "PyTorch, whole batch"
+BASELINE, IN_PIECES = "PyTorch, whole batch", f"PyTorch, micro-batches of {MICRO_BATCH}"
 REQUESTS = "epoch", "forward"
 
 
@@ -58,13 +58,11 @@ def contenders(threads, device="cpu"):
         in_threads(1): (minisgd_fused, {"threads": 1}, 1),
         **(several if threads > 1 else {}),
         BASELINE: (rivals.torch_eager, {"threads": threads}, 1),
-        f"PyTorch, micro-batches of {MICRO_BATCH}": (
-            rivals.torch_eager, {"threads": threads, "micro_batch": MICRO_BATCH}, 1
-        ),
+        IN_PIECES: (rivals.torch_eager, {"threads": threads, "micro_batch": MICRO_BATCH}, 1),
         "JAX, jitted": (rivals.jax_jitted, {"threads": threads}, 1),
         floor.PRODUCTS: (floor.products_alone, {"threads": threads}, 1),
         floor.ARITHMETIC: (floor.arithmetic_at_best, {"threads": threads}, 1),
-    }  # fmt: skip
+    }
 
 
 def minisgd_fused(data, threads, device="cpu"):
@@ -257,17 +255,16 @@ def more_epochs(rows, threads):
     return [f"  {in_processes(threads)} do {gain:.2f} times the epochs of 1 thread"]
 
 
-def over_the_floor(rows, threads):
-    """How many times the matrix products' own time minisgd takes on all cores: a line, or none.
+def times_as_long(other, rows, threads):
+    """How many times the seconds of another contender minisgd takes on all cores: a line, or none.
 
     rows    {contender: row} of a batch size
     """
     ours = [name for name in (in_threads(threads), in_processes(threads)) if name in rows]
-    if floor.PRODUCTS not in rows or not ours:
+    if other not in rows or not ours:
         return []
-    products = rows[floor.PRODUCTS]
-    times = [f"{name} {ratio(rows[name], products, 'epoch_seconds')[0]:.2f}" for name in ours]
-    return [f"  times as long as {floor.PRODUCTS}: {', '.join(times)}"]
+    times = [f"{name} {ratio(rows[name], rows[other], 'epoch_seconds')[0]:.2f}" for name in ours]
+    return [f"  times as long as {other}: {', '.join(times)}"]
 
 
 HEAD = "{:<34}epoch, s                ratio                 test set, s   ratio   peak memory"
@@ -301,7 +298,8 @@ def table(result):
                 f"{median(row['forward_seconds']):<14.3f}{ratios[1]:<8}{peak}"
             )
         lines += more_epochs(rows, result["threads"])
-        lines += over_the_floor(rows, result["threads"])
+        for other in (IN_PIECES, floor.PRODUCTS):
+            lines += times_as_long(other, rows, result["threads"])
     lines += [""] + [f"{name}: left out, {reason}" for name, reason in result["absent"].items()]
     return [
         *lines,

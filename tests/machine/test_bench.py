@@ -44,6 +44,7 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
             row("minisgd, 2 threads", [0.6, 0.6, 0.6]),
             row("minisgd, 2 processes", [0.5, 0.5, 0.8]),
             row(bench.BASELINE, [2, 2, 2]),
+            row(bench.IN_PIECES, [1, 0.5, 1]),
             row(floor.PRODUCTS, [0.4, 0.5, 0.3]),
             row("minisgd, 1 thread", [3, 1, 2], batch_size=512),
         ],
@@ -72,8 +73,10 @@ def test_the_table_has_a_block_a_batch_size_and_names_who_is_absent():
     assert "2.00 (1.00 to 3.00)" in large and "ratio" in large and "0.50" not in large[:40]
     assert "2 processes do 2.00 times the epochs of 1 thread" in small
     assert "JAX, jitted: left out, jax is not installed" in text
-    floors = "  times as long as the matrix products alone: "
-    assert floors + "minisgd, 2 threads 1.50, minisgd, 2 processes 1.25" in lines
+    ratio, ours = "  times as long as {}: ", "minisgd, 2 threads {}, minisgd, 2 processes {}"
+    assert ratio.format(floor.PRODUCTS) + ours.format("1.50", "1.25") in lines
+    assert ratio.format(bench.IN_PIECES) + ours.format("0.60", "0.80") in lines
+    assert text.count("times as long as") == 2
     assert "  sgd         2.00 % (4.00)" in lines and "  ms each: sgd 0.020" in lines
     assert lines[-2:] == [
         "  together      5.50 % (6.00)",
