@@ -9,6 +9,7 @@ from .options import COUNT, PATH, SEED, options
 from .types import Numbers, Positive
 
 BENCH_SIZES = {"default": "64,512,2048,8192"}
+PROFILED = 512  # images in a batch of bench --profile, unless another size is given
 
 
 @click.command()
@@ -65,7 +66,8 @@ def gradcheck(seed, device, network, own):
 @click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True,
               help="Where: on cuda, PyTorch runs eagerly and as a CUDA graph.")  # fmt: skip
 @click.option("--profile", is_flag=True,
-              help="Say where the time of an image goes, instead.")  # fmt: skip
+              help="Say where the time of an image and of an update goes, instead: one thread and "
+              "one batch size, 512 unless --batch-sizes gives another.")  # fmt: skip
 @click.option("--json", "path", type=PATH, help="Write every measurement to this file.")
 @click.pass_context
 def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
@@ -79,13 +81,8 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
     from minisgd.machine import profiling
     from minisgd.settings import Settings
 
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name in ("batch_sizes", "rounds", "device")
-        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-    ] + (["--json"] if path else [])
-    if profile and given:
-        raise click.UsageError(f"--profile measures one thing: leave out {', '.join(given)}")
+    if profile:
+        batch_sizes = profiled(ctx, batch_sizes)
     if path and (path.is_dir() or not path.absolute().parent.is_dir()):  # before time is spent
         raise click.UsageError(
             f"--json: {path} cannot be a file: give a name in a folder that is there"
@@ -95,7 +92,7 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
     for batch_size in batch_sizes:
         Settings(batch_size=batch_size).check(len(found.train.labels))
     if profile:
-        for line in profiling.table(profiling.profile(found)):
+        for line in profiling.table(profiling.profile(found, *batch_sizes)):
             click.echo(line)
         return
     result = benches.bench(found, batch_sizes, rounds, say, device)
@@ -103,6 +100,28 @@ def bench(ctx, batch_sizes, dataset, data_dir, rounds, device, profile, path):
         write_aside(path, (json.dumps(result, indent=1) + "\n").encode())
     for line in benches.table(result):
         click.echo(line)
+
+
+def profiled(ctx, batch_sizes):
+    """The one batch size of bench --profile, in a tuple.
+
+    Raises:  UsageError if several are given, or options that it does not have
+    """
+    default = click.core.ParameterSource.DEFAULT
+    given = {
+        option.name: option.opts[0]
+        for option in ctx.command.params
+        if ctx.get_parameter_source(option.name) is not default
+    }
+    if others := [given[name] for name in ("rounds", "device", "path") if name in given]:
+        raise click.UsageError(f"--profile measures one thing: leave out {', '.join(others)}")
+    if "batch_sizes" not in given:
+        return (PROFILED,)
+    if len(batch_sizes) > 1:
+        raise click.UsageError(
+            f"--profile takes one batch size, such as --batch-sizes {batch_sizes[0]}"
+        )
+    return batch_sizes
 
 
 @click.command()

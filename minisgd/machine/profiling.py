@@ -1,12 +1,15 @@
-"""Where the microseconds of a training image go: by layer and pass, and by line of source.
+"""Where the microseconds of a training image go: by layer and pass, by line of source, and on the
+calls that Python makes for an update.
 
 The passes are timed by wrapping them: for one epoch, each function that `calls_of` lists gives way
 to one that reads the clock before and after. None of them calls another, so their times add up, and
 the rest of the epoch is a row of its own. The lines of these functions are timed by line_profiler;
-the time of a line includes the helpers that it calls.
+the time of a line includes the helpers that it calls. What a call costs is measured where there is
+next to no arithmetic: in updates of a single image.
 """
 
 import linecache
+import sys
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from ..settings import Settings
 PASSES = "begin", "forward", "backward", "finish"
 OTHERS = "input", "loss", "update"  # the other work of an epoch, a row each
 HOTTEST = 15  # lines shown
+SINGLES = 200  # updates of a single image
 NO_LINE_PROFILER = f"The hottest lines need line_profiler: {install('bench')} installs it."
 
 
@@ -101,6 +105,9 @@ class Profile:
                  without line_profiler
     flops        floating-point operations per second of a large float32 matrix product
     epoch        {part: seconds} of a whole epoch, with nothing wrapped: training, shuffle, test set
+    update       microseconds of an update, with nothing wrapped
+    calls        {kind of function: how many of them an update calls}, see calls_in
+    call         microseconds of an update of a single image, divided by its calls
     batch_size   of the training
     """
 
@@ -109,6 +116,9 @@ class Profile:
     lines: list | None
     flops: float
     epoch: dict
+    update: float
+    calls: dict
+    call: float
     batch_size: int
 
     @property
@@ -123,27 +133,33 @@ def profile(data, batch_size=512, images=6_000):
 
     N, epoch = len(data.train.labels), {}
     images = min(images, N)
+    updates = -(-images // batch_size)
     with threadpool_limits(1, user_api="blas"):
         flops = gemm_flops()
         epoch["shuffle"], order = seconds_and_result(lambda: epoch_order(N, 0, 1)[:images])
         model, train_epoch = trainer(data, batch_size)
         train_epoch(order)  # warms up
-        epoch["training"], _ = seconds_and_result(lambda: train_epoch(order))
-        epoch["training"] *= N / images
+        training, _ = seconds_and_result(lambda: train_epoch(order))
+        epoch["training"] = training * N / images
         epoch["test set"], _ = seconds_and_result(
             lambda: train.evaluate(model, data.test.images, data.test.labels)
         )
         with timed(calls_of(model)) as seconds:
             whole, _ = seconds_and_result(lambda: train_epoch(order))
         lines = timed_lines(calls_of(model), lambda: train_epoch(order))
+        calls = calls_in(lambda: train_epoch(order))
+        call = seconds_of_a_call(data, order[:SINGLES])
     unit = 1e6 / images
     return Profile(
-        {place: unit * spent for place, spent in seconds.items()},
-        unit * whole,
-        lines and [(*line, unit * spent) for *line, spent in lines],
-        flops,
-        epoch,
-        batch_size,
+        rows={place: unit * spent for place, spent in seconds.items()},
+        whole=unit * whole,
+        lines=lines and [(*line, unit * spent) for *line, spent in lines],
+        flops=flops,
+        epoch=epoch,
+        update=1e6 * training / updates,
+        calls={kind: count / updates for kind, count in calls.items()},
+        call=1e6 * call,
+        batch_size=batch_size,
     )
 
 
@@ -220,6 +236,48 @@ def timed_lines(calls, work):
     return sorted(lines, key=lambda line: -line[-1])
 
 
+def calls_in(work):
+    """{kind: how many functions of this kind this thread calls from Python while work() runs}.
+
+    Those "in Python", to which sys.setprofile adds what generators yield, those "in C", and NumPy's
+    "ufuncs", which it does not see: stand-ins count these. Operators and subscripts are no calls.
+    """
+    counts = {"in Python": 0, "in C": -1, "ufuncs": 0}  # the last one in C is setprofile itself
+    kinds = {"call": "in Python", "c_call": "in C"}
+
+    def note(frame, event, function):
+        if event in kinds:
+            counts[kinds[event]] += 1
+
+    def stand_in(ufunc):
+        def counted(*args, **kwargs):
+            counts["ufuncs"] += 1
+            counts["in Python"] -= 1  # this one
+            return ufunc(*args, **kwargs)
+
+        return counted
+
+    ufuncs = {name: found for name, found in vars(np).items() if isinstance(found, np.ufunc)}
+    try:
+        for name, ufunc in ufuncs.items():
+            setattr(np, name, stand_in(ufunc))
+        sys.setprofile(note)
+        work()
+    finally:
+        sys.setprofile(None)
+        for name, ufunc in ufuncs.items():
+            setattr(np, name, ufunc)
+    return counts
+
+
+def seconds_of_a_call(data, order):
+    """Seconds of an update of a single image divided by its calls, over the images of `order`."""
+    _, train_epoch = trainer(data, batch_size=1)
+    train_epoch(order)  # warms up
+    seconds, _ = seconds_and_result(lambda: train_epoch(order))
+    return seconds / sum(calls_in(lambda: train_epoch(order)).values())
+
+
 # ---- showing
 
 
@@ -235,7 +293,21 @@ def table(found):
         "",
         f"arithmetic floor: {found.floor:.2f} µs ({training_multiply_adds():,} multiply-adds at "
         f"the {found.flops / 1e9:.0f} GFLOP/s of a large product)",
+        *_calls(found),
         f"an epoch, with nothing wrapped: {parts}",
+    ]
+
+
+def _calls(found):
+    """What an update takes, how many calls it makes, and what these take of it."""
+    kinds = ", ".join(f"{count:.0f} {kind}" for kind, count in found.calls.items())
+    calls = sum(found.calls.values())
+    taken = calls * found.call
+    return [
+        f"an update, with nothing wrapped: {found.update:.0f} µs, in which {calls:.0f} functions "
+        f"are called from Python ({kinds})",
+        f"a call: {found.call:.2f} µs in updates of a single image; at that, those of an update "
+        f"here take {taken:.0f} µs ({taken / found.update:.1%})",
     ]
 
 

@@ -27,6 +27,14 @@ def test_a_benchmark_prints_its_table_and_writes_what_it_measured(
         assert re.search(rf"(?m)^  {row['update']} .* % \(", done.stdout) and len(row["share"]) == 2
 
 
+def test_a_profile_takes_one_batch_size(call, small_mnist):
+    here = "--dataset", "glyphs", "--data-dir", small_mnist
+    for given, size in ((), 512), (("--batch-sizes", "64"), 64):
+        done = call("bench", "--profile", *given, *here)
+        assert f"one thread, batches of {size}\n" in done.stdout
+        assert re.search(r"an update, .* µs, in which \d+ functions are called", done.stdout)
+
+
 def test_gradcheck_prints_a_line_a_tensor_and_fails_when_a_gradient_is_wrong(call, monkeypatch):
     from minisgd.machine import gradients
 

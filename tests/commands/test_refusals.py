@@ -82,6 +82,10 @@ REFUSED = {
     "a batch too large in bench": (("bench", "--batch-sizes", "641"), "641 .*640 images"),
     "a profile of rounds": (("bench", "--profile", "--rounds", "3"), "leave out --rounds"),
     "a profile as JSON": (("bench", "--profile", "--json", "x"), "leave out --json"),
+    "a profile of two sizes": (
+        ("bench", "--profile", "--batch-sizes", "64,320"),
+        "--profile takes one batch size, such as --batch-sizes 64$",
+    ),
     "JSON nowhere": (("bench", "--json", "none/x"), "none/x cannot be a file"),
     "JSON in a folder's place": (("bench", "--json", "."), "cannot be a file"),
     "no such figure": (("figures", "7"), "there is no figure 7"),

@@ -65,6 +65,43 @@ def test_the_hottest_lines_are_counted_and_quoted(found):
     assert f"{Path(file).name}:{number}" in hottest
 
 
+def test_calls_are_counted_by_hand():
+    a, before = np.ones(3), dict(vars(np))
+
+    def own(x):
+        return np.maximum(x, 0)
+
+    def work():  # itself a call from Python
+        for _ in range(5):  # a call of a class, which is no function
+            own(a)
+        len("four")
+        a.reshape(3, 1)
+        a[...] += 1  # neither an operator nor a subscript is a call
+
+    assert profiling.calls_in(work) == {"in Python": 6, "in C": 2, "ufuncs": 5}
+    assert dict(vars(np)) == before and sys.getprofile() is None
+    with pytest.raises(ZeroDivisionError):
+        profiling.calls_in(lambda: 1 / 0)
+    assert dict(vars(np)) == before and sys.getprofile() is None
+
+
+def test_an_update_has_its_calls(found, small_data):
+    """As many for 32 images as for 63, a lane each; more for the four lanes of 320."""
+
+    def of_an_update(size):
+        _, train_epoch = profiling.trainer(small_data, size)
+        train_epoch(np.arange(size))
+        return profiling.calls_in(lambda: train_epoch(np.arange(size)))
+
+    few, more, lanes = map(of_an_update, (32, 63, 320))
+    assert few == more and all(lanes[kind] > few[kind] > 0 for kind in few)
+    whole = sum(lanes.values())
+    assert sum(found.calls.values()) == pytest.approx(whole, rel=0.1)  # apart from the epoch's own
+    text = "\n".join(profiling.table(found))
+    assert f"an update, with nothing wrapped: {found.update:.0f} µs" in text
+    assert f"a call: {found.call:.2f} µs" in text
+
+
 def test_without_line_profiler_one_sentence_says_how_to_get_it(small_data, monkeypatch):
     monkeypatch.setitem(sys.modules, "line_profiler", None)
     found = profiling.profile(small_data, batch_size=320)
