@@ -43,6 +43,9 @@ class LivePage:
     """Called with every epoch of a sweep, it renews the page, however many there are, in at most a
     twentieth of the time. A page that cannot be made does not stop the sweep.
 
+    `begin` writes the first one. That may take seconds, because the library that draws is made if
+    it is not kept: call it when the runs have been started, which then need not wait.
+
     epochs_left    {settings: epochs still to come}
     """
 
@@ -53,10 +56,13 @@ class LivePage:
         self.to_come = self.total = sum(epochs_left.values())
         self.began, self.wait_until = time.monotonic(), 0.0
         self.can = available() and self.total > 0
+
+    def begin(self):
+        """Write the first page, and say where it is."""
         if self.can:
             self._renew()
         if self.can:
-            say(f"{out / 'index.html'} shows how it goes; open it in a browser.")
+            say(f"{self.out / 'index.html'} shows how it goes; open it in a browser.")
 
     def __call__(self, settings, record):
         from minisgd.lab.run_folder import is_last

@@ -1,5 +1,6 @@
 """train, sweep and rates: one run, many runs, and the rates and updates before any run."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -170,8 +171,12 @@ def run_missing(out, question, everything, data, device, jobs, threads, ranks, e
             ranks.tell(None)
         return {}
     to_come = {cell: cell.epochs - begun[cell] for cell in missing}
-    page = LivePage(out, everything, data.identity, to_come)
-    with Progress(to_come) as progress:
+    page, progress = LivePage(out, everything, data.identity, to_come), Progress(to_come)
+    with ExitStack() as shown:
+
+        def on_start():
+            page.begin()
+            shown.enter_context(progress)  # its bar stands below what the page says
 
         def on_epoch(settings, record):
             progress(settings, record)
@@ -179,7 +184,7 @@ def run_missing(out, question, everything, data, device, jobs, threads, ranks, e
 
         try:
             return sweep.run_cells(
-                out, missing, data, device, jobs, threads, on_epoch, say, elsewhere
+                out, missing, data, device, jobs, threads, on_epoch, say, elsewhere, on_start
             )
         except BaseException:
             page.stopped()

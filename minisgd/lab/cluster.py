@@ -35,7 +35,9 @@ class Cluster:
         self.executor, self.hand_over, self.jobs, self.where = executor, hand_over, jobs, where
         self.watch = watch
 
-    def run_cells(self, out, cells, dataset, device, threads, on_epoch=None, log=print):
+    def run_cells(
+        self, out, cells, dataset, device, threads, on_epoch=None, log=print, on_start=None
+    ):
         """As workers.run_cells, except that a run is saved only when it is over.
 
         Returns: {settings: reason} of the runs that failed
@@ -66,6 +68,9 @@ class Cluster:
                     given = settings, handle, device, threads, state, own.loaded(), code()
                     future = self.executor.submit(whole_run, *given)
                     running[future] = settings, folder, records, held
+                if on_start:
+                    on_start()
+                    on_start = None
                 for future in running and ended(running, self.watch):
                     settings, folder, records, held = running.pop(future)
                     with held:

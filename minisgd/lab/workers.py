@@ -101,17 +101,19 @@ def follow(ranks, dataset, device="cpu", threads=1):
 
 
 def run_cells(
-    out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print, elsewhere=None
-):
+    out, cells, dataset, device="cpu", jobs=1, threads=1, on_epoch=None, log=print, elsewhere=None,
+    on_start=None,
+):  # fmt: skip
     """Do the rest of many runs, `jobs` at a time, each in a process of its own.
 
     elsewhere    a cluster.Cluster that does them instead
+    on_start     called once, when the first of them have been started
 
     Returns: {settings: reason} of the runs that failed, twice where a second try could help
     Raises:  UserError at once if no run can continue: the folder is gone, full or read-only
     """
     if elsewhere:
-        return elsewhere.run_cells(out, cells, dataset, device, threads, on_epoch, log)
+        return elsewhere.run_cells(out, cells, dataset, device, threads, on_epoch, log, on_start)
     waiting, tries, failures, running = list(cells), {}, {}, {}
     context = multiprocessing.get_context("spawn")
     handle = share(dataset, context)
@@ -126,6 +128,9 @@ def run_cells(
                 _start(process)
                 theirs.close()
                 running[ours] = settings, process
+            if on_start:
+                on_start()
+                on_start = None
             for pipe in connection.wait(list(running)):
                 settings, process = running[pipe]
                 try:

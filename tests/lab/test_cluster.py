@@ -53,7 +53,9 @@ def test_any_executor_leaves_what_processes_here_leave(small_data, tmp_path, her
     with kind(2) as executor:
         there = cluster.Cluster(executor, lambda dataset: dataset, jobs)
         tell = lambda settings, record: told.append((settings, record["epoch"]))  # noqa: E731
-        assert sweep.run_cells(tmp_path, CELLS, small_data, on_epoch=tell, elsewhere=there) == {}
+        given = {"on_epoch": tell, "elsewhere": there, "on_start": lambda: told.append("start")}
+        assert sweep.run_cells(tmp_path, CELLS, small_data, **given) == {}
+    assert told.pop(0) == "start"
     assert sorted(told, key=str) == sorted([(c, e) for c in CELLS for e in (1, 2)], key=str)
     assert records(tmp_path, small_data) == here
     assert all(RunFolder(tmp_path, c, small_data.digest).finished() for c in CELLS)

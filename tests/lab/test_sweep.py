@@ -127,6 +127,16 @@ def test_one_process_or_two_or_none_leave_the_same_bits(tiny, by_two, tmp_path):
         assert (here, states[-1].w.tobytes(), memory(states[-1])) == left(out, cell)
 
 
+def test_what_waits_for_the_start_is_called_once_when_the_first_runs_are_there(tiny, tmp_path):
+    told, cells = [], Question(COMMON, (32, 64), (3, 4)).cells()
+    start = lambda: told.append(len(multiprocessing.active_children()))  # noqa: E731
+    tell = lambda settings, record: told.append(record["epoch"])  # noqa: E731
+    run_cells(tmp_path, cells, tiny, jobs=2, on_epoch=tell, on_start=start)
+    assert told[0] == 2 and len(told) == 1 + sum(cell.epochs for cell in cells)
+    run_cells(tmp_path, [], tiny, on_start=start)
+    assert len(told) == 1 + sum(cell.epochs for cell in cells)
+
+
 def test_every_epoch_is_told_with_its_settings(by_two):
     out, told, _ = by_two
     for cell in Question(COMMON, (32, 64), (3,)).cells():

@@ -13,6 +13,7 @@ from made_up_folder import records
 
 from minisgd import rules
 from minisgd.disk.files import StorageError, write_aside
+from minisgd.lab.sweep import Question
 from minisgd.settings import Settings
 
 PROGRAM = Path(__file__).parents[2] / "cli.py"
@@ -69,7 +70,7 @@ def test_the_same_runs_give_the_same_page(page_of):
 
 
 def test_what_writes_a_page_does_not_load_matplotlib():
-    """A sweep writes one before its first update, and Matplotlib takes long to load."""
+    """A sweep writes one while its first updates are made, and Matplotlib takes long to load."""
     modules = "minisgd.page.sweep, minisgd.commands.live, minisgd.commands.plot"
     script = f"import sys, {modules}; print('matplotlib' in sys.modules)"
     asked = [sys.executable, "-c", script]
@@ -183,6 +184,21 @@ def test_at_the_end_a_page_that_cannot_be_written_is_told_of_in_a_line(capsys, m
     monkeypatch.setattr(library, "available", lambda: True)
     monkeypatch.setattr(live, "write_page", full)
     assert live.page_of(Path("out"), Path("out"), []) == "page:   none, the disk is full"
+
+
+def test_the_first_page_is_made_when_the_runs_have_been_started(capsys, monkeypatch, tmp_path):
+    from minisgd.commands import live
+    from minisgd.page import library
+
+    made = []
+    monkeypatch.setattr(library, "available", lambda: True)
+    monkeypatch.setattr(live, "write_page", lambda *given: made.append(given))
+    page = live.LivePage(tmp_path, Question(COMMON, (64,), (0,)), "digest", {CELLS[0]: 4})
+    assert not made and not capsys.readouterr().err
+    page.begin()
+    assert len(made) == 1
+    said = f"{tmp_path / 'index.html'} shows how it goes; open it in a browser.\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("error", [StorageError("the disk is full"), OSError("the disk is worn")])
