@@ -1,4 +1,4 @@
-"""The page of a sweep. While the sweep runs, it is written again after every epoch, and a reader's
+"""The page of a sweep. While the sweep runs, it is written again after an epoch, and a reader's
 browser renews what it shows; when the sweep is over, it stands still.
 """
 
@@ -13,12 +13,13 @@ PATIENCE = 120, 600, 1e9  # seconds: at least, before the first epoch of all, an
 SLOW = 5  # times the longest epoch
 
 
-def page(title, note, collected, command, going_on=None):
+def page(title, note, collected, command, going_on=None, pause=0):
     """The page as bytes.
 
     collected   (settings, records, failure) of every run, as lab.sweep.collect gives them
     command     that the sweep was started with
     going_on    seconds left of a sweep that runs, 0 if unknown; None if it is over or was stopped
+    pause       seconds that are let pass before the page is written again
     Raises:     UserError if the library that draws is not installed
     """
     running = going_on is not None
@@ -34,16 +35,16 @@ def page(title, note, collected, command, going_on=None):
         *(html.section(name, head, part) for name, (head, part) in sections.items()),
         element("p", "made by ", element("code", command)),
     ])  # fmt: skip
-    data = {"explorer": explorer.data(lines), "live": _live(collected) if running else None}
+    data = {"explorer": explorer.data(lines), "live": _live(collected, pause) if running else None}
     return html.page(title, body, data, ["choices", "explorer", "live"], itself=True)
 
 
-def _live(collected):
+def _live(collected, pause):
     """When the page was written, and after how many seconds without news it says so."""
     seconds = [record["seconds"] for _, records, _ in collected for record in records]
     least, at_first, most = PATIENCE
-    patience = min(max(least, SLOW * max(seconds)), most) if seconds else at_first
-    return {"written": round(time.time(), 1), "patience": round(patience)}
+    patience = max(least, SLOW * max(seconds)) if seconds else at_first
+    return {"written": round(time.time(), 1), "patience": round(min(patience + pause, most))}
 
 
 def _state(collected, going_on):

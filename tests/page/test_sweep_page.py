@@ -201,6 +201,38 @@ def test_the_first_page_is_made_when_the_runs_have_been_started(capsys, monkeypa
     assert capsys.readouterr().err == said
 
 
+def test_a_page_takes_at_most_a_hundredth_of_the_time_however_long_the_first_took(
+    monkeypatch, tmp_path
+):
+    from minisgd.commands import live
+    from minisgd.page import library
+
+    clock, made = [0.0], []
+
+    def write_page(out, into, collected, going_on=None, pause=0):
+        clock[0] += 3.0 if not made else 0.5  # the first one makes the library
+        made.append((clock[0], pause))
+
+    monkeypatch.setattr(library, "available", lambda: True)
+    monkeypatch.setattr(live, "write_page", write_page)
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+    cell = replace(CELLS[0], epochs=200)
+    page = live.LivePage(tmp_path, Question(COMMON, (64,), (0,)), "digest", {cell: 200})
+    page.begin()
+    for record in records(cell, 0.9):
+        clock[0] += 1.0
+        page(cell, record)
+    assert made[:3] == [(3.0, 0.0), (4.5, 0.0), (55.0, 50.0)] and len(made) == 5
+
+
+def test_a_page_is_silent_for_as_long_as_it_is_not_renewed(page_of):
+    def patience(**given):
+        text = page_of("t", None, collected(2), "c", 50, **given).decode()
+        return json.loads(re.search(r'"live":({[^}]*})', text)[1])["patience"]
+
+    assert (patience(), patience(pause=300)) == (120, 420)
+
+
 @pytest.mark.parametrize("error", [StorageError("the disk is full"), OSError("the disk is worn")])
 def test_a_page_that_cannot_be_made_does_not_stop_the_sweep(capsys, monkeypatch, tmp_path, error):
     from minisgd.commands import live
