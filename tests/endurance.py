@@ -42,6 +42,7 @@ from minisgd.train import State  # noqa: E402
 
 SWEEP = ("--batch-sizes", "32,256", "--epochs", "40", "--momentum", "0.9", "--lr", "0.02")
 SWEEP += ("--rule", "sqrt", "--warmup", "gradual", "--warmup-epochs", "3", "--dataset", "glyphs")
+MOST_LOSSES = 10  # after which nothing more is killed
 
 
 def make_data(folder, train=500, test=80):
@@ -110,8 +111,9 @@ def _lost(kept):
 def kill_and_resume(data, work, kills, seed=0, log=print):
     """Kill a sweep (its parent, a worker, or all) at random moments until `kills` have hit.
 
-    Returns: the counts of kills, of sweeps resumed to their end, and of losses: results that differ
-             from those of the uninterrupted sweep, or an epoch that was done twice
+    Returns: the counts of kills, of sweeps resumed to their end, and of losses: a sweep that ended
+             in an error or a traceback, results that differ from those of the uninterrupted sweep,
+             or an epoch that was done twice
     """
     rng = random.Random(seed)
     process = start(data, work / "uncut")
@@ -122,27 +124,33 @@ def kill_and_resume(data, work, kills, seed=0, log=print):
         raise RuntimeError(said)
     uncut = fingerprint(work / "uncut")
     counts = {"kills": 0, "sweeps": 0, "losses": 0}
-    while counts["kills"] < kills:
+    # A sweep that crashes before it is hit would be started for ever.
+    while counts["kills"] < kills and counts["losses"] < MOST_LOSSES:
         out = work / f"cut{counts['sweeps']}"
-        lost = []
-        for attempt in range(100):
+        wrong = []
+        for attempt in range(9):
             kept = _kept(out)
-            process = start(data, out)
-            hit = attempt < 8 and counts["kills"] < kills
-            if hit:
+            process, whom = start(data, out), None
+            if attempt < 8 and counts["kills"] < kills:
                 try:
                     process.wait(rng.uniform(0, whole))
                 except subprocess.TimeoutExpired:
-                    counts["kills"] += _kill(process, rng.choice(("parent", "worker", "all")), rng)
-            process.communicate()
-            lost += _lost(kept)
-            if process.returncode == 0:
+                    whom = _kill(process, rng.choice(("parent", "worker", "all")), rng)
+            said, code = process.communicate()[1], process.returncode
+            # The run of a worker that died is tried once more: that must end as if nothing was.
+            may_be = (0, -signal.SIGKILL) if whom in ("parent", "all") else (0,)
+            if code not in may_be or "Traceback" in said:
+                wrong.append(f"start {attempt + 1}, hit: {whom}: exit {code}: {said[-2000:]}")
+            wrong += [f"an epoch of {run} was done twice" for run in _lost(kept)]
+            counts["kills"] += whom == "worker" or code == -signal.SIGKILL
+            if code == 0 or wrong:
                 break
         counts["sweeps"] += 1
-        found = fingerprint(out)
-        if found != uncut or lost:
+        if not wrong and (found := fingerprint(out)) != uncut:
+            wrong.append(f"{found}, not {uncut}")
+        if wrong:
             counts["losses"] += 1
-            log(f"LOST in {out}: {found}, not {uncut}; epochs done twice in: {lost}")
+            log(f"LOST in {out}: {'; '.join(wrong)}")
         else:
             shutil.rmtree(out)
         log(f"{counts['kills']} kills, {counts['sweeps']} sweeps, {counts['losses']} losses")
@@ -150,18 +158,22 @@ def kill_and_resume(data, work, kills, seed=0, log=print):
 
 
 def _kill(process, whom, rng):
-    """Kill the process, one of its workers or all of them; return whether there was one to hit."""
+    """Kill the process, one of its workers or all of them; return whom, None if nobody was there.
+
+    A process that has just ended may still be there to hit: its exit code tells.
+    """
     workers = _workers(process.pid)
     try:
         if whom == "worker" and workers:
             os.kill(rng.choice(workers), signal.SIGKILL)
-        elif whom == "all":
+            return whom
+        if whom == "all":
             os.killpg(process.pid, signal.SIGKILL)
-        else:
-            os.kill(process.pid, signal.SIGKILL)
+            return whom
+        os.kill(process.pid, signal.SIGKILL)
+        return "parent"
     except ProcessLookupError:
-        return False  # it had already ended
-    return True
+        return None
 
 
 def kept_files(folder):

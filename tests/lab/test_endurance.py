@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import damage
+import endurance
 import pytest
 from endurance import (
     faults,
@@ -32,6 +34,35 @@ def data(tmp_path_factory):
 def test_a_killed_sweep_resumes_to_the_bits_of_one_that_was_not(data, tmp_path):
     counts = kill_and_resume(data, tmp_path, kills=3, log=lambda line: None)
     assert counts["kills"] == 3 and counts["losses"] == 0
+
+
+@pytest.mark.parametrize(
+    ("crash", "whom"),
+    [
+        ("echo 'Traceback (most recent call last):' >&2; exit 1", None),
+        ("echo 'Error: one sentence' >&2; exit 1", None),
+        ("echo 'Traceback (most recent call last):' >&2", None),
+        ("sleep .6; exit 1", "worker"),
+    ],
+)
+def test_a_resume_that_crashes_is_a_loss(tmp_path, monkeypatch, crash, whom):
+    # Undisturbed, killed once, and then the crash, which later starts would hide.
+    scripts = iter(["sleep .3", crash if whom else "exec sleep 60", crash, *["exit 0"] * 50])
+
+    def planted(*_):
+        return subprocess.Popen(
+            ["sh", "-c", next(scripts)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+
+    monkeypatch.setattr(endurance, "start", planted)
+    monkeypatch.setattr(endurance, "fingerprint", lambda out: "as ever")
+    if whom:  # a worker alone is hit
+        monkeypatch.setattr(endurance, "_kill", lambda *_: whom)
+    told = []
+    counts = kill_and_resume(None, tmp_path, kills=1, log=told.append)
+    assert counts == {"kills": 1, "sweeps": 1, "losses": 1}
+    assert told[0].startswith("LOST") and "hit: " in told[0]
 
 
 def test_no_input_brings_down_a_reader(tmp_path):
