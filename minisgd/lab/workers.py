@@ -194,18 +194,26 @@ def _work(out, settings, handle, own_file, device, threads, pipe):
     threading.Thread(target=die_with_parent, daemon=True).start()
     try:
         own.add(own_file)
-        on_epoch = lambda _, record: pipe.send(("epoch", record))  # noqa: E731
-        log = lambda line: pipe.send(("log", line))  # noqa: E731
+        on_epoch = lambda _, record: _tell(pipe, "epoch", record)  # noqa: E731
+        log = lambda line: _tell(pipe, "log", line)  # noqa: E731
         run_cell(out, settings, shared(handle), device, threads, on_epoch, log)
-        pipe.send(("done", None))
+        _tell(pipe, "done", None)
     except StorageError as error:
-        pipe.send(("stop", str(error)))
+        _tell(pipe, "stop", str(error))
     except BrokenRun as error:
-        pipe.send(("lacked" if error.may_pass else "broken", str(error)))
+        _tell(pipe, "lacked" if error.may_pass else "broken", str(error))
     except UserError as error:  # a second try would fail, too
-        pipe.send(("refused", str(error)))
+        _tell(pipe, "refused", str(error))
     except BaseException as error:  # KeyboardInterrupt, too: Ctrl-C is ignored here
-        pipe.send(("lacked", own.sentence(error)))
+        _tell(pipe, "lacked", own.sentence(error))
+
+
+def _tell(pipe, kind, message):
+    """Send to the parent. If it was killed, end as `die_with_parent` does, and without a word."""
+    try:
+        pipe.send((kind, message))
+    except OSError:
+        os._exit(1)
 
 
 def die_with_parent():

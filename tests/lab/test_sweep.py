@@ -236,6 +236,20 @@ def test_a_worker_that_is_killed_is_tried_again_and_loses_nothing(tiny, by_two, 
     assert left(tmp_path, victim) == left(tmp_path / "uncut", victim)
 
 
+def test_a_worker_whose_parent_was_killed_ends_without_a_traceback(monkeypatch):
+    class Ended(Exception):
+        pass
+
+    def end(code):
+        raise Ended(code)
+
+    monkeypatch.setattr(workers.os, "_exit", end)
+    ours, theirs = multiprocessing.Pipe()
+    ours.close()
+    with theirs, pytest.raises(Ended):
+        workers._tell(theirs, "done", None)
+
+
 def test_a_worker_that_is_killed_twice_fails_alone(tiny, tmp_path):
     victim, other = replace(COMMON, batch_size=16, epochs=1000), replace(COMMON, batch_size=64)
     killer = Killer(victim, times=9)
