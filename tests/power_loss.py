@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from forks import Forks
-from system_calls import LATER, Mirror, commands, differing, library, lines, results
+from system_calls import LATER, Mirror, commands, differing, library, lines, results, torn
 
 
 class File:
@@ -204,6 +204,8 @@ class PowerLosses:
             kept = lines(out)
             if wrong := self.command.told_in_vain(told.replace(str(self.disk), str(into)), out):
                 return f"{where}: {wrong}"
+            if parts := torn(out):  # before the command, given again, writes them anew
+                return f"{where}: in part under their names: {parts}"
             if where.startswith("at the end") and (gone := differing(results(out), self.uncut)):
                 return f"{where}: it had ended, and not there as it was: {gone}"
             for path in out.rglob("*.part"):

@@ -14,6 +14,7 @@ disk, or if the fault ended in anything but success, one sentence, or the kill.
 import csv
 import errno
 import functools
+import gzip
 import hashlib
 import http.server
 import json
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -191,8 +193,8 @@ class Faults:
             return f"{where}: the mirror is blamed: {said[0]}"
         if wrong := self.command.told_in_vain(ended.stdout + ended.stderr, self.out):
             return f"{where}: {wrong}"
-        if torn := [path for path in self.out.rglob("*") if not is_whole(path)]:
-            return f"{where}: in part under their names: {torn}"
+        if parts := torn(self.out):
+            return f"{where}: in part under their names: {parts}"
         for path in self.out.rglob("*.part"):
             os.utime(path, (time.time() - LATER,) * 2)
         again, _ = self.run()
@@ -211,13 +213,39 @@ def lines(out):
     return {path: text[: text.rfind(b"\n") + 1] for path, text in found.items()}
 
 
-ENDS = {".svg": b"</svg>\n", ".html": b"</html>\n", ".png": b"IEND\xaeB`\x82", ".csv": b"\n"}
+ENDS = {".svg": b"</svg>\n", ".html": b"</html>\n", ".png": b"IEND\xaeB`\x82"}
+ENDS |= dict.fromkeys((".csv", ".txt"), b"\n")
 
 
 def is_whole(path):
-    """Whether a figure, page or table that has its name is there whole."""
-    end = ENDS.get(path.suffix)
-    return end is None or not path.is_file() or path.read_bytes().endswith(end)
+    """Whether a file that has its name is there whole, as far as its kind can tell: JSON and
+    checkpoints carry checksums, so do what is packed and each line of a run. What follows the last
+    of these lines may be torn: they are appended, and it is dropped.
+    """
+    from minisgd.disk.formats import read_json, read_records
+    from minisgd.errors import UserError
+    from minisgd.lab.checkpoints import read_checkpoint
+
+    if not path.is_file():
+        return True
+    content = path.read_bytes()
+    try:
+        if path.suffix == ".json":
+            read_json(path)
+        elif path.suffix == ".npz":
+            read_checkpoint(path)
+        elif path.suffix == ".gz":
+            return gzip.decompress(content) != b""  # nothing at all unpacks to nothing
+        elif path.suffix == ".jsonl":
+            return len(read_records(path)) == content.count(b"\n")
+    except (UserError, OSError, EOFError, zlib.error):
+        return False
+    return content.endswith(ENDS.get(path.suffix, b""))
+
+
+def torn(out):
+    """The files below a folder that have their names and are there in part."""
+    return [path for path in sorted(out.rglob("*")) if not is_whole(path)]
 
 
 def results(out):

@@ -1,10 +1,14 @@
 """A few of the faults that `python tests/endurance.py --faults` tries one by one."""
 
+import gzip
+import queue
+from types import SimpleNamespace
+
 import pytest
-from endurance import make_data
-from forks import Forks
+from endurance import kept_files, make_data
+from forks import Ended, Forks
 from power_loss import PowerLosses
-from system_calls import Faults, Mirror, commands, library
+from system_calls import Faults, Mirror, commands, is_whole, library, results
 
 from minisgd.page.library import available
 
@@ -61,3 +65,44 @@ def test_a_power_loss_costs_nothing_that_was_told(work, small):
     count, losses = power.all(step=19)
     # A body that comes in more pieces takes more writes.
     assert power.made > 30 and count >= 6 and count % 3 == 0 and losses == []
+
+
+def test_a_file_that_is_there_in_part_is_noticed(tmp_path):
+    texts = {"svg": "<svg></svg>\n", "html": "<html></html>\n", "csv": "abc\n1\n", "txt": "a\n"}
+    for kind, text in texts.items():
+        (tmp_path / f"a.{kind}").write_text(text)
+    (tmp_path / "a.png").write_bytes(b"\x89PNG IEND\xaeB`\x82")
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(range(200))))
+    kept_files(tmp_path)
+    whole = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in whole} >= {".json", ".jsonl", ".npz", ".gz", ".png"}
+    for path in whole:
+        assert is_whole(path), path
+        if path.suffix:  # that of a lock has none
+            cut = path.read_bytes()[: path.stat().st_size // 2]
+            for part in (cut + b"\n" if path.suffix == ".jsonl" else cut, b""):
+                path.write_bytes(part)
+                assert is_whole(path) == (path.suffix == ".jsonl" and part == b""), path
+
+
+def test_a_figure_torn_by_a_loss_of_power_counts_before_it_is_drawn_anew(tmp_path):
+    figure = tmp_path / "lost" / "out" / "figure.svg"
+
+    class Redraws:
+        def run(self, *_):
+            figure.write_text("<svg></svg>\n")
+            return Ended(0, "", "")
+
+    losses = object.__new__(PowerLosses)
+    losses.name, losses.disk = "train", tmp_path / "disk"
+    told = lambda *_: None  # noqa: E731
+    losses.command = SimpleNamespace(told_in_vain=told, given=lambda out: [], change=None)
+    free = queue.SimpleQueue()
+    free.put(Redraws())
+    for text, wrong in (("<svg></svg>\n", None), ("<svg></s", "in part under their names")):
+        figure.parent.mkdir(parents=True)
+        figure.write_text("<svg></svg>\n")
+        losses.uncut = results(figure.parent)
+        figure.write_text(text)
+        found = losses._one(free, tmp_path / "lost", "after change 1", "")
+        assert found is wrong is None or wrong in found
