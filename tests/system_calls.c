@@ -131,6 +131,8 @@ ON_PATH(mkdir, (const char *path, mode_t mode), (path, mode))
 ON_PATH(rmdir, (const char *path), (path))
 ON_PATH(stat, (const char *restrict path, struct stat *restrict found), (path, found))
 ON_PATH(stat64, (const char *restrict path, struct stat64 *restrict found), (path, found))
+ON_PATH(lstat, (const char *restrict path, struct stat *restrict found), (path, found))
+ON_PATH(lstat64, (const char *restrict path, struct stat64 *restrict found), (path, found))
 
 #define ON_FILE(type, name, parameters, arguments)                                                 \
     type name parameters                                                                           \
@@ -158,3 +160,13 @@ DIR *opendir(const char *path)
 {
     return STOPS(fails("opendir", path)) ? NULL : REAL(opendir)(path);
 }
+
+/* The C library asks the system for many names at a time. Which entry is the first of them depends
+   on its buffer: here it may be any, and the end, which takes a call of its own. */
+#define READDIR(type, name)                                                                        \
+    struct type *name(DIR *dir)                                                                    \
+    {                                                                                              \
+        return STOPS(fails_on("readdir", dirfd(dir))) ? NULL : REAL(name)(dir);                    \
+    }
+READDIR(dirent, readdir)
+READDIR(dirent64, readdir64)
