@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -348,26 +349,34 @@ def wait_for(condition, seconds=60):
 
 def every_fault(data, work, names, step, at_once):
     """Enumerate the system calls and losses of power, print a table of how many there were by
-    command and fault, return the exit code.
+    command and fault, return the exit code: 1 also if there were none.
     """
     from power_loss import enumerate_power
     from system_calls import KINDS, enumerate_faults
 
     log = lambda line: print(line, flush=True)  # noqa: E731
-    found = enumerate_faults(data, work, names, step=step, at_once=at_once, log=log)
-    power = enumerate_power(data, work, names, step=step, at_once=at_once, log=log)
-    if isinstance(found, str) or isinstance(power, str):
-        print(f"no system call can be made to fail here: {found}")
-        return 1
-    counts, losses = found[0] | power[0], found[1] + power[1]
+    tried = {
+        "system call can be made to fail": enumerate_faults,
+        "loss of power can be tried": enumerate_power,
+    }
+    counts, losses, complete = Counter(), [], True
+    for what, enumerate_them in tried.items():
+        found = enumerate_them(data, work, names, step=step, at_once=at_once, log=log)
+        if isinstance(found, str):
+            print(f"no {what} here: {found}")
+            complete = False
+        else:
+            counts, losses = counts | found[0], losses + found[1]
     columns = ("calls", *KINDS, "power")
     print("\n| command | " + " | ".join(columns) + " |")
     print("|---" * (1 + len(columns)) + "|")
     for name in names:
         print(f"| `{name}` | " + " | ".join(str(counts[name, each]) for each in columns) + " |")
-    total = sum(count for (_, each), count in counts.items() if each != "calls")
-    print(f"\nlosses: {len(losses)} of {total} faults")
-    return 1 if losses else 0
+    faults = {name: sum(counts[name, each] for each in columns[1:]) for name in names}
+    missed = sum(counts[name, "missed"] for name in names)
+    print(f"\ncame to nothing, for the call did not come: {missed}")
+    print(f"losses: {len(losses)} of {sum(faults.values())} faults")
+    return 1 if losses or not complete or not all(faults.values()) else 0
 
 
 def every_upgrade(data, work):

@@ -290,8 +290,9 @@ def differing(found, uncut):
 def enumerate_faults(data, work, names, kinds=KINDS, step=1, at_once=1, log=print):
     """Try every `step`-th call of these commands with these faults, so many at once.
 
-    Returns: {(command, kind): faults, (command, "calls"): calls}, [what was wrong]; the reason in
-             place of both if the library cannot be built
+    Returns: {(command, kind): faults, (command, "calls"): calls, (command, "missed"): faults whose
+             call did not come}, [what was wrong]; the reason in place of both if the library cannot
+             be built
     """
     built, why = library(work)
     if built is None:
@@ -319,7 +320,7 @@ def enumerate_faults(data, work, names, kinds=KINDS, step=1, at_once=1, log=prin
             for kind in kinds:
                 places = first.places(kind, step)
                 for wrong, hit in threads.map(one, places, [kind] * len(places)):
-                    counts[name, kind] += hit
+                    counts[name, kind if hit else "missed"] += 1
                     if wrong:
                         losses.append(f"{name}: {wrong}")
                         log(f"LOST: {losses[-1]}")

@@ -5,11 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import damage
 import endurance
+import power_loss
 import pytest
+import system_calls
 from endurance import (
     faults,
     fingerprint,
@@ -111,3 +114,28 @@ def test_one_result_whatever_the_jobs_and_threads(data, tmp_path):
         assert process.returncode == 0 and ("continues after epoch" in said) == cut
         found.add(fingerprint(out))
     assert len(found) == 1
+
+
+ALL = Counter({("train", "calls"): 9, ("train", "EIO"): 8, ("train", "missed"): 1})
+NONE = Counter({("train", "calls"): 9, ("train", "missed"): 9})
+POWER = Counter({("train", "power"): 3})
+
+
+@pytest.mark.parametrize(
+    ("calls", "power", "code", "told"),
+    [
+        ((ALL, []), (POWER, []), 0, "did not come: 1\nlosses: 0 of 11 faults"),
+        ((ALL, ["a loss"]), (POWER, []), 1, "losses: 1 of 11 faults"),
+        ((NONE, []), (Counter(), []), 1, "did not come: 9\nlosses: 0 of 0 faults"),
+        ((ALL, []), "no compiler", 1, "no loss of power can be tried here: no compiler\n"),
+        ("no compiler", (POWER, []), 1, "no system call can be made to fail here: no compiler\n"),
+    ],
+)
+def test_faults_that_were_not_tried_are_told_and_do_not_pass(
+    monkeypatch, capsys, calls, power, code, told
+):
+    monkeypatch.setattr(system_calls, "enumerate_faults", lambda *_, **__: calls)
+    monkeypatch.setattr(power_loss, "enumerate_power", lambda *_, **__: power)
+    assert endurance.every_fault(None, None, ["train"], step=1, at_once=1) == code
+    printed = capsys.readouterr().out
+    assert told in printed and "Counter" not in printed
