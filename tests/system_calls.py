@@ -8,7 +8,7 @@ but no short writes, and it counts the calls of every thread apart.
 After each fault the command is given again, undisturbed. It counts as lost if that does not end in
 the results of a run that was never disturbed, if an epoch, run or file that was told or kept is not
 there any more, if a file is there in part under its name, if a mirror is blamed for this machine's
-disk, or if the fault ended in anything but success, one sentence, or the kill.
+disk, or if the command ended otherwise than its kind of fault allows, see exit_codes.
 """
 
 import csv
@@ -36,6 +36,10 @@ from forks import Forks
 
 KINDS = {"kill -9": "kill", "EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EINTR": errno.EINTR}
 KINDS = {name: str(kind) for name, kind in KINDS.items()} | {"short": "short"}
+# What Python does again after EINTR. In all other calls it raises it, so a sentence may end the
+# command: POSIX has no EINTR in them, and in close, which must not be made again, Linux gives none
+# on a disk, only where a file system on a network or in a process is mounted so.
+INTERRUPTED = ("open", "read", "write", "fsync", "ftruncate", "ftruncate64", "flock")
 LATER = 3600  # seconds between a fault and the command given again, as the files' times tell
 
 
@@ -184,7 +188,7 @@ class Faults:
         where = f"{kind} at call {at} ({hit})"
         kept = lines(self.out)
         said = ended.stderr.strip().splitlines()[-1:] or [""]
-        may_be = (0, -9) if self.command.goes_on else (0, 1, -9)
+        may_be = exit_codes(kind, hit, self.command.goes_on)
         if ended.returncode not in may_be or "Traceback" in ended.stderr:
             return f"{where}: exit {ended.returncode}: {ended.stderr[-2000:]}"
         if ended.returncode == 1 and not said[0].startswith("Error: "):
@@ -205,6 +209,20 @@ class Faults:
         if differ := differing(results(self.out), self.uncut):
             return f"{where}: other results than those of an undisturbed run: {differ}"
         return None
+
+
+def exit_codes(kind, hit, goes_on):
+    """What a command may end with after a fault.
+
+    hit        the call that went wrong and its path; None if it did not come
+    goes_on    whether an error must not end it
+    """
+    if hit is None:
+        return (0,)
+    if kind == "kill -9":
+        return (-9, 0)  # 0 if a worker was killed: its run is tried once more
+    unseen = kind == "short" or (kind == "EINTR" and hit.split()[0] in INTERRUPTED)
+    return (0,) if goes_on or unseen else (0, 1)
 
 
 def lines(out):

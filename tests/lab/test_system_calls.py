@@ -106,3 +106,34 @@ def test_a_figure_torn_by_a_loss_of_power_counts_before_it_is_drawn_anew(tmp_pat
         figure.write_text(text)
         found = losses._one(free, tmp_path / "lost", "after change 1", "")
         assert found is wrong is None or wrong in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "call", "code", "wrong"),
+    [
+        ("EINTR", "write", 1, "exit 1"),
+        ("EINTR", "rename", 1, None),
+        ("EINTR", "rename", -9, "exit -9"),
+        ("short", "read", 1, "exit 1"),
+        ("EIO", "write", 1, None),
+        ("EIO", "write", -9, "exit -9"),
+        ("kill -9", "write", -9, None),
+        ("kill -9", "write", 1, "exit 1"),
+        ("kill -9", None, 1, "exit 1"),
+    ],
+)
+def test_what_a_command_may_end_with_after_a_fault(tmp_path, kind, call, code, wrong):
+    class Planted:
+        def run(self, given, loaded, change):
+            if not loaded["FAULT_AT"]:
+                return Ended(0, "", "")
+            if call:
+                faults.count.with_suffix(".hit").write_text(f"{call} a path\n")
+            return Ended(code, "", "Error: it did not work\n")
+
+    command = SimpleNamespace(
+        goes_on=False, change=None, given=lambda out: [], told_in_vain=lambda *_: None
+    )
+    faults = Faults(Planted(), command, tmp_path, SimpleNamespace(calls=[call], uncut={}))
+    found = faults.one(1, kind)
+    assert found is wrong is None or f"): {wrong}: " in found
