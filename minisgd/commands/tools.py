@@ -203,7 +203,7 @@ def timed(ranks, batch_sizes, rounds, dataset, data_dir, N):
         for b in sizes:
             Settings(batch_size=b).check(N)
         say(f"{R} ranks: batches of {', '.join(map(str, sizes))}, {rounds} epochs each")
-        jobs.append(speedup_timing.start(R, dataset, data_dir, sizes, rounds))
+        jobs.append(speedup_timing.start(R, dataset, data_dir, sizes, rounds, say))
     return jobs
 
 

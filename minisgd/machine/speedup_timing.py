@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -27,8 +28,10 @@ from .speedup import MESSAGES
 REPEATS, SKIPPED = 40, 5  # all-reduces of each size, and how many at first do not count
 
 
-def start(ranks, dataset, data_dir, batch_sizes, rounds):
+def start(ranks, dataset, data_dir, batch_sizes, rounds, log=print):
     """What `measure` returns on so many ranks of this machine.
+
+    log    is told what the ranks say meanwhile, such as that they wait for one that is stopped
 
     Raises:  UserError if the job fails; SettingError if there is no MPI
     """
@@ -45,18 +48,28 @@ def start(ranks, dataset, data_dir, batch_sizes, rounds):
     python = [sys.executable, "-m", "mpi4py", "-m", __name__]
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [mpiexec, "-n", str(ranks), *python, json.dumps(request)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": path},
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        reasons = [line for line in lines if line.startswith("Error")] or lines[-1:]
-        raise UserError(f"{ranks} ranks could not be measured: {''.join(reasons[:1])}")
-    return json.loads(done.stdout.splitlines()[-1])
+    said = []
+    with (
+        subprocess.Popen(
+            [mpiexec, "-n", str(ranks), *python, json.dumps(request)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": path},
+        ) as job,
+        ThreadPoolExecutor() as pool,
+    ):  # fmt: skip
+        printed = pool.submit(job.stdout.read)  # a pipe that nobody reads might fill up
+        try:
+            for line in filter(str.strip, job.stderr):
+                said.append(line.rstrip("\n"))
+                if not line.startswith("Error"):  # which is told below, in a sentence
+                    log(said[-1])
+        except BaseException:  # such as Ctrl-C
+            job.kill()
+            raise
+        if job.wait():
+            reasons = [line for line in said if line.startswith("Error")] or said[-1:]
+            raise UserError(f"{ranks} ranks could not be measured: {''.join(reasons[:1])}")
+        return json.loads(printed.result().splitlines()[-1])
 
 
 def main(request):

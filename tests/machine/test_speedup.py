@@ -1,6 +1,7 @@
 """The model of an epoch on many ranks, fitted to times that come from a known model."""
 
 import json
+import sys
 from math import ceil
 
 import numpy as np
@@ -147,6 +148,58 @@ def test_a_job_that_fails_gives_its_reason_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"1 ranks could not be measured: Error: .*must hold") as e:
         speedup_timing.start(1, "idx", tmp_path, [64], 1)
     assert "\n" not in str(e.value)
+
+
+@pytest.fixture
+def stand_in(monkeypatch, tmp_path):
+    """Write a program that is taken for mpiexec."""
+
+    path, python = tmp_path / "mpiexec", sys.executable
+
+    def write(program):
+        path.write_text(f"#!{python}\nimport os, sys, time\n{program}")
+        path.chmod(0o755)
+        monkeypatch.setattr(speedup_timing.sys, "executable", str(tmp_path / "python"))
+        monkeypatch.setattr(speedup_timing, "find_spec", lambda name: True)
+
+    return write
+
+
+WAITS = """
+sys.stderr.write("Rank 0 has waited\\n")
+sys.stderr.flush()
+for _ in range(100):
+    if os.path.exists("heard"):
+        print("x" * 1_000_000)
+        print('{"ranks": 2}')
+        sys.exit()
+    time.sleep(0.1)
+sys.exit("nobody heard it")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands for mpiexec")
+def test_what_ranks_say_is_told_while_they_wait(stand_in, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    told = []
+
+    def log(line):
+        told.append(line)
+        (tmp_path / "heard").touch()
+
+    stand_in(WAITS)
+    assert speedup_timing.start(2, "idx", tmp_path, [64], 1, log) == {"ranks": 2}
+    assert told == ["Rank 0 has waited"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands for mpiexec")
+def test_a_reason_is_told_once_whatever_else_is_said(stand_in, tmp_path):
+    told = []
+    for said, reason in (("Error: no such data", "Error: no such data"), ("no MPI", "killed")):
+        stand_in(f"sys.exit('a note\\n\\n{said}\\nkilled')")
+        with pytest.raises(UserError, match=rf"^2 ranks could not be measured: {reason}$"):
+            speedup_timing.start(2, "idx", tmp_path, [64], 1, told.append)
+    assert told == ["a note", "killed", "a note", "no MPI", "killed"]
 
 
 def test_an_epoch_is_measured_on_one_process(small_data):
