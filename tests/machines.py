@@ -185,14 +185,16 @@ class Place:
         process.port = address[1]
         return process, address[0]
 
-    def worker(self, address, *more, first="", path=ROOT, nanny=False):
-        """A worker; first, what its Python does first; path, where it finds minisgd."""
+    def worker(self, address, *more, first="", path=ROOT, data=None, nanny=False):
+        """A worker; first, what its Python does first; path and data, where it finds minisgd and
+        datasets, of which it has none if not told.
+        """
         aside = Path(tempfile.mkdtemp(dir=self.folder))
         (aside / "sitecustomize.py").write_text(first)
         given = address, "--nthreads", "1", "--no-dashboard", "--local-directory", aside, *more
         process = self.start(
             "-m", "distributed.cli.dask_worker", *given, "--nanny" if nanny else "--no-nanny",
-            PYTHONPATH=f"{aside}{os.pathsep}{path}", MINISGD_DATA=str(aside),
+            PYTHONPATH=f"{aside}{os.pathsep}{path}", MINISGD_DATA=str(data or aside),
         )  # fmt: skip
         process.says("Registered to")
         return process
@@ -373,6 +375,51 @@ def worker_stopped(place):
     return line, told
 
 
+def with_proxies(place, scheduler):
+    """(a worker's address, the ways to it and from it)"""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    to, back = Proxy(port), Proxy(scheduler.port)
+    listens = "--listen-address", f"tcp://127.0.0.1:{port}", "--contact-address", to.address
+    place.worker(back.address, *listens)
+    return to.address, (to, back)
+
+
+def worker_cut_off(place):
+    """Meanwhile it trains on. Of so many runs some are left when it is back."""
+    scheduler, address = place.scheduler()
+    worker, ways = with_proxies(place, scheduler)
+    sweep = place.sweep(address, "--seeds", "6", epochs=20)
+    sweep.says("1 of 12 runs")
+    began = time.monotonic()
+    for way in ways:
+        way.cut = True
+    line, told = sweep.says(f"worker at {worker} has said nothing"), since(began)
+    time.sleep(max(0, 70 - told))
+    for way in ways:
+        way.cut = False
+    sweep.says(f"worker at {worker} is back")
+    place.ends_whole(sweep)
+    return line, told
+
+
+def worker_given_up(place):
+    """As a scheduler does with a worker that has been silent for 300 s, here 20."""
+    scheduler, address = place.scheduler(DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="20s")
+    place.worker(address)
+    worker, ways = with_proxies(place, scheduler)
+    sweep = place.sweep(address, epochs=40)
+    sweep.says("1 of 4 runs")
+    began = time.monotonic()
+    for way in ways:
+        way.cut = True
+    line, told = sweep.says(f"worker at {worker} is gone .*start elsewhere"), since(began)
+    for way in ways:
+        way.cut = False  # what it has done meanwhile may come, too
+    place.ends_whole(sweep)
+    return line, told
+
+
 def refused(place, pattern, **different):
     _, address = place.scheduler()
     worker = place.worker(address, **different)
@@ -409,15 +456,22 @@ def worker_with_other_numpy(place):
     return line, told
 
 
-def worker_without_the_dataset(place):
+def worker_without_the_dataset(place, **different):
     """It needs none: the images are sent."""
     _, address = place.scheduler()
-    place.worker(address)  # in an empty folder, with an empty folder of datasets
+    place.worker(address, **different)
     began = time.monotonic()
     sweep = place.sweep(address)
     line, told = sweep.says("4 of 4 runs"), since(began)
     place.ends_whole(sweep)
     return line, told
+
+
+def worker_with_another_dataset(place):
+    """Of the same name, in the folder where it would look."""
+    other = place.folder / "other"
+    make_data(other, train=400)
+    return worker_without_the_dataset(place, data=other)
 
 
 def worker_out_of_memory(place):
@@ -537,8 +591,9 @@ def ranks_with_other_numpy(place):
 # {a case: the seconds within which it is told}
 CASES = {
     scheduler_killed: 35, scheduler_stopped: 80, scheduler_cut_off: 80, connection_reset: 10,
-    worker_killed: 10, worker_stopped: 80, worker_with_other_code: 20, worker_without_minisgd: 20,
-    worker_with_other_numpy: 20, worker_without_the_dataset: 120, worker_out_of_memory: 90,
+    worker_killed: 10, worker_stopped: 80, worker_cut_off: 80, worker_given_up: 60,
+    worker_with_other_code: 20, worker_without_minisgd: 20, worker_with_other_numpy: 20,
+    worker_without_the_dataset: 120, worker_with_another_dataset: 120, worker_out_of_memory: 90,
     worker_over_its_control_group: 60, folder_of_two_machines: 120,
     rank_killed: 2, rank_stopped: 80, rank_0_stopped: 80, ranks_with_other_code: 20,
     ranks_with_other_data: 20, ranks_with_other_numpy: 20,

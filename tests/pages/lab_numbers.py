@@ -53,12 +53,14 @@ def other_machines(files):
 
     return listed(
         given("two", "views"), given("three", "seconds, tests/machines.py"),
+        given("20 300", "seconds, tests/machines.py, and distributed's own"),
         here(cluster.PATIENCE, "minisgd/lab/cluster.py"), given("1", "an exit code"),
         within(machines.scheduler_killed),
         here(watch.SILENCE, "minisgd/lab/watch.py"), given("1", "an exit code"),
         within(
             machines.scheduler_stopped, machines.scheduler_cut_off, machines.connection_reset,
-            machines.worker_killed, machines.worker_stopped, machines.worker_with_other_code,
+            machines.worker_killed, machines.worker_stopped, machines.worker_cut_off,
+            machines.worker_given_up, machines.worker_with_other_code,
             machines.worker_without_minisgd, machines.worker_with_other_numpy,
             machines.worker_out_of_memory, machines.worker_over_its_control_group,
         ),
