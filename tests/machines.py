@@ -32,7 +32,7 @@ from endurance import fingerprint, make_data  # noqa: E402
 from minisgd.errors import UserError  # noqa: E402
 
 STOP, GO, KILL = signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL
-RUNS = ("--batch-sizes", "32,256", "--seeds", "2", "--dataset", "glyphs", "--device", "cpu")
+RUNS = ("--batch-sizes", "32,256", "--dataset", "glyphs", "--device", "cpu")
 # What Python runs first in a worker.
 NO_MINISGD = """
 import sys
@@ -199,17 +199,17 @@ class Place:
         process.says("Registered to")
         return process
 
-    def sweep(self, address, *more, epochs=2, out=None, **environment):
+    def sweep(self, address, *more, epochs=2, seeds=2, out=None, **environment):
         """A sweep on the workers of a scheduler; here, if its address is None."""
         out = out or tempfile.mkdtemp(dir=self.folder)
         where = ("--scheduler", address) if address else ("--jobs", "1")
         process = self.start(
-            ROOT / "cli.py", "sweep", *RUNS, "--epochs", epochs, "--data-dir", self.data,
-            "--out", Path(out) / "o", *where, *more, **environment,
+            ROOT / "cli.py", "sweep", *RUNS, "--epochs", epochs, "--seeds", seeds,
+            "--data-dir", self.data, "--out", Path(out) / "o", *where, *more, **environment,
         )  # fmt: skip
-        process.asked, process.out = ("sweep", epochs, *more), Path(out) / "o"
-        process.again = lambda: self.sweep(address, *more, epochs=epochs, out=out)
-        process.in_calm = lambda: self.sweep(None, *more, epochs=epochs)
+        process.asked, process.out = ("sweep", epochs, seeds, *more), Path(out) / "o"
+        process.again = lambda: self.sweep(address, *more, epochs=epochs, seeds=seeds, out=out)
+        process.in_calm = lambda: self.sweep(None, *more, epochs=epochs, seeds=seeds)
         return process
 
     def ranks(self, different="", epochs=100_000, size=2, out=None):
@@ -290,15 +290,20 @@ def since(began):
     return time.monotonic() - began
 
 
+# More runs than a worker is given at once, so that some are left when one is back. The sweep looks
+# at its workers every two seconds.
+MANY = {"seeds": 6, "epochs": 40}
+
+
 # -- the cases: each returns a line that was said, and how many seconds after what
 
 
-def under_way(place, workers=1, way=lambda address: address, epochs=12):
+def under_way(place, workers=1, way=lambda address: address, epochs=12, seeds=2):
     """(scheduler, [worker], sweep, since when): a run of it is over, and others are trained"""
     scheduler, address = place.scheduler()
     there = [place.worker(address) for _ in range(workers)]
-    sweep = place.sweep(way(address), epochs=epochs)
-    sweep.says("1 of 4 runs")
+    sweep = place.sweep(way(address), epochs=epochs, seeds=seeds)
+    sweep.says(f"1 of {2 * seeds} runs")
     return scheduler, there, sweep, time.monotonic()
 
 
@@ -366,7 +371,7 @@ def worker_killed(place):
 
 
 def worker_stopped(place):
-    _, workers, sweep, began = under_way(place)
+    _, workers, sweep, began = under_way(place, **MANY)
     workers[0].send(STOP)
     line, told = sweep.says("has said nothing"), since(began)
     workers[0].send(GO)
@@ -386,10 +391,10 @@ def with_proxies(place, scheduler):
 
 
 def worker_cut_off(place):
-    """Meanwhile it trains on. Of so many runs some are left when it is back."""
+    """Meanwhile it trains on."""
     scheduler, address = place.scheduler()
     worker, ways = with_proxies(place, scheduler)
-    sweep = place.sweep(address, "--seeds", "6", epochs=20)
+    sweep = place.sweep(address, **MANY)
     sweep.says("1 of 12 runs")
     began = time.monotonic()
     for way in ways:
@@ -481,7 +486,7 @@ def worker_out_of_memory(place):
     worker = place.worker(address, "--memory-limit", "600MB", nanny=True, first=HUNGER)
     began = time.monotonic()
     more = "--with", place.folder / "hungry.py", "--optimizer", "hungry"
-    sweep = place.sweep(address, *more, "--batch-sizes", "256", "--seeds", "1", epochs=1)
+    sweep = place.sweep(address, *more, "--batch-sizes", "256", epochs=1, seeds=1)
     line = sweep.says("failed: lost with its worker, as when memory runs out")
     sweep.ends(1)
     told = since(began)
@@ -497,8 +502,8 @@ def worker_over_its_control_group(place):
     more = "--with", place.folder / "hungry.py", "--optimizer", "hungry"
     with control_group(600_000_000, place) as group:
         began = time.monotonic()
-        more += "--batch-sizes", "256", "--seeds", "1", "--jobs", "2"
-        sweep = place.sweep(None, *more, HUNGRY="1")
+        more += "--batch-sizes", "256", "--jobs", "2"
+        sweep = place.sweep(None, *more, seeds=1, HUNGRY="1")
         (group / "cgroup.procs").write_text(str(sweep.popen.pid))
         sweep.says("it will be tried once more")
         line = sweep.says("failed: its process was killed .SIGKILL, as the system does when memory")
