@@ -9,9 +9,13 @@ def main():
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may let it ignore
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from .commands.console import forget_unprinted
     from .commands.group import cli
 
-    cli()
+    try:
+        cli()
+    finally:
+        forget_unprinted()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the tests share: the array module they run on, a seeded generator, hypothesis' settings."""
 
+import os
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,6 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from minisgd import backend, load_dataset
 from minisgd.data import MissingError, glyphs
+
+# As in most shells: with it, Python would have nothing left to print when it ends.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 settings.register_profile(
     "minisgd", deadline=None, derandomize=True, database=None, max_examples=40

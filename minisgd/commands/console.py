@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 
@@ -31,16 +31,20 @@ class Sentence(click.ClickException):
         self.exit_code = exit_code
 
     def show(self, file=None):
-        with suppress(OSError):  # if stderr is full, the exit code still tells
+        try:
             super().show(file)
+        except OSError:  # if stderr is full, the exit code still tells
+            forget_unprinted()
 
 
 def say(line):
     """Print a line that is not a result, such as the progress of a sweep: on stderr. Where it
     cannot be printed, as on a full disk, the work goes on without it.
     """
-    with suppress(OSError):
+    try:
         click.echo(line, err=True)
+    except OSError:
+        forget_unprinted()
 
 
 def stopped(epochs, out):
@@ -112,6 +116,25 @@ def show(lines):
         raise
     except OSError as error:
         unprinted.append(error)
+        forget_unprinted()
+
+
+def forget_unprinted():
+    """Drop what stdout and stderr still hold because it cannot be printed. Python would try to
+    print it once more before it starts a process, which then fails, and at its end, where it would
+    complain and change the exit code to 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            number = stream.fileno()
+            kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            stream.flush()
+            os.dup2(kept, number)  # there may be room again for what comes
+            os.close(kept)
+            os.close(nowhere)
 
 
 def clock(seconds):
