@@ -10,6 +10,7 @@ from minisgd.machine.speedup import CostModel
 
 N = 60_000  # training images
 BENCH = "python cli.py bench"
+PROFILE = f"{BENCH} --profile --batch-sizes 64"
 SWEEP = "python cli.py sweep --rule linear"
 MORE = "More processes, more machines, a GPU: "
 
@@ -46,7 +47,10 @@ def speed(files):
         measured(".43 .49", BENCH), given("2048", "a batch size"),
         measured(".37 .39", BENCH), given("8192", "a batch size"),
         measured("11 38 23 45", SWEEP),
-        given("hundred", "SHARE in minisgd/commands/live.py"), measured("5.8 7.0", BENCH),
+        given("64", "a batch size"), measured("3.4 362 2.5 27", PROFILE),
+        given("hundred", "SHARE in minisgd/commands/live.py"), given("two", "threads"),
+        measured("4.8", BENCH), given("64", "a batch size"),
+        measured("7.2 7.7", BENCH), given("512", "a batch size"),
     )  # fmt: skip
 
 
