@@ -140,7 +140,7 @@ def kill_and_resume(data, work, kills, seed=0, log=print):
             said, code = process.communicate()[1], process.returncode
             # The run of a worker that died is tried once more: that must end as if nothing was.
             may_be = (0, -signal.SIGKILL) if whom in ("parent", "all") else (0,)
-            if code not in may_be or "Traceback" in said:
+            if code not in may_be or crashed(said, whom):
                 wrong.append(f"start {attempt + 1}, hit: {whom}: exit {code}: {said[-2000:]}")
             wrong += [f"an epoch of {run} was done twice" for run in _lost(kept)]
             counts["kills"] += whom == "worker" or code == -signal.SIGKILL
@@ -156,6 +156,14 @@ def kill_and_resume(data, work, kills, seed=0, log=print):
             shutil.rmtree(out)
         log(f"{counts['kills']} kills, {counts['sweeps']} sweeps, {counts['losses']} losses")
     return counts
+
+
+def crashed(said, whom):
+    """Whether a traceback was printed, other than by Python itself of a worker that it was about to
+    start when its parent was killed.
+    """
+    ours = str(ROOT / "minisgd") + os.sep in said
+    return "Traceback" in said and (ours or whom != "parent")
 
 
 def _kill(process, whom, rng):

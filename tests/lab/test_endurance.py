@@ -68,6 +68,14 @@ def test_a_resume_that_crashes_is_a_loss(tmp_path, monkeypatch, crash, whom):
     assert told[0].startswith("LOST") and "hit: " in told[0]
 
 
+def test_a_traceback_of_python_itself_counts_unless_the_parent_was_killed():
+    pythons = 'Traceback\n  File "/lib/multiprocessing/spawn.py", line 130, in _main\nEOFError'
+    own = f'Traceback\n  File "{endurance.ROOT / "minisgd" / "lab" / "workers.py"}", line 1'
+    assert not endurance.crashed(pythons, "parent") and not endurance.crashed("", None)
+    assert all(endurance.crashed(pythons, whom) for whom in ("worker", None))
+    assert all(endurance.crashed(own, whom) for whom in ("parent", "worker", None))
+
+
 def test_no_input_brings_down_a_reader(tmp_path):
     told = []
     counts = damage.damage(tmp_path / "damage", cases=1_500, told=told.append)
