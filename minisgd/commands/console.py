@@ -47,10 +47,10 @@ def say(line):
         forget_unprinted()
 
 
-def stopped(epochs, out):
-    """The beginning of the sentence on an interruption: how many epochs are kept, and where."""
-    kept = "1 whole epoch is" if epochs == 1 else f"{epochs} whole epochs are"
-    return f"Stopped. {kept} kept in {out}"
+def stopped(count, folder, what="whole epoch"):
+    """The beginning of the sentence on an interruption: how many of what are kept, and where."""
+    kept = f"1 {what} is" if count == 1 else f"{count} {what}s are"
+    return f"Stopped. {kept} kept in {folder}"
 
 
 def stop(interrupt, kept=None):

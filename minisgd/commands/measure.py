@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from .console import clock, command_line, say, show, stop
+from .console import clock, command_line, say, show, stop, stopped
 from .options import SEED, options
 from .types import Entry
 
@@ -45,8 +45,7 @@ def measure(what, seed, out, runs, dataset, threads, data_dir):
         except KeyboardInterrupt as interrupt:
             folder = kept_runs(runs, data, name)
             count = len(list(folder.glob("*.json"))) if name in RESUMED else 0
-            runs_are = "1 run is" if count == 1 else f"{count} runs are"
-            stop(interrupt, f"Stopped. {runs_are} kept in {folder}" if count else None)
+            stop(interrupt, stopped(count, folder, "run") if count else None)
 
 
 def kept_runs(runs, data, name):
