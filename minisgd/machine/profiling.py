@@ -127,7 +127,7 @@ class Profile:
         return 1e6 * 2 * training_multiply_adds() / self.flops
 
 
-def profile(data, batch_size=512, images=6_000):
+def profile(data, batch_size, images=6_000):
     """The Profile of training so many images in batches of this size."""
     from threadpoolctl import threadpool_limits
 
