@@ -13,6 +13,7 @@ import endurance
 import power_loss
 import pytest
 import system_calls
+import upgrade
 from endurance import (
     faults,
     fingerprint,
@@ -22,6 +23,8 @@ from endurance import (
     start,
     wait_for,
 )
+
+from minisgd.errors import UserError
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills as POSIX does")
 
@@ -147,3 +150,30 @@ def test_faults_that_were_not_tried_are_told_and_do_not_pass(
     assert endurance.every_fault(None, None, ["train"], step=1, at_once=1) == code
     printed = capsys.readouterr().out
     assert told in printed and "Counter" not in printed
+
+
+def early_and_late():
+    """The first commit, whose files have no checksums, and one whose runs are continued."""
+    found = upgrade.commits()
+    if not found:
+        pytest.skip("the history of the repository is not here")
+    return found[0], found[10]
+
+
+def test_what_an_earlier_commit_left_is_continued_or_refused_in_a_true_sentence(data, tmp_path):
+    said = []
+    counts = upgrade.upgrades(data, tmp_path, said.append, only=early_and_late())
+    assert counts == {
+        "commits": 2, "continued": 1, "refused": 1, "tables": 8, "losses": 0, "difference": 0,
+    }, said  # fmt: skip
+
+
+def test_what_an_earlier_commit_left_may_not_be_refused_for_another_reason(
+    data, tmp_path, monkeypatch
+):
+    def refuse(_):
+        raise UserError("it is of an older version")
+
+    monkeypatch.setattr(upgrade.sweep, "load_folder", refuse)
+    counts = upgrade.upgrades(data, tmp_path, str, only=early_and_late()[1:])
+    assert (counts["continued"], counts["refused"], counts["losses"]) == (0, 0, 1)
