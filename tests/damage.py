@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import random
 import struct
 import time
@@ -16,7 +17,7 @@ import tracemalloc
 import warnings
 import zipfile
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
@@ -911,10 +912,12 @@ FORMS = {
 
 @contextmanager
 def _at_ease():
-    """No flushing to the disk, for nothing here is to outlive a crash; and no warnings, which a
-    damaged file may well cause.
+    """No flushing to the disk, for nothing here is to outlive a crash; no warnings, which a damaged
+    file may well cause; and nothing of what a command would say meanwhile.
     """
     with ExitStack() as stack:
+        nowhere = stack.enter_context(open(os.devnull, "w"))
+        stack.enter_context(redirect_stderr(nowhere))
         stack.enter_context(mock.patch("os.fsync", lambda descriptor: None))
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(np.errstate(all="ignore"))
