@@ -23,6 +23,7 @@ from .names import run_name
 from .run_folder import RunFolder, is_last
 
 TRIES = 2  # for a run whose process died, or that lacked memory or a file
+HEAD_START = 1.0  # seconds that the processes have before their parent does anything else
 
 
 class BrokenRun(UserError):
@@ -107,7 +108,8 @@ def run_cells(
     """Do the rest of many runs, `jobs` at a time, each in a process of its own.
 
     elsewhere    a cluster.Cluster that does them instead
-    on_start     called once, when the first of them have been started
+    on_start     called once, when the first of them have been started: after HEAD_START seconds,
+                 for the processes need all cores until then, or at the first word from one
 
     Returns: {settings: reason} of the runs that failed, twice where a second try could help
     Raises:  UserError at once if no run can continue: the folder is gone, full or read-only
@@ -129,6 +131,7 @@ def run_cells(
                 theirs.close()
                 running[ours] = settings, process
             if on_start:
+                connection.wait(list(running), HEAD_START)
                 on_start()
                 on_start = None
             for pipe in connection.wait(list(running)):

@@ -22,8 +22,7 @@ from ..errors import UserError
 from ..lab import facts
 from . import floor, looking, rivals, updates
 
-BATCH_SIZES = (64, 512, 2048, 8192)
-MICRO_BATCH = 256  # images; the size at which PyTorch is fastest
+MICRO_BATCH = 256  # images; near the size at which PyTorch is fastest
 BASELINE, IN_PIECES = "PyTorch, whole batch", f"PyTorch, micro-batches of {MICRO_BATCH}"
 REQUESTS = "epoch", "forward"
 
@@ -171,7 +170,7 @@ class Contender:
             process.join()
 
 
-def bench(dataset, batch_sizes=BATCH_SIZES, rounds=5, log=print, device="cpu"):
+def bench(dataset, batch_sizes, rounds, log=print, device="cpu"):
     """Measure every contender at every batch size, and return what `bench --json` writes.
 
     Units:  seconds per epoch of training and per forward pass over the test set; bytes of the
@@ -271,7 +270,9 @@ HEAD = "{:<34}epoch, s                ratio                 test set, s   ratio 
 
 
 def table(result):
-    """The lines of the table: a block per batch size, with ratios to BASELINE; then the updates."""
+    """The lines of the table: a block per batch size, with ratios to BASELINE; then what updates
+    and looking at a run take.
+    """
     lines = [
         f"{result['images']:,} images an epoch, {result['rounds']} rounds, "
         f"{result['machine']['cores']} cores of {result['machine']['cpu']}, "

@@ -8,7 +8,8 @@ Two contenders of the benchmark, which take turns with the others:
                                  the wide matrices, in large square products
 
 What is between minisgd and the first is moving data; what is between the first and the second are
-the shapes of the products. Each builder returns (train_epoch, forward) as those of rivals.py do.
+the zeros of the wide matrices and the shapes of the products. Each builder returns (train_epoch,
+forward) as those of rivals.py do.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,8 @@ from threadpoolctl import threadpool_limits
 from ..gradient import Alone, Lanes
 from ..model import Model
 from ..networks import Network
-from .profiling import multiply_adds, training_multiply_adds
+from .profiling import SIDE, multiply_adds, training_multiply_adds
 
-SIDE = 1024  # of a large product
 PRODUCTS, ARITHMETIC = "the matrix products alone", "the multiply-adds at best"
 
 
@@ -55,6 +55,7 @@ def arithmetic_at_best(data, threads):
     threadpool_limits(1, user_api="blas")  # of this process: the threads are those of the pool
     a = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
     outs, pool = [np.empty_like(a) for _ in range(threads)], ThreadPoolExecutor(threads)
+    of_training, of_forward = training_multiply_adds(), sum(multiply_adds())  # of an image
 
     def multiply_add(count):
         """`count` of them on every thread, to the nearest row of a product."""
@@ -68,10 +69,10 @@ def arithmetic_at_best(data, threads):
         list(pool.map(one_thread, outs))
 
     def train_epoch(order, batch_size):
-        multiply_add(len(order) * training_multiply_adds() / threads)
+        multiply_add(len(order) * of_training / threads)
 
     def forward(batch_size):
-        multiply_add(len(data.test.images) * sum(multiply_adds()) / threads)
+        multiply_add(len(data.test.images) * of_forward / threads)
 
     return train_epoch, forward
 

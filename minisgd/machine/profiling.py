@@ -4,8 +4,8 @@ calls that Python makes for an update.
 The passes are timed by wrapping them: for one epoch, each function that `calls_of` lists gives way
 to one that reads the clock before and after. None of them calls another, so their times add up, and
 the rest of the epoch is a row of its own. The lines of these functions are timed by line_profiler;
-the time of a line includes the helpers that it calls. What a call costs is measured where there is
-next to no arithmetic: in updates of a single image.
+the time of a line includes the helpers that it calls. What a call costs at most is measured where
+there is least arithmetic: in updates of a single image.
 """
 
 import linecache
@@ -26,8 +26,10 @@ from ..settings import Settings
 
 PASSES = "begin", "forward", "backward", "finish"
 OTHERS = "input", "loss", "update"  # the other work of an epoch, a row each
+IMAGES = 6_000  # trained on, about: in whole batches
 HOTTEST = 15  # lines shown
 SINGLES = 200  # updates of a single image
+SIDE = 1024  # of a large product
 NO_LINE_PROFILER = f"The hottest lines need line_profiler: {install('bench')} installs it."
 
 
@@ -107,7 +109,8 @@ class Profile:
     epoch        {part: seconds} of a whole epoch, with nothing wrapped: training, shuffle, test set
     update       microseconds of an update, with nothing wrapped
     calls        {kind of function: how many of them an update calls}, see calls_in
-    call         microseconds of an update of a single image, divided by its calls
+    call         microseconds of an update of a single image, divided by its calls: as its products
+                 take a part of that, a call takes less
     batch_size   of the training
     """
 
@@ -127,13 +130,13 @@ class Profile:
         return 1e6 * 2 * training_multiply_adds() / self.flops
 
 
-def profile(data, batch_size, images=6_000):
-    """The Profile of training so many images in batches of this size."""
+def profile(data, batch_size):
+    """The Profile of training in batches of this size, as many as IMAGES fill, but at least one."""
     from threadpoolctl import threadpool_limits
 
     N, epoch = len(data.train.labels), {}
-    images = min(images, N)
-    updates = -(-images // batch_size)
+    updates = max(1, min(IMAGES, N) // batch_size)
+    images = updates * batch_size
     with threadpool_limits(1, user_api="blas"):
         flops = gemm_flops()
         epoch["shuffle"], order = seconds_and_result(lambda: epoch_order(N, 0, 1)[:images])
@@ -170,13 +173,13 @@ def seconds_and_result(work):
     return perf_counter() - began, result
 
 
-def gemm_flops(size=1024, seconds=0.5):
+def gemm_flops():
     """Floating-point operations per second of a large float32 matrix product, on this thread."""
-    a = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32)
-    out, best, until = np.empty_like(a), np.inf, perf_counter() + seconds
+    a = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
+    out, best, until = np.empty_like(a), np.inf, perf_counter() + 0.5
     while perf_counter() < until:
         best = min(best, seconds_and_result(lambda: np.matmul(a, a, out=out))[0])
-    return 2 * size**3 / best
+    return 2 * SIDE**3 / best
 
 
 @contextmanager
@@ -306,8 +309,8 @@ def _calls(found):
     return [
         f"an update, with nothing wrapped: {found.update:.0f} µs, in which {calls:.0f} functions "
         f"are called from Python ({kinds})",
-        f"a call: {found.call:.2f} µs in updates of a single image; at that, those of an update "
-        f"here take {taken:.0f} µs ({taken / found.update:.1%})",
+        f"a call: at most {found.call:.2f} µs, by updates of a single image; those of an update "
+        f"here then take at most {taken:.0f} µs ({taken / found.update:.1%})",
     ]
 
 

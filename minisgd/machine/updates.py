@@ -52,11 +52,11 @@ def measure(data, batch_sizes, rounds, log=print, device="cpu"):
     return rows
 
 
-def keep_memory(size=2**24):
+def keep_memory():
     """Free a large array: from then on glibc keeps what smaller ones free. In training it does so
     anyway; here it would give some to the system and get it back, page by page, within a step.
     """
-    np.empty(size, np.uint8)
+    np.empty(2**24, np.uint8)
 
 
 def works_of(run):

@@ -127,7 +127,10 @@ def test_one_process_or_two_or_none_leave_the_same_bits(tiny, by_two, tmp_path):
         assert (here, states[-1].w.tobytes(), memory(states[-1])) == left(out, cell)
 
 
-def test_what_waits_for_the_start_is_called_once_when_the_first_runs_are_there(tiny, tmp_path):
+def test_what_waits_for_the_start_is_called_once_when_the_first_runs_are_there(
+    tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(workers, "HEAD_START", 0)  # both are there still
     told, cells = [], Question(COMMON, (32, 64), (3, 4)).cells()
     start = lambda: told.append(len(multiprocessing.active_children()))  # noqa: E731
     tell = lambda settings, record: told.append(record["epoch"])  # noqa: E731
@@ -135,6 +138,17 @@ def test_what_waits_for_the_start_is_called_once_when_the_first_runs_are_there(t
     assert told[0] == 2 and len(told) == 1 + sum(cell.epochs for cell in cells)
     run_cells(tmp_path, [], tiny, on_start=start)
     assert len(told) == 1 + sum(cell.epochs for cell in cells)
+
+
+def test_the_runs_have_a_head_start_which_their_first_word_ends(tiny, tmp_path, monkeypatch):
+    (cell,) = Question(Settings(lr=0.01, epochs=1), (50,), (0,)).cells()
+    monkeypatch.setattr(workers, "HEAD_START", 3600)  # the test would not end in time
+    told = []
+    run_cells(
+        tmp_path, [cell], tiny, on_epoch=lambda *_: told.append("epoch"),
+        on_start=lambda: told.append("start"),
+    )  # fmt: skip
+    assert told == ["start", "epoch"]
 
 
 def test_every_epoch_is_told_with_its_settings(by_two):

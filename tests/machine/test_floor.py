@@ -44,6 +44,12 @@ def test_the_same_operands_again_and_again(small_data):
         assert np.array_equal(a, now_a) and np.array_equal(b, now_b)
 
 
+def test_the_gradients_of_the_lanes_are_not_added_up():
+    gs = [np.ones(3), np.ones(3)]
+    assert floor.Unsummed().add(gs, [(0, 0), (0, 0)]) == (0, 0)
+    assert np.array_equal(gs, np.ones((2, 3)))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_every_image_of_an_epoch_goes_through_the_products(small_data, threads, monkeypatch):
     made = []

@@ -99,7 +99,32 @@ def test_an_update_has_its_calls(found, small_data):
     assert sum(found.calls.values()) == pytest.approx(whole, rel=0.1)  # apart from the epoch's own
     text = "\n".join(profiling.table(found))
     assert f"an update, with nothing wrapped: {found.update:.0f} µs" in text
-    assert f"a call: {found.call:.2f} µs" in text
+    assert found.update == pytest.approx(1e6 * found.epoch["training"] / 2)  # of two updates
+
+
+def test_what_the_calls_of_an_update_take_is_what_one_takes_times_their_number(
+    small_data, monkeypatch
+):
+    monkeypatch.setattr(profiling, "seconds_of_a_call", lambda data, order: 2e-6)
+    found = profiling.profile(small_data, batch_size=320)
+    took = 2 * sum(found.calls.values())
+    text = "\n".join(profiling.table(found))
+    assert "a call: at most 2.00 µs, by updates of a single image" in text
+    assert f"take at most {took:.0f} µs ({took / found.update:.1%})" in text
+
+
+@pytest.mark.parametrize(("size", "images"), [(64, 256), (500, 500)])
+def test_whole_batches_are_profiled_at_least_one(small_data, monkeypatch, size, images):
+    seen, trainer = set(), profiling.trainer
+
+    def noting(data, batch_size):
+        model, train_epoch = trainer(data, batch_size)
+        return model, lambda order: (seen.add((batch_size, len(order))), train_epoch(order))
+
+    monkeypatch.setattr(profiling, "trainer", noting)
+    monkeypatch.setattr(profiling, "IMAGES", 300)
+    profiling.profile(small_data, size)
+    assert seen == {(size, images), (1, profiling.SINGLES)}
 
 
 def test_without_line_profiler_one_sentence_says_how_to_get_it(small_data, monkeypatch):

@@ -12,15 +12,15 @@ N = 60_000  # training images
 BENCH = "python cli.py bench"
 PROFILE = f"{BENCH} --profile --batch-sizes 64"
 SWEEP = "python cli.py sweep --rule linear"
+TRAIN = "python cli.py train --batch-size 60000 --epochs 6 --threads 2"
 MORE = "More processes, more machines, a GPU: "
 
 
 def speed(files):
     assert live.SHARE == 100
-    sizes = given("64 512 2048 8192", "batch sizes")
     return listed(
         given("60,000 two five two 2.4.6 2.13 0.10", "what was timed, and with what"),
-        sizes,
+        given("64 512 2048 8192", "batch sizes"),
         measured("5.35 3.82 4.22 4.98", BENCH),
         given("256", "a batch size"),
         measured("4.01 1.05 4.05 0.92 4.16 0.85", BENCH),
@@ -40,6 +40,7 @@ def speed(files):
         given("two", "threads"), measured("1.82 1.54 1.46 1.37", BENCH),
         given("two", "processes"), measured("1.45 1.42 1.39 1.26", BENCH),
         given("2048 two", "a batch size, and threads"), measured(".61 .56 .59", BENCH),
+        given("512 2048 8192", "batch sizes"),
         given("two", "processes"),
         measured("1.77 1.85", BENCH),
         given("four two", "runs, and threads"),
@@ -49,12 +50,21 @@ def speed(files):
         measured(".37 .49", BENCH), given("8192", "a batch size"),
         measured(".63 .74 .45 .40 1.78 1.48 1.28 1.23", f"{BENCH}, at commit 2c649a7"),
         measured("11 38 23 45", SWEEP),
-        given("64", "a batch size"), measured("3.4 362 2.5 27", PROFILE),
-        given("Half", "of two lanes"),
+        given("three 64", "runs, and a batch size"),
+        measured("4.3 5.0 363 2.4 2.5 18 20", PROFILE),
+        measured("151", f"{PROFILE}, less those of --batch-sizes 63, which has one lane"),
         given("hundred", "SHARE in minisgd/commands/live.py"), given("two", "threads"),
-        measured("6.7 7.8 8.0 8.1 5.6 6.9", BENCH), given("two", "threads"),
+        measured("6.7 7.8 8.0 8.1 5.6 6.9 165 .1 .2 3 1.1 122", BENCH), given("two", "threads"),
         measured("4.8", BENCH), given("64", "a batch size"),
         measured("7.2 7.7", BENCH), given("512", "a batch size"),
+        given("8192 two", "a batch size, and threads"),
+        measured("2.53", TRAIN), given("8192", "a batch size"),
+        measured("2.52", TRAIN), given("16,384", "a batch size"),
+        measured("2.49", TRAIN), given("32,768", "a batch size"),
+        measured("2.48", TRAIN), given("60,000", "a batch size"),
+        measured("162 164", TRAIN),
+        measured(".75 1.01 seven .91", f"{SWEEP} --with FILE --optimizer NAME"),
+        measured(".07", "python cli.py --help"),
     )  # fmt: skip
 
 
