@@ -28,15 +28,15 @@ def answer(workshop, parts, seeds, out):
     grows instead of a rate that falls. All if none is given. What is in the folder of the figures
     already is not made again.
     """
-    from minisgd.disk.files import make_folder
     from minisgd.report.answer import SEARCHES
     from minisgd.report.answer_plan import plan
     from minisgd.report.experiments import EXPERIMENTS, Kept
+    from minisgd.report.publish import prepare_folder
     from minisgd.report.trials import Trials
 
     trials = Trials(out)
     if not parts or "trials" in parts:
-        make_folder(out)
+        prepare_folder(out)
         search_all(workshop, trials, SEARCHES)
         show_trials(trials, out)
     if parts == ("trials",):

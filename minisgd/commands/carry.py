@@ -93,15 +93,14 @@ def costs(part, seeds, out, kept, found):
 
 def search_there(workshop, name, out):
     """Make the searches of a place that are not kept, and print what they chose."""
-    from minisgd.disk.files import make_folder
     from minisgd.report import answer_shown
     from minisgd.report import carry as places
-    from minisgd.report.publish import note_on, page
+    from minisgd.report.publish import note_on, page, prepare_folder
     from minisgd.report.trials import Trials
 
     place, trials = places.PLACES[name], places.trials(out, name)
     found = places.searches(place)
-    make_folder(trials.folder)
+    prepare_folder(trials.folder)
     if place.dataset is None and not all(map(trials.of, found.values())):
         data_of(workshop, Trials(out))  # which must be that of the answer
     search_all(workshop, trials, found)
@@ -113,13 +112,13 @@ def search_there(workshop, name, out):
 
 def complete(workshop, name, seeds, out):
     """Do the runs of a part that are not kept: a sentence on those that failed, or None."""
-    from minisgd.disk.files import make_folder
     from minisgd.report import carry as places
+    from minisgd.report.publish import prepare_folder
     from minisgd.report.trials import Trials
 
     part = places.parts(out)[name]
     kept, count = places.everything(out)[part.dataset], min(seeds, part.seeds)
-    make_folder(kept.folder)
+    prepare_folder(kept.folder)
     if name not in places.DRAWN and not all(map(kept.records, part.experiment.cells(count))):
         place = name.removesuffix("-tuned")
         data_of(workshop, places.trials(out, place) if part.dataset else Trials(out))

@@ -24,10 +24,10 @@ def figures(workshop, which, seeds, reference, out):
     he-linear and he-gradual-warmup, which are 3 and 4 at 1024 and more from He's initial weights.
     Runs whose results are in the folder of the figures already are not trained again.
     """
-    from minisgd.disk.files import make_folder
     from minisgd.report import experiments
+    from minisgd.report.publish import prepare_folder
 
-    make_folder(out)
+    prepare_folder(out)
     amiss = []
     for experiment in experiments.named(which or ("all",)):
         kept = experiments.Kept(out)

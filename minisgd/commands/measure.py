@@ -61,7 +61,14 @@ def measure_one(name, data, seed, out, runs, threads):
     from minisgd.disk.formats import read_json, remembered, write_table
     from minisgd.measures import MEASURES, RESUMED, noise_scale
     from minisgd.report.answer_plan import watched
-    from minisgd.report.publish import how_made, note_on, page, publish, refuse_another_question
+    from minisgd.report.publish import (
+        how_made,
+        note_on,
+        page,
+        prepare_folder,
+        publish,
+        refuse_another_question,
+    )
     from minisgd.report.trials import Trials
 
     into = f"measure-{name}"
@@ -78,6 +85,7 @@ def measure_one(name, data, seed, out, runs, threads):
     if name == "methods" and (trials := Trials(out)).rows:
         more = {"runs": watched(trials)}
         asked |= {"runs": [settings.differing() for settings in more["runs"]]}
+    prepare_folder(out)
     refuse_another_question(out, into, asked)
     began, note = time.monotonic(), note_on(data.name)
     found = kept(name, out, len(data.train.labels), **more)

@@ -35,10 +35,11 @@ def minute(workshop, out):
     linear rule, and with 8,192 by a method that suits them.
     """
     from minisgd import drawing
-    from minisgd.report.publish import note_on, page
+    from minisgd.report.publish import note_on, page, prepare_folder
     from minisgd.settings import DEFAULTS
 
     cells, data = runs(), workshop.data()
+    prepare_folder(out)
     note = note_on(data.name)
     updates_per_epoch = lambda cell: cell.updates_per_epoch(len(data.train.labels))  # noqa: E731
     folders = workshop.run_all("minute", list(cells.values()), data)

@@ -156,7 +156,7 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     from minisgd.lab.facts import cores, machine
     from minisgd.machine import buying, buying_shown, speedup, speedup_results
     from minisgd.measures import steps_shown
-    from minisgd.report.publish import how_made, note_on, page, publish
+    from minisgd.report.publish import how_made, note_on, page, prepare_folder, publish
 
     if (latency is None) != (bandwidth is None):
         raise click.UsageError("a network has a --latency and a --bandwidth: give both, or neither")
@@ -170,6 +170,7 @@ def scaling(ranks, batch_sizes, rounds, latency, bandwidth, dataset, data_dir, o
     lines = buying.to_the_target(steps_shown.kept_lines(out, data))
     taken = times_kept(out, asked, {line.method for line in lines})
     if taken is None:
+        prepare_folder(out)
         jobs = timed(ranks, batch_sizes, rounds, dataset, data_dir, N)
         steps = buying.step_seconds(lines, data, rounds) if lines else {}
         taken = {"jobs": jobs, "steps": steps} | how_made(command_line())

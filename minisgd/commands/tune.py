@@ -63,7 +63,13 @@ def tune_rate(workshop, lrs, seeds, held_out, out, run):
     from minisgd import drawing
     from minisgd.disk.formats import write_table
     from minisgd.report import selection
-    from minisgd.report.publish import note_on, page, publish, refuse_another_question
+    from minisgd.report.publish import (
+        note_on,
+        page,
+        prepare_folder,
+        publish,
+        refuse_another_question,
+    )
     from minisgd.report.search import halve, trials_of
 
     rates = [settings_of(**run | {"lr": lr}) for lr in sorted(set(lrs or selection.RATES))]
@@ -72,6 +78,7 @@ def tune_rate(workshop, lrs, seeds, held_out, out, run):
     asked = {k: v for k, v in common.what_matters().items() if k in run and k != "lr"}
     asked |= {"lrs": [c.lr for c in rates], "seeds": list(seeds)}
     asked |= {"held out": held_out, "dataset": data.name, "digest": data.identity}
+    prepare_folder(out)
     refuse_another_question(out, "tune", asked)
     ends = halve(partial(records_of, workshop, f"tune-{held_out}", split, folders),
                  {"": rates}, seeds, halvings=0)[""]  # fmt: skip
@@ -98,7 +105,13 @@ def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run
     from minisgd import drawing
     from minisgd.lab.metrics import tidy, write_metrics
     from minisgd.report import search_shown
-    from minisgd.report.publish import note_on, page, publish, refuse_another_question
+    from minisgd.report.publish import (
+        note_on,
+        page,
+        prepare_folder,
+        publish,
+        refuse_another_question,
+    )
     from minisgd.report.search import EFFECTIVE, Search, halve, trials_of
     from minisgd.report.selection import hold_out
 
@@ -113,6 +126,7 @@ def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run
     asked |= search.asked()
     asked |= {"held out": held_out, "dataset": data.name, "digest": data.identity}
     name = f"tune-{base.optimizer}-b{base.batch_size}"
+    prepare_folder(out)
     refuse_another_question(out, name, asked)
     ends = halve(partial(records_of, workshop, f"tune-{held_out}", split, folders),
                  {"": candidates}, seeds, halvings)[""]  # fmt: skip
@@ -179,7 +193,13 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, held_out, out, **run
     from minisgd import drawing
     from minisgd.lab.metrics import tidy, write_metrics
     from minisgd.report import growing, selection
-    from minisgd.report.publish import note_on, page, publish, refuse_another_question
+    from minisgd.report.publish import (
+        note_on,
+        page,
+        prepare_folder,
+        publish,
+        refuse_another_question,
+    )
 
     start, data = settings_of(**run), workshop.data()
     split, folders = selection.hold_out(data, held_out), {}
@@ -187,6 +207,7 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, held_out, out, **run
     asked = {k: v for k, v in start.what_matters().items() if k in run}
     asked |= {"seeds": list(seeds), "tolerance": tolerance, "largest": largest}
     asked |= {"held out": held_out, "dataset": data.name, "digest": data.identity}
+    prepare_folder(out)
     refuse_another_question(out, name, asked)
 
     title = (

@@ -16,6 +16,17 @@ from ..lab import facts
 from ..settings import DEFAULTS
 
 
+def prepare_folder(folder):
+    """Make the folder of the figures, and find out whether it can be written before hours of work
+    are to be written there.
+
+    Raises:  StorageError; BusyError
+    """
+    make_folder(folder)
+    with locked(folder, wait=60.0):
+        pass
+
+
 def refuse_another_question(folder, name, asked):
     """Make sure that an answer does not overwrite the answer to another question.
 
@@ -79,7 +90,7 @@ def publish(folder, name, figure, rows_are, made=None, write_csv=None, csv=None)
     Returns: the sentence that says where the files are
     Raises:  StorageError if the folder cannot be written; BusyError
     """
-    make_folder(folder)
+    make_folder(folder)  # again: it may be gone since it was checked
     folder = Path(folder)
     table = folder / f"{csv or name}.csv"
     with locked(folder, wait=60.0):  # else who takes the lock deletes what is written aside here

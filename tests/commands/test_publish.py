@@ -4,6 +4,7 @@ import os
 import time
 
 import pytest
+from calling import program
 from matplotlib.figure import Figure
 
 from minisgd.disk import files
@@ -69,3 +70,22 @@ def test_an_older_answer_had_the_defaults_of_what_it_does_not_know(tmp_path):
     refuse_another_question(tmp_path, "tune", {"lr": 0.1, "momentum": 0.0})
     with pytest.raises(SettingError, match="differs in momentum"):
         refuse_another_question(tmp_path, "tune", {"lr": 0.1, "momentum": 0.9})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "measure equivalence", "figures 1", "answer trials", "minute", "grow --held-out 100",
+        "tune --lrs .01 --held-out 100", "tune --search lr=.01:.1 --held-out 100",
+        "scaling --ranks 2 --batch-sizes 64,128",
+    ],
+)  # fmt: skip
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(small_mnist, tmp_path, asked):
+    (tmp_path / "file").write_text("mine")
+    runs = () if asked.startswith("scaling") else ("--runs", "made")
+    on = "--dataset", "glyphs", "--data-dir", small_mnist, "--out", "file"
+    done = program(*asked.split(), *on, *runs)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith("file is no folder; move it away, or name another one")
+    assert "epoch" not in done.stderr and not (tmp_path / "made").exists()
