@@ -281,7 +281,11 @@ def faults(data, work):
     both = [start(data, out), start(data, out)]
     wait_for(lambda: any(process.poll() is not None for process in both))
     both.sort(key=lambda process: process.poll() is None)  # the one that was refused first
-    check("two at once", both[0], out, mend=both[1].communicate)
+    other = []
+    check("two at once", both[0], out, mend=lambda: other.append(both[1].communicate()[1]))
+    if both[1].returncode:
+        counts["losses"] += 1
+        sentences.append(f"two at once: THE OTHER ENDED, TOO: {other[0]}")
 
     out = work / "read-only"
     process = start(data, out)
@@ -438,10 +442,11 @@ def main():
     print(f"{killed['kills']} kills survived over {killed['sweeps']} sweeps")
     bad = fuzzed["too_much"] + fuzzed["escaped"]
     bad += flipped["believed"] + injected["losses"] + killed["losses"]
-    print(f"losses: {bad}")
+    left_out = sum("left out" in sentence for sentence in sentences)
+    print(f"losses: {bad}" + f"; faults left out: {left_out}" * (left_out > 0))
     if not bad:
         shutil.rmtree(work)
-    sys.exit(1 if bad else 0)
+    sys.exit(1 if bad or left_out else 0)
 
 
 if __name__ == "__main__":
