@@ -5,7 +5,7 @@ import time
 
 import click
 
-from .console import clock, say, show
+from .console import clock, forget_unprinted, say, show
 
 MINUTE = 60.0  # seconds
 BAR = 20  # characters of the bar in a notebook
@@ -59,12 +59,12 @@ class Progress:
             self.bar = click.progressbar(
                 length=self.total, label="epochs", file=sys.stderr, item_show_func=lambda s: s
             )
-            self.bar.__enter__()
+            self._draw(self.bar.__enter__)
         return self
 
     def __exit__(self, *error):
         if self.bar:
-            self.bar.__exit__(*error)
+            self._draw(self.bar.__exit__, *error)
         elif self.line and not any(error):
             runs = f" of {len(self.epochs_left)} runs" if len(self.epochs_left) > 1 else ""
             epochs = "1 epoch" if self.total == 1 else f"{self.total} epochs"
@@ -81,7 +81,7 @@ class Progress:
             "diverged" if accuracy is None else f"test accuracy {accuracy:.4f}"
         )
         if self.bar:
-            self.bar.update(steps, news)
+            self._draw(self.bar.update, steps, news)
         elif self.line:
             done, left = self._done_and_left()
             bar = "█" * round(BAR * done / self.total)
@@ -91,6 +91,13 @@ class Progress:
             news += "" if over else f" after epoch {record['epoch']}"
             _, left = self._done_and_left()
             say(f"{self.finished} of {len(self.epochs_left)} runs, {left} left; {news}")
+
+    def _draw(self, step, *args):
+        """Let the bar take a step. If its terminal has been closed, the work goes on without it."""
+        try:
+            step(*args)
+        except OSError:
+            forget_unprinted()
 
     def _done_and_left(self):
         """How many epochs are done, and how long the others will take."""

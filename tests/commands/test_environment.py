@@ -132,6 +132,27 @@ def test_a_sweep_goes_on_though_its_progress_cannot_be_printed(small_mnist, tmp_
     assert ended.returncode == 0 and ended.stdout.count(" ok\n") == 2
 
 
+@pytest.mark.parametrize("hangup", [signal.SIG_IGN, signal.SIG_DFL], ids=["ignored", "heard"])
+def test_a_sweep_whose_terminal_is_closed_heeds_the_hangup_alone(small_mnist, tmp_path, hangup):
+    """Under nohup it goes on; otherwise the signal ends it, not the bar that cannot be drawn."""
+    heard = hangup is signal.SIG_DFL
+    more = ("--jobs", "2", "--epochs", "400") if heard else ("--jobs", "2")
+    command = sys.executable, PROGRAM, *sweep_of(small_mnist, tmp_path / "out", *more)
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=theirs, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while b"epochs" not in said:  # the bar
+        said += os.read(ours, 1000)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    shown = process.communicate(timeout=60)[0]
+    assert (process.returncode, shown.count(" ok\n")) == ((129, 0) if heard else (0, 2))
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(
     ("name", "command"), [("SIGTERM", "train"), ("SIGHUP", "sweep"), ("SIGTERM", "tune")]
