@@ -48,7 +48,8 @@ class BrokenRun(UserError):
     def kept(self, folder):
         """The same, naming the folder's error.txt, to which the traceback is written."""
         path = folder.path / "error.txt"
-        write_aside(path, self.traceback.encode())
+        # The user's own message may hold what is no text, such as a name of a file.
+        write_aside(path, self.traceback.encode(errors="backslashreplace"))
         sentence = f"{self.sentence} (the whole traceback is in {path})"
         return BrokenRun(sentence, self.traceback, self.may_pass)
 

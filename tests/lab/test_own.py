@@ -261,6 +261,18 @@ def test_an_error_while_training_names_the_line_and_the_traceback(small_data, tm
     assert "slow += g / len(memory['none'])" in path.read_text()  # the line itself
 
 
+def test_an_error_whose_message_is_no_text_is_told(small_data, tmp_path):
+    raised = "    raise ValueError('caf\\udce9')\n"
+    found = own.read(written(tmp_path, MINE.read_text().replace("    slow += g\n", raised)))
+    try:
+        with pytest.raises(BrokenRun, match="ValueError: caf\udce9 "):
+            run_cell(tmp_path, mine_settings(found), small_data)
+    finally:
+        own.forget()
+    (path,) = tmp_path.rglob("error.txt")
+    assert path.read_text("utf-8").endswith("ValueError: caf\\udce9\n")
+
+
 def test_an_iterator_that_has_ended_is_told_with_its_line(small_data, tmp_path):
     """Training is a generator, which a StopIteration ends as a RuntimeError."""
     text = MINE.read_text().replace("    slow += g\n", "    next(iter(()))\n")
