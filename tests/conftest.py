@@ -1,6 +1,7 @@
 """What the tests share: the array module they run on, a seeded generator, hypothesis' settings."""
 
 import os
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -100,3 +101,13 @@ def interrupted(monkeypatch):
             yield
 
     return within
+
+
+@pytest.fixture
+def no_thread(monkeypatch):
+    """As where a user has as many processes, or threads, as are allowed."""
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)

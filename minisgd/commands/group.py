@@ -1,6 +1,7 @@
 """The program: its commands by purpose, and how an error becomes a sentence."""
 
 import errno
+import os
 import sys
 
 import click
@@ -28,6 +29,10 @@ SECTIONS = {
 }
 
 CANNOT_WRITE = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO  # what printing ends in
+
+# What raises a limit, by the system's words: a stream that does not block gives EAGAIN, too, but
+# with words of Python's own.
+LIMITS = {os.strerror(errno.EMFILE): "ulimit -n", os.strerror(errno.EAGAIN): "ulimit -u"}
 
 
 class Commands(click.Group):
@@ -95,8 +100,11 @@ def sentence_of(error):
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         # Files that are written name themselves, see disk/files.py.
         where = error.filename or ("standard output" if error.errno in CANNOT_WRITE else "")
-        then = "; give fewer --jobs, or raise `ulimit -n`" if error.errno == errno.EMFILE else ""
-        return Sentence(f"{error.strerror or error}{where and f': {where}'}{then}", 1)
+        what = str(error.strerror or error)
+        then = f"; give fewer --jobs, or raise `{LIMITS[what]}`" if what in LIMITS else ""
+        return Sentence(f"{what}{where and f': {where}'}{then}", 1)
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        return Sentence(f"{error}; give fewer --jobs or --threads, or raise `ulimit -u`", 1)
     if isinstance(error, MemoryError):
         return Sentence("there is not enough memory: close other programs, or give fewer --jobs", 1)
     own = sys.modules.get("minisgd.lab.own")  # loaded if --with was given

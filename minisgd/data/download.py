@@ -28,7 +28,9 @@ TRANSIENT_ERRORS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeErro
 
 
 class DownloadError(UserError):
-    """No mirror sent the right bytes; the message says what each of them answered."""
+    """No mirror sent the right bytes, and the message says what each of them answered; or none can
+    be asked.
+    """
 
 
 class MirrorError(Exception):
@@ -66,7 +68,8 @@ def fetch(mirrors, name, path, check, log, patience=None):
     check    called with the finished `.part` file; raises UserError if its bytes are wrong, OSError
              if they cannot be read, which is no mirror's fault
     log      called with one line for each download that starts
-    Raises:  DownloadError naming every mirror's answer; OSError if the folder cannot be used
+    Raises:  DownloadError naming every mirror's answer, or why none can be asked; OSError if the
+             folder cannot be used
     """
     _delete_abandoned(path)
     patience = patience or Patience()
@@ -82,6 +85,8 @@ def fetch(mirrors, name, path, check, log, patience=None):
                 try:
                     _receive(mirror + name, part, log, patience)
                     check(part)
+                except DownloadError:
+                    raise
                 except (MirrorError, UserError) as why:
                     answers[mirror] = str(why)
                     if not getattr(why, "again", False):
@@ -143,7 +148,7 @@ def _ask(url, patience):
     The request is made in a thread, because a socket's timeout limits neither the name look-up,
     nor a host with many dead addresses, nor headers that arrive byte by byte.
 
-    Raises:  MirrorError
+    Raises:  MirrorError; DownloadError if no thread can be started, which is no mirror's fault
     """
     answer = queue.SimpleQueue()
 
@@ -155,7 +160,10 @@ def _ask(url, patience):
         except Exception as failure:
             answer.put(failure)
 
-    threading.Thread(target=ask, daemon=True).start()
+    try:
+        threading.Thread(target=ask, daemon=True).start()
+    except RuntimeError as failure:  # too few processes are allowed: threads count as such
+        raise DownloadError(f"no mirror can be asked ({failure}): raise `ulimit -u`") from failure
     try:
         response = answer.get(timeout=patience.answer)
     except queue.Empty:

@@ -195,8 +195,8 @@ def _how_it_died(exitcode):
 def _work(out, settings, handle, own_file, device, threads, pipe):
     """What a run's process does: sends ("epoch", record) or ("log", line), then how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it is not inherited (Windows)
-    threading.Thread(target=die_with_parent, daemon=True).start()
     try:
+        threading.Thread(target=die_with_parent, daemon=True).start()
         own.add(own_file)
         on_epoch = lambda _, record: _tell(pipe, "epoch", record)  # noqa: E731
         log = lambda line: _tell(pipe, "log", line)  # noqa: E731

@@ -1,10 +1,12 @@
 """Streams that are closed or full, signals, odd names: a sentence and the right exit code."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from calling import PROGRAM, epochs_of, sentence, small, sweep_of
 from test_ctrl_c import ended_by
 
 from minisgd.commands import console
+from minisgd.commands.group import sentence_of
 from minisgd.page.library import available
 
 # Spaces, quotes, two lines, a pattern of the shell, and bytes that are no text.
@@ -260,6 +263,21 @@ def test_too_few_file_handles_are_told_in_one_sentence(small_mnist, tmp_path):
     assert ended.returncode == 1 and "Traceback" not in ended.stderr
     told = ended.stderr.splitlines()[-1]
     assert told == "Error: Too many open files; give fewer --jobs, or raise `ulimit -n`"
+
+
+def test_too_few_processes_are_told_in_one_sentence(call, small_mnist, monkeypatch, no_thread):
+    def none(process):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("minisgd.lab.workers._start", none)
+    told = call(*sweep_of(small_mnist, "out", "--jobs", "2"), code=1).stderr.splitlines()[-1]
+    words = os.strerror(errno.EAGAIN)
+    assert told == f"Error: {words}; give fewer --jobs, or raise `ulimit -u`"
+    told = sentence_of(BlockingIOError(errno.EAGAIN, "write could not complete without blocking"))
+    assert told.message == "write could not complete without blocking"
+    with pytest.raises(RuntimeError) as error:
+        threading.Thread().start()
+    assert sentence_of(error.value).message.endswith("--threads, or raise `ulimit -u`")
 
 
 def test_a_sweep_needs_neither_tmpdir_nor_dev_shm(small_mnist, tmp_path):

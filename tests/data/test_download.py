@@ -259,6 +259,13 @@ def test_a_disk_that_cannot_be_read_is_not_the_mirrors_fault(mirror, tmp_path, m
     assert len(mirror.handler.asked) == 1 and not parts(tmp_path)
 
 
+def test_that_no_thread_can_be_started_is_not_the_mirrors_fault(tmp_path, no_thread):
+    known = {"mnist": Known(KNOWN["mnist"].digests, ("http://127.0.0.1:9/",))}
+    told = r"^no mirror can be asked \(can't start new thread\): raise `ulimit -u`; to work offline"
+    with pytest.raises(MissingError, match=told):
+        load_dataset("mnist", tmp_path, known=known)
+
+
 def test_what_a_killed_download_left_is_deleted_once_nobody_writes_it(mirror, tmp_path):
     for age, name in ((700, "old"), (0, "young")):
         part = tmp_path / "mnist" / f"{FILES[0]}.gz.{name}.part"

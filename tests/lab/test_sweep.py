@@ -264,6 +264,14 @@ def test_a_worker_whose_parent_was_killed_ends_without_a_traceback(monkeypatch):
         workers._tell(theirs, "done", None)
 
 
+def test_a_worker_that_may_start_no_thread_says_so(no_thread, monkeypatch):
+    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)  # this process is no worker
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs:
+        workers._work(None, None, None, None, "cpu", 1, theirs)
+        assert ours.recv() == ("lacked", "RuntimeError: can't start new thread")
+
+
 def test_a_worker_that_is_killed_twice_fails_alone(tiny, tmp_path):
     victim, other = replace(COMMON, batch_size=16, epochs=1000), replace(COMMON, batch_size=64)
     killer = Killer(victim, times=9)
