@@ -28,7 +28,8 @@ SECTIONS = {
     "This machine": (doctor, data, gradcheck, bench, scaling),
 }
 
-CANNOT_WRITE = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO  # what printing ends in
+# What printing ends in; EBADF where stdout was opened to be read.
+CANNOT_WRITE = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF
 
 # What raises a limit, by the system's words: a stream that does not block gives EAGAIN, too, but
 # with words of Python's own.

@@ -67,6 +67,13 @@ def test_a_file_that_may_not_grow_is_told_as_a_full_disk_is(tmp_path):
     assert "File too large: standard output" in sentence(ended.stderr)
 
 
+@pytest.mark.parametrize("args", [["--help"], ["rates"]])
+def test_a_stdout_that_is_open_to_be_read_is_told_as_a_full_disk_is(args):
+    ended = shell('"$@" 1</dev/null', *args)
+    assert ended.returncode == 1
+    assert sentence(ended.stderr) == "Error: Bad file descriptor: standard output"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_what_was_measured_is_kept_though_it_cannot_be_printed(small_mnist, tmp_path):
     kept = tmp_path / "bench.json"
