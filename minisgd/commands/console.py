@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from math import inf
@@ -69,7 +70,9 @@ def signals_as_ctrl_c():
     KeyboardInterrupt, with the number of the signal.
 
     What follows within a second does not count, so that it cannot cut short what the first one has
-    begun to tidy up. Later ones do: code of the user's own may have swallowed the first.
+    begun to tidy up. Later ones do: code of the user's own may have swallowed the first. One that
+    Python swallows, because it came within __del__ or the callback of a weak reference, is sent
+    again.
     """
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     numbers = [n for n in (getattr(signal, name) for name in names)
@@ -83,11 +86,31 @@ def signals_as_ctrl_c():
             last = time.monotonic()
             raise KeyboardInterrupt(number)
 
+    def again(number):
+        nonlocal last
+        if signal.getsignal(number) is interrupt:  # not if the command has ended meanwhile
+            last = -inf
+            if hasattr(signal, "pthread_kill"):  # to the main thread, which may be waiting
+                signal.pthread_kill(threading.main_thread().ident, number)
+            else:
+                signal.raise_signal(number)
+
+    def unraisable(lost):
+        number = getattr(lost.exc_value, "args", ())[:1]
+        if isinstance(lost.exc_value, KeyboardInterrupt) and number and number[0] in numbers:
+            timer = threading.Timer(0.01, again, number)  # when what was called has returned
+            timer.daemon = True
+            timer.start()
+        else:
+            hook(lost)
+
     for number in numbers:
         signal.signal(number, interrupt)
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
 

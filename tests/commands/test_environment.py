@@ -241,6 +241,39 @@ def test_of_signals_within_a_second_the_first_alone_counts(monkeypatch):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+SWALLOWED = """
+import os, signal, sys, time, weakref
+from minisgd.commands.console import signals_as_ctrl_c
+
+def callback(_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.1)
+
+def fails(_):
+    raise ValueError("as ever")
+
+with signals_as_ctrl_c():
+    thing = {1}
+    kept = weakref.ref(thing, callback), weakref.ref(thing, fails)
+    try:
+        del thing
+        time.sleep(60)
+    except KeyboardInterrupt as error:
+        print(error.args[0] == signal.SIGTERM)
+print(sys.unraisablehook is sys.__unraisablehook__)
+"""
+
+
+def test_a_signal_that_python_swallows_is_sent_again():
+    """What a weak reference calls cannot raise anything."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SWALLOWED], capture_output=True, text=True, timeout=30,
+        cwd=PROGRAM.parent,
+    )  # fmt: skip
+    assert ended.stdout == "True\nTrue\n"
+    assert "ValueError: as ever" in ended.stderr and "KeyboardInterrupt" not in ended.stderr
+
+
 def test_nohup_keeps_a_hangup_from_ending_it():
     """A signal that the starter ignores stays ignored."""
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
