@@ -5,6 +5,7 @@ import io
 import os
 import platform
 import shutil
+import stat
 import time
 import zlib
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ def storage_errors(path):
 def read(path):
     """The bytes of a file; None if there is no such file.  Raises: StorageError"""
     try:
+        # A pipe would be waited for without end, and a device such as /dev/zero read without end.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise StorageError(f"cannot read {path}: it is not a file; move it away")
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -238,5 +238,24 @@ def test_what_cannot_be_written_is_one_sentence_with_the_path(tmp_path):
 def test_what_cannot_be_read_is_one_sentence_with_the_path(tmp_path):
     assert read(tmp_path / "none") is None
     for reads in (read, read_json, read_records):
-        with pytest.raises(StorageError, match=rf"cannot read {tmp_path}: Is a directory"):
+        with pytest.raises(StorageError, match=rf"cannot read {tmp_path}: it is not a file"):
             reads(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes and devices")
+def test_a_pipe_or_a_device_in_place_of_a_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    script = """
+import resource, sys
+from minisgd.disk.files import StorageError, read
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))  # zeros without end end here
+for path in sys.argv[1:]:
+    try:
+        read(path)
+    except StorageError as error:
+        print(error)
+"""
+    command = [sys.executable, "-c", script, tmp_path / "pipe", tmp_path / "zeros"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.stdout.count(": it is not a file; move it away\n") == 2, done.stderr
