@@ -120,14 +120,23 @@ def cluster(scheduler=None, log=print):
         return
     try:
         from distributed import Client
+        from distributed.comm.addressing import parse_address
+        from distributed.comm.registry import get_backend
     except ImportError:
         raise SettingError(f"--scheduler needs distributed: {install('cluster')}") from None
     try:
+        # A Client that is given no address at all complains of it once more when it is deleted,
+        # half a minute after the sentence below. Only of TCP are all addresses HOST:PORT.
+        scheme, place = parse_address(scheduler)
+        backend = get_backend(scheme)
+        if scheme in ("tcp", "tls"):
+            backend.get_address_host_port(place)
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"no scheduler answers at {scheduler} ({' '.join(str(error).split())}): "
-            "start one with `dask scheduler`, and give the address it prints, tcp://HOST:8786"
+            "start one with `dask scheduler`, and give the address it prints, such as "
+            "tcp://127.0.0.1:8786"
         ) from None
     with client:
         try:

@@ -265,6 +265,17 @@ def test_a_scheduler_without_workers_and_one_that_is_not_there(scheduler, monkey
         assert address in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("address", ["localhost", "", "nonsense://x", "localhost:x"])
+def test_what_is_no_address_never_comes_to_a_client(monkeypatch, address):
+    """A Client complains once more when it is deleted, half a minute after the sentence."""
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    monkeypatch.setattr(distributed, "Client", None)
+    with pytest.raises(UserError, match=r"such as tcp://127\.0\.0\.1:8786$") as error:
+        with cluster.cluster(address):
+            pass
+    assert "NoneType" not in str(error.value)
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_a_certificate_decides_who_reaches_a_scheduler(small_mnist, monkeypatch):
     """As the lines on the page about machines say, but on another port."""
