@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+REQUIRED = "numpy", "matplotlib", "click", "threadpoolctl", "filelock"  # as in setup.cfg
+
 
 class UserError(Exception):
     """The request makes sense but failed (a folder, a mirror, a file): exit code 1."""
@@ -29,10 +31,10 @@ def program():
     return "python cli.py" if called.stem != "minisgd" and _in_checkout() else "minisgd"
 
 
-def install(extra):
-    """How the packages of an extra of setup.cfg are installed."""
+def install(extra=None):
+    """How this project is installed, with the packages of an extra of setup.cfg if one is given."""
     place = '-e ".' if _in_checkout() else '"minisgd'
-    return f'python -m pip install {place}[{extra}]"'
+    return f'python -m pip install {place}{f"[{extra}]" if extra else ""}"'
 
 
 def _in_checkout():

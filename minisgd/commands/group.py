@@ -93,7 +93,7 @@ class Commands(click.Group):
 
 def sentence_of(error):
     """The Sentence that tells a user of an error; None if the error is a bug."""
-    from minisgd.errors import SettingError, UserError
+    from minisgd.errors import REQUIRED, SettingError, UserError, install
 
     if isinstance(error, UserError):
         return Sentence(str(error), 2 if isinstance(error, SettingError) else 1)
@@ -108,6 +108,8 @@ def sentence_of(error):
         return Sentence(f"{error}; give fewer --jobs or --threads, or raise `ulimit -u`", 1)
     if isinstance(error, MemoryError):
         return Sentence("there is not enough memory: close other programs, or give fewer --jobs", 1)
+    if isinstance(error, ModuleNotFoundError) and error.name in REQUIRED:
+        return Sentence(f"{error.name} is missing: install this project again: {install()}", 1)
     own = sys.modules.get("minisgd.lab.own")  # loaded if --with was given
     if own and own.line_of(error):
         return Sentence(own.sentence(error), 2)

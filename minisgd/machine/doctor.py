@@ -5,14 +5,11 @@ import platform
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from ..backend import MISSING, array_module, cuda_problem, device_name, nccl
 from ..data import KNOWN, data_folder, status
-from ..errors import UserError, install, program
+from ..errors import REQUIRED, UserError, install, program
 from ..lab.facts import blas_built_with, machine
 
-REQUIRED = "matplotlib", "click"
 OPTIONAL = {  # and what each is needed for
     "distributed": "--scheduler",
     "line_profiler": "bench --profile",
@@ -25,10 +22,10 @@ def examine(data_dir=None):
     """Yield (line, advice): advice is a sentence on what to do, or None where all is well."""
     yield f"Python      {platform.python_version()} at {sys.executable}", None
     yield f"machine     {platform.system()}, {machine()}", None
-    yield f"NumPy       {np.__version__}", None
     yield from _blas()
     yield from _cupy()
     yield _mpi()
+    yield "required", None
     for package in REQUIRED:
         yield _required(package)
     yield "optional", None
@@ -45,8 +42,11 @@ def examine(data_dir=None):
 
 
 def _blas():
-    from threadpoolctl import threadpool_info
-
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        yield "BLAS        unknown: threadpoolctl, which asks it, is not installed", None
+        return
     found = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     for lib in found:
         kernel = lib.get("architecture") or "unknown kernel"
@@ -109,8 +109,8 @@ def _version(package):
 
 def _required(package):
     if found := _version(package):
-        return f"{package:<11} {found}", None
-    return f"{package:<11} not installed", "install this project again: pip install -e ."
+        return f"  {package:<13} {found}", None
+    return f"  {package:<13} not installed", f"install this project again: {install()}"
 
 
 def _dataset(name, data_dir):

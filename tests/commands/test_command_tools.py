@@ -81,7 +81,7 @@ def test_without_mnist_auto_says_that_it_is_not_mnist(call, small_mnist, tmp_pat
 
 def test_doctor_says_what_is_here_and_what_to_do(call, small_mnist):
     done = call("doctor", "--data-dir", small_mnist)
-    for word in ("Python", "NumPy", "BLAS", "CuPy", "matplotlib", "640 + 160 images", "results"):
+    for word in ("Python", "numpy", "BLAS", "CuPy", "matplotlib", "640 + 160 images", "results"):
         assert word in done.stdout
     missing = done.stdout.split("  mnist")[1].splitlines()
     assert "not here" in missing[0] and "-> `python cli.py data` fetches it" in missing[1]

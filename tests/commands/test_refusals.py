@@ -197,3 +197,10 @@ def test_a_sentence_is_one_legible_line_whatever_it_quotes(call):
     long = sentence_of(DamagedError(f"the table is damaged ({'9' * 5000}): bring back a copy"))
     said = long.format_message()
     assert len(said) < 1100 and said[:24] == "the table is damaged (99" and said[-6:] == "a copy"
+
+
+def test_a_package_that_is_required_and_missing_is_named(call, small_mnist, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    said = sentence(call(*run_on(small_mnist, out=tmp_path / "out"), code=1).stderr)
+    assert "filelock is missing: install this project again: python -m pip install -e" in said
+    assert sentence_of(ModuleNotFoundError("of a package that nobody requires", name="x")) is None

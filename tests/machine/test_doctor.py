@@ -1,7 +1,11 @@
 """What doctor says of packages and of datasets that cannot be read."""
 
 import errno
+import re
+import sys
+from configparser import ConfigParser
 from importlib import metadata
+from pathlib import Path
 
 from minisgd.machine import doctor
 
@@ -16,8 +20,22 @@ def test_a_package_that_is_optional_is_no_complaint_and_one_that_is_required_is(
         (line,) = (line for line in lines if line.startswith(f"  {package} "))
         assert "not installed" in line and use in line and lines[line] is None
     for package in doctor.REQUIRED:
-        (line,) = (line for line in lines if line.startswith(f"{package} "))
+        (line,) = (line for line in lines if line.startswith(f"  {package} "))
         assert "not installed" in line and "pip install" in lines[line]
+
+
+def test_all_that_setup_cfg_requires_is_examined():
+    setup = ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
+    required = re.findall(r"^\w+", setup["options"]["install_requires"], re.M)
+    assert sorted(doctor.REQUIRED) == sorted(required)
+
+
+def test_the_examination_goes_on_without_threadpoolctl(monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    lines = list(dict(doctor.examine()))
+    assert "BLAS        unknown: threadpoolctl, which asks it, is not installed" in lines
+    assert any(line.startswith("results ") for line in lines)
 
 
 def test_a_dataset_that_cannot_be_read_does_not_end_the_examination(monkeypatch):
