@@ -117,6 +117,9 @@ def _bumps():
 def _fonts():
     """The fonts with digits among those that come with matplotlib, sorted by name."""
     # Imported here because reading kept digits, or MNIST, must not wait for matplotlib.
+    from ..drawing import load_matplotlib
+
+    load_matplotlib()
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

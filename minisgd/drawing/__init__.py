@@ -15,6 +15,8 @@ Importing this package loads nothing: Matplotlib comes with the first name that 
 
 from importlib import import_module
 
+from ..errors import UserError
+
 _MODULES = {
     "accuracy_figure": "accuracies",
     "report_figure": "accuracies",
@@ -46,8 +48,24 @@ __all__ = list(_MODULES)
 def __getattr__(name):
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _MODULES[name] != "palette":
+        load_matplotlib()
     return getattr(import_module(f".{_MODULES[name]}", __name__), name)
 
 
 def __dir__():
     return sorted({*globals(), *__all__})
+
+
+def load_matplotlib():
+    """Load Matplotlib.  Raises: UserError if what a user has set keeps it from being loaded"""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(
+            "Matplotlib cannot be loaded: mend or remove MPLBACKEND in the environment, or your "
+            f"matplotlibrc ({why})"
+        ) from None

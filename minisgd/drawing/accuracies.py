@@ -27,12 +27,14 @@ from .style import (
     blank_figure,
     draw_heading,
     label_fine_decades,
+    plain,
 )
 
 METRICS = {"train_accuracy": "train accuracy", "test_accuracy": "test accuracy"}
 LOSSES = {"train_loss": "train loss", "test_loss": "test loss"}
 
 
+@plain
 def accuracy_figure(records, title, note=None):
     """Train and test accuracy by epoch, side by side: one line for each batch size.
 
@@ -53,6 +55,7 @@ def accuracy_figure(records, title, note=None):
     return _draw([Panel(text, metric, groups) for metric, text in METRICS.items()], title, note)
 
 
+@plain
 def report_figure(records, title, losses=False, apart=(), reference=(), note=None, held_out=False):
     """A figure of the report over several seeds: `accuracy_figure` with more panels or lines.
 
@@ -84,6 +87,7 @@ def report_figure(records, title, losses=False, apart=(), reference=(), note=Non
     return _draw(panels, title, note, per_row=2)
 
 
+@plain
 def comparison_figure(sweeps, metric="test_accuracy", note=None):
     """Several sweeps side by side: a panel for each (title, records), one legend for all.
 

@@ -20,6 +20,7 @@ from .style import (
     WIDTH,
     blank_figure,
     draw_heading,
+    plain,
 )
 
 LINEAR = 0.01  # the losses up to which losses_figure's scale is linear
@@ -55,6 +56,7 @@ class Carried:
     in_median: int | None
 
 
+@plain
 def carried_figure(lines, title, ends, bar, carried, note=None):
     """How far each method carries the batch.
 
@@ -131,6 +133,7 @@ def _label_faint(axes, lines, lowest):
         )  # fmt: skip
 
 
+@plain
 def method_figure(lines, title, x_label, zoom, note=None):
     """Final accuracy of each method against x: median over the seeds, band from minimum to maximum.
 
@@ -216,6 +219,7 @@ class Losses:
     lines: list
 
 
+@plain
 def losses_figure(panels, title, y_label, ends, tolerances, note=None):
     """What each way loses with the batch size, in panels side by side on one scale: medians over
     the seeds, bands from minimum to maximum, and a band for each tolerance around nothing lost. The
@@ -258,11 +262,13 @@ def losses_figure(panels, title, y_label, ends, tolerances, note=None):
     return figure
 
 
-def rows_figure(rows, title, ends, note=None):
+@plain
+def rows_figure(rows, title, ends, note=None, threshold=None):
     """One row for each {label: accuracies}: a dot for every seed, a tick at the median.
 
     ends    (from, to): the accuracies shown. An arrow stands for what lies below them: the median,
             or how many seeds
+    threshold    an accuracy at which a line is drawn across all rows
     """
     title_lines, head = _heading(title, note)
     height = head + 0.24 * len(rows) + 0.65
@@ -283,4 +289,6 @@ def rows_figure(rows, title, ends, note=None):
     axes.tick_params(labelsize=9)
     axes.grid(**GRID)
     axes.set_axisbelow(True)
+    if threshold is not None:
+        axes.axvline(threshold, color=GREY, linestyle="--", linewidth=1)
     return figure

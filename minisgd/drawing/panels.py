@@ -20,6 +20,7 @@ from .style import (
     blank_figure,
     draw_heading,
     label_fine_decades,
+    plain,
 )
 
 
@@ -58,6 +59,7 @@ class Plot:
     yticks: tuple = ()
 
 
+@plain
 def chart(plots, title, note=None, per_row=2, height=2.9):
     """A figure of panels in rows, with one legend for all of them.
 

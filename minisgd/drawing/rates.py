@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from .style import BAND, GREY, GRID, WHOLE_RANGE, ZOOM, blank_figure
+from .style import BAND, GREY, GRID, WHOLE_RANGE, ZOOM, blank_figure, plain
 
 REPORTED = 0.01  # the report's rate
 LOOKS = {"validation": ("#1f4f98", "-", "o"), "test": ("#c93a9c", "--", "s")}
 
 
+@plain
 def rate_figure(rows, chosen, title, note=None):
     """Final accuracy against the learning rate: the median over seeds, and a band from minimum to
     maximum.

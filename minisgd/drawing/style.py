@@ -8,7 +8,7 @@ from io import BytesIO
 from math import log2
 from pathlib import Path
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
@@ -31,6 +31,11 @@ BAND = {"alpha": 0.16, "linewidth": 0}
 TITLE_LINE = 0.26  # the height of one line of the title
 NOTE_BOX = 0.32  # the height of the note under the title
 
+# All that draws or saves a figure is decorated with this: a user's matplotlibrc, which may ask for
+# other colours, or for LaTeX where there is none, must change nothing.
+PLAIN = {k: v for k, v in rcParamsDefault.items() if not k.startswith("backend")}
+plain = rc_context(PLAIN | {"svg.hashsalt": "minisgd"})
+
 
 def batch_marker(batch_size):
     """The marker of a batch size, the same in every figure; they repeat after eight sizes."""
@@ -40,6 +45,7 @@ def batch_marker(batch_size):
 class Picture(Figure):
     """A figure that is in no window and no list of pyplot's, but that a notebook shows."""
 
+    @plain
     def _repr_png_(self):
         picture = BytesIO()
         self.savefig(picture, format="png", dpi=SHOWN)
@@ -74,6 +80,7 @@ def label_fine_decades(axis):
     axis.set_major_formatter("{x:g}")
 
 
+@plain
 def save(figure, folder, name):
     """Write folder/name.png and folder/name.svg, and return their paths.
 
@@ -87,8 +94,7 @@ def save(figure, folder, name):
     paths = []
     for kind, options in (("png", {"dpi": DPI}), ("svg", {"metadata": {"Date": None}})):
         picture = BytesIO()
-        with rc_context({"svg.hashsalt": "minisgd"}):
-            figure.savefig(picture, format=kind, **options)
+        figure.savefig(picture, format=kind, **options)
         path = Path(folder) / f"{name}.{kind}"
         write_aside(path, picture.getvalue())
         paths.append(path)

@@ -7,9 +7,10 @@ from .groups import Panel, group_records, median_and_band
 from .lines import styles
 from .methods import Line, method_figure
 from .panels import Curve, Plot, chart
-from .style import ZOOM
+from .style import ZOOM, plain
 
 
+@plain
 def schedule_figure(records, title, note=None):
     """The learning rate in force at the end of every epoch, a line for each batch size.
 
@@ -32,6 +33,7 @@ def schedule_figure(records, title, note=None):
     return chart([plot], title, note, per_row=1)
 
 
+@plain
 def size_figure(sweeps, title, note=None):
     """The test accuracy at the end against the batch size: the median over the seeds, and a band
     from minimum to maximum. A run that diverged ends at 0.

@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from ..drawing import GREY, rows_figure
+from ..drawing import rows_figure
 from .common import columned
 from .following import DEAD
 
@@ -72,9 +72,7 @@ def figure(rows, title, note, learnt):
         label(b, kind, runs[0]["epochs"]): [run["accuracy"] for run in runs]
         for (b, kind), runs in groups(rows).items()
     }
-    figure = rows_figure(accuracies, title, (-0.02, 1.02), note)
-    figure.axes[0].axvline(learnt, color=GREY, linestyle="--", linewidth=1)
-    return figure
+    return rows_figure(accuracies, title, (-0.02, 1.02), note, learnt)
 
 
 def text(rows, learnt):

@@ -1,5 +1,6 @@
 """What all figures share: colours, the note, the files, and what importing the package costs."""
 
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -108,18 +109,32 @@ def test_save_writes_a_png_and_an_svg_and_nothing_else(tmp_path):
     assert paths[1].read_text(encoding="utf-8").rstrip().endswith("</svg>")
 
 
-def python(script, *arguments):
+def python(script, *arguments, **environment):
     start = f"import sys; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parents[1])!r}]\n"
-    subprocess.run([sys.executable, "-c", start + script, *arguments], check=True)
+    command = [sys.executable, "-c", start + script, *arguments]
+    subprocess.run(command, check=True, env=os.environ | environment)
 
 
-def test_the_same_records_give_the_same_bytes_in_another_process_too(tmp_path):
+# Other colours and sizes, and LaTeX, which a machine may lack.
+MATPLOTLIBRC = """
+axes.facecolor: red
+font.size: 20
+lines.linewidth: 9
+savefig.bbox: tight
+svg.fonttype: none
+text.usetex: True
+"""
+
+
+def test_the_same_records_give_the_same_bytes_to_another_user_too(tmp_path):
+    (tmp_path / "matplotlibrc").write_text(MATPLOTLIBRC)
     python(
         "from hand_made import LAYOUTS\n"
         "from minisgd.drawing import save\n"
         "save(LAYOUTS['eight sizes'](), sys.argv[1], 'other')\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n",
         str(tmp_path),
+        MATPLOTLIBRC=str(tmp_path / "matplotlibrc"),
     )
     figure = LAYOUTS["eight sizes"]()
     for name in ("first", "again"):  # a second save of one figure changes nothing either
@@ -160,4 +175,20 @@ def test_matplotlib_is_loaded_with_the_first_name_that_draws_and_not_before():
         "assert 'matplotlib' not in sys.modules\n"
         "drawing.save\n"
         "assert 'matplotlib' in sys.modules\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["MPLBACKEND", "MATPLOTLIBRC"])
+def test_settings_with_which_matplotlib_cannot_be_loaded_are_named(tmp_path, name):
+    (tmp_path / "matplotlibrc").write_bytes(b"axes.facecolor: r\xe9d")
+    value = {"MPLBACKEND": "nonsense", "MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}[name]
+    python(
+        "import pytest\n"
+        "from minisgd import drawing\n"
+        "from minisgd.data import glyphs\n"
+        "from minisgd.errors import UserError\n"
+        "for use in (lambda: drawing.save, glyphs._fonts):\n"
+        "    with pytest.raises(UserError, match='MPLBACKEND .* or your matplotlibrc [(]'):\n"
+        "        use()\n",
+        **{name: value},
     )
