@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import platform
+import re
 import shutil
 import stat
 import time
@@ -15,6 +16,7 @@ from ..errors import UserError
 
 LOCK = ".lock"
 MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"  # for names of files
+PART = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)\.part")  # half-written, as write_aside names it
 ABANDONED = 60.0  # seconds: whoever writes a file has touched it since
 
 
@@ -138,8 +140,10 @@ def locked(folder, wait=0.0):
 
     def clean_and_sign(descriptor):
         with storage_errors(path):
-            for part in filter(_is_abandoned, Path(folder).glob(".*.part")):
-                part.unlink(missing_ok=True)  # first: on a full disk they may be what fills it
+            for part in Path(folder).glob(".*.part"):
+                with storage_errors(part):
+                    if _is_abandoned(part):  # first: on a full disk they may be what fills it
+                        part.unlink(missing_ok=True)
             since = time.strftime("%F %T")
             holder = f" process {os.getpid()} on {platform.node()}, since {since}"
             os.ftruncate(descriptor, 0)
@@ -176,22 +180,25 @@ def locked(folder, wait=0.0):
 
 
 def _is_abandoned(part):
-    """Whether nobody writes to a half-written file of write_aside any more: because it is old, or
-    because the process that wrote it on this machine has ended.
+    """Whether this is a half-written file of write_aside to which nobody writes any more: the
+    process that wrote it on this machine has ended, or it is of another machine, and old.
     """
+    if not (named := PART.fullmatch(part.name)):
+        return False
     try:
-        if time.time() - part.stat().st_mtime > ABANDONED:
-            return True
+        found = part.lstat()
     except FileNotFoundError:  # its owner has renamed it
         return False
-    machine, _, pid = part.name.removesuffix(".part").rpartition(".")[2].partition("-")
-    if machine != MACHINE or os.name == "nt":  # where a signal that only asks does not exist
+    if not stat.S_ISREG(found.st_mode):  # a folder or a link is not of write_aside
         return False
+    machine, pid = named.groups()
+    if machine != MACHINE or os.name == "nt":  # where a signal that only asks does not exist
+        return time.time() - found.st_mtime > ABANDONED
     try:
-        os.kill(int(pid), 0)
+        os.kill(int(pid), 0)  # not the age: the clock may have jumped
     except ProcessLookupError:
         return True
-    except (ValueError, OverflowError, PermissionError):
+    except (OverflowError, PermissionError):
         pass
     return False
 

@@ -16,7 +16,7 @@ import re
 import zlib
 from pathlib import Path
 
-from ..disk.files import BusyError, StorageError, append, read, storage_errors, write_aside
+from ..disk.files import PART, BusyError, StorageError, append, read, storage_errors, write_aside
 from ..disk.formats import (
     FORMAT,
     DamagedError,
@@ -32,7 +32,7 @@ from .names import older_run_name, run_name
 
 RUN = re.compile(r"b\d+-lr\S+-seed\d+")  # as run_name gives them
 IN_A_RUN = re.compile(
-    r"run\.json|epochs\.jsonl|error\.txt|checkpoint(-previous)?\.(npz|damaged)|\.lock|\..*\.part"
+    r"run\.json|epochs\.jsonl|error\.txt|checkpoint(-previous)?\.(npz|damaged)|\.lock"
 )
 
 
@@ -44,7 +44,7 @@ def delete_run(folder):
         folder.unlink()
         return
     for path in folder.iterdir():
-        if IN_A_RUN.fullmatch(path.name):
+        if IN_A_RUN.fullmatch(path.name) or PART.fullmatch(path.name):
             path.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()

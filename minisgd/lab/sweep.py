@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import CallableModule
-from ..disk.files import LOCK, StorageError, locked, make_folder, read, write_aside
+from ..disk.files import LOCK, PART, StorageError, locked, make_folder, read, write_aside
 from ..disk.formats import (
     FORMAT,
     DamagedError,
@@ -67,8 +67,9 @@ def check_folder(out):
             return
         if not out.is_dir():
             raise SettingError(f"{out} is a file and holds no sweep: give another --out")
-        ours = (LOCK, *(path.name for path in out.glob(".*.part")))  # of a start that was killed
-        others = [path.name for path in out.iterdir() if path.name not in ours]
+        names = [path.name for path in out.iterdir()]
+        # A start that was killed leaves its lock, and what it had half written.
+        others = [name for name in names if name != LOCK and not PART.fullmatch(name)]
         # Looked for last: another sweep may be making its folder, in which this file comes first.
         if others and not (out / "sweep.json").exists():
             raise SettingError(f"{out} is not empty and holds no sweep: give another --out")

@@ -78,10 +78,40 @@ def test_what_a_killed_owner_left_half_written_is_deleted(tmp_path, ended):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "mine.part"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links; and there the age decides")
+def test_what_is_not_half_written_by_this_program_stays_however_old(tmp_path):
+    """Nor is the clock believed against a process of this machine that is alive."""
+    names = {".thesis.part", ".a.csv.123.part", f".a.csv.{files.MACHINE}-{os.getpid()}.part"}
+    for name in names:
+        (tmp_path / name).write_text("precious")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    folder, loop = tmp_path / ".a.0badcafe-1.part", tmp_path / ".b.0badcafe-1.part"
+    folder.mkdir()
+    os.utime(folder, (1e9, 1e9))
+    loop.symlink_to(loop)
+    with locked(tmp_path):
+        pass
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == names | {".lock", folder.name, loop.name}
+
+
+def test_what_is_abandoned_and_cannot_be_deleted_is_named(tmp_path, monkeypatch, ended):
+    part = tmp_path / f".a.csv.{files.MACHINE}-{ended}.part"
+    part.write_text("half")
+
+    def refused(self, missing_ok=False):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(StorageError, match=rf"cannot write {part}: Operation not permitted"):
+        with locked(tmp_path):
+            pass
+
+
 def test_what_someone_is_writing_is_left_to_them(tmp_path):
     """Be it a process of this machine, or one of another machine that was given the lock, too."""
     here = f"{files.MACHINE}-{os.getpid()}"
-    writing = {f".a.csv.{here}.part", ".a.csv.0badcafe-1.part", ".a.csv.123.part"}
+    writing = {f".a.csv.{here}.part", ".a.csv.0badcafe-1.part"}
     for name in writing:
         (tmp_path / name).write_text("half")
     with locked(tmp_path):

@@ -613,6 +613,14 @@ def test_going_on_with_other_versions_is_warned_of_and_recorded(tiny, tmp_path, 
     assert "begun with device cpu and continues with cuda" in said[1]
 
 
+def test_a_folder_in_which_a_start_was_killed_is_taken_but_not_one_with_a_hidden_file(tmp_path):
+    (tmp_path / ".sweep.json.0badcafe-1.part").write_text("half")
+    sweep.check_folder(tmp_path)
+    (tmp_path / ".thesis.part").write_text("mine")
+    with pytest.raises(SettingError, match="not empty and holds no sweep"):
+        sweep.check_folder(tmp_path)
+
+
 def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_path):
     question = Question(COMMON, (50,), (0,))
     opened(tmp_path, question, tiny)
@@ -620,12 +628,14 @@ def test_starting_over_deletes_what_the_sweep_left_and_nothing_else(tiny, tmp_pa
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "pictures").mkdir()
     shutil.copytree(tmp_path / "b50-lr0.05-m0.5-epochs2-seed0", tmp_path / "backup of b50")
-    (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0" / "notes.txt").write_text("mine, too")
+    for name in ("notes.txt", ".thesis.part", ".run.json.0badcafe-1.part"):
+        (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0" / name).write_text("mine, but for the last")
     (tmp_path / "b50-lr0.05-seed7").symlink_to(tmp_path / "backup of b50")
     said = []
     sweep.fresh(tmp_path, said.append)
     assert len(said) == 1 and "deletes 1 runs (2 epochs)" in said[0]
     left_over = {path.name for path in tmp_path.iterdir()}
     assert left_over == {"notes.txt", "pictures", "backup of b50", "b50-lr0.05-m0.5-epochs2-seed0"}
-    assert [p.name for p in (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0").iterdir()] == ["notes.txt"]
+    kept = {p.name for p in (tmp_path / "b50-lr0.05-m0.5-epochs2-seed0").iterdir()}
+    assert kept == {"notes.txt", ".thesis.part"}
     assert (tmp_path / "backup of b50" / "checkpoint.npz").exists()
