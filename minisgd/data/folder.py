@@ -7,7 +7,6 @@ from pathlib import Path
 from ..errors import UserError, program
 
 # What to do next, for the end of an error message.
-FETCH_AGAIN = f"move it away and run `{program()} data`"
 CHOOSE_ANOTHER = "set MINISGD_DATA to a folder that can be written"
 
 
@@ -17,6 +16,18 @@ class DataError(UserError):
 
 class MissingError(DataError):
     """The dataset is not on this machine and cannot be downloaded; then "auto" draws glyphs."""
+
+
+def data_command(name):
+    """The command that is about a dataset: MNIST needs no name."""
+    return f"{program()} data" + (f" --dataset {name}" if name != "mnist" else "")
+
+
+def fetch_again(name):
+    """What to do about a wrong file of a dataset, for the end of an error message."""
+    if name == "idx":  # a user's own files cannot be fetched
+        return "mend it, or name another --data-dir"
+    return f"move it away and run `{data_command(name)}`"
 
 
 def data_folder(folder=None):

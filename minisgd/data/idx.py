@@ -1,8 +1,9 @@
 """IDX files, LeCun's format: a header with the dimensions, then the numbers.
 
-Whatever the bytes are, reading ends in an array or in a DataError, within bounded memory. A mapped
-file stays on the disk, and the system loads the pages that are used. A file is written whole or not
-at all.
+Whatever the bytes are, reading ends in an array or in a DataError, within bounded memory. Where the
+system does not let a file be read, which says nothing about its bytes, it is a StorageError. A
+mapped file stays on the disk, and the system loads the pages that are used. A file is written whole
+or not at all.
 """
 
 import gzip
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..disk.files import write_aside
+from ..disk.files import StorageError, write_aside
 from .folder import DataError
 
 GZIP = b"\x1f\x8b"
@@ -33,7 +34,7 @@ def read_idx(path):
     The header says how many bytes there must be. No more than that are read, however the file is
     packed.
 
-    Raises:  DataError naming the path, for any other content
+    Raises:  DataError naming the path, for any other content; StorageError
     """
     return read_digested(path)[0]
 
@@ -70,7 +71,7 @@ def map_idx(path):
     """An IDX file as (read-only array, SHA-256 of its unpacked bytes), mapped unless it is packed.
 
     Shapes:  QMNIST's labels are int32 (N, 8); their first column is the class -> uint8 (N,)
-    Raises:  DataError naming the path
+    Raises:  DataError naming the path; StorageError
     """
     with _opened(path) as (stream, packed):
         shape, kind = _shape(stream, path, BYTE, INT)
@@ -113,7 +114,10 @@ def mapped(path, start, shape, dtype=np.uint8):
 
 @contextmanager
 def _opened(path):
-    """(stream of the unpacked bytes, whether the file is packed); any failure is a DataError."""
+    """(stream of the unpacked bytes, whether the file is packed).
+
+    Raises:  DataError if the file is damaged or not there; StorageError if the system fails
+    """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise DataError(f"{path} is not a file")
@@ -123,7 +127,11 @@ def _opened(path):
             yield gzip.GzipFile(fileobj=raw) if packed else raw, packed
     except EOFError:
         raise DataError(f"{path} is truncated") from None
-    except (OSError, zlib.error, MemoryError, ValueError) as why:
+    except (OSError, zlib.error, ValueError) as why:
+        # gzip tells of damage with an OSError, too, but that has no number.
+        absent = isinstance(why, (FileNotFoundError, NotADirectoryError))
+        if getattr(why, "errno", None) and not absent:
+            raise StorageError(f"cannot read {path}: {why.strerror or why}") from why
         raise DataError(f"{path} cannot be read ({why})") from why
 
 

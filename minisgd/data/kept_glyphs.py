@@ -9,8 +9,9 @@ Those called "glyphs" are packed and read into memory. All others are mapped: 96
 
 import hashlib
 import json
+import os
 
-from ..disk.files import StorageError, make_folder, write_aside
+from ..disk.files import StorageError, make_folder, read, write_aside
 from . import glyphs
 from .folder import DataError, cache_folder
 from .idx import digest_of, map_idx, read_digested, write_idx
@@ -22,7 +23,8 @@ from .splits import make_dataset
 def load_glyphs(folder, log, name="glyphs"):
     """The digits that are kept; if there are none, they are drawn, and kept if possible.
 
-    Raises:  DataError if they are to be mapped and cannot be kept
+    Raises:  DataError if they are to be mapped and cannot be kept; StorageError if they are there
+             but cannot be read, for then they may be whole
     """
     try:
         dataset = read_glyphs(folder, name)
@@ -60,15 +62,17 @@ def load_glyphs(folder, log, name="glyphs"):
 def read_glyphs(folder, name="glyphs"):
     """The kept digits, or None if there are none that this version's recipe drew.
 
-    Raises:  DataError if they are damaged
+    Raises:  DataError if they are damaged; StorageError if they cannot be read
     """
     place = _place(folder, name)
+    if not os.path.exists(place):  # or in a home folder that one may not look into
+        return None
     try:
-        note = json.loads((place / "digests.json").read_bytes())
+        note = json.loads(read(place / "digests.json") or b"")
         if note["recipe"] != glyphs.RECIPE:
             return None
         digests = [note["sha256"][file] for file in FILES]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None  # never finished, or not written by this program
     arrays = []
     for file, expected in zip(_files(name), digests, strict=True):
@@ -97,7 +101,7 @@ def _place(folder, name):
     """
     here = folder / name
     try:
-        return here if here.exists() else cache_folder() / name
+        return here if os.path.exists(here) else cache_folder() / name
     except RuntimeError:  # there is no home, so there is no cache
         return here
 

@@ -7,12 +7,19 @@ from pathlib import Path
 
 from ..disk.files import StorageError, make_folder, write_aside
 from ..errors import SettingError
-from .folder import CHOOSE_ANOTHER, DataError, MissingError, data_folder, existing_path
+from .folder import (
+    CHOOSE_ANOTHER,
+    DataError,
+    MissingError,
+    data_command,
+    data_folder,
+    existing_path,
+)
 from .idx import GZIP, map_idx, read_digested
 from .kept_glyphs import load_glyphs, read_glyphs
 from .known import FILES, GLYPHS, KNOWN, dataset_names
 from .own_files import find_files
-from .published import data_command, fetch_missing, offline, read_published, wrong_bytes
+from .published import fetch_missing, offline, read_published, wrong_bytes
 from .splits import make_dataset, sizes
 
 
@@ -26,7 +33,8 @@ def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN,
     log        called with one line at a time; by default they go to stderr
     patience   a download.Patience
 
-    Raises:  SettingError for an unknown name; DataError if it cannot be had or a file is damaged
+    Raises:  SettingError for an unknown name; DataError if it cannot be had or a file is damaged;
+             StorageError if a file cannot be read
     """
     log, folder = log or _print_to_stderr, data_folder(folder)
     _check_name(name, known)
@@ -47,7 +55,8 @@ def load_dataset(name="auto", folder=None, download=True, log=None, known=KNOWN,
 def status(name, folder=None, known=KNOWN):
     """Where a dataset is and how large it is, or None if it is not there, without fetching it.
 
-    Raises:  SettingError for an unknown name; DataError if it is there but damaged
+    Raises:  SettingError for an unknown name; DataError if it is there but damaged;
+             StorageError if it cannot be read
     """
     _check_name(name, known)
     folder = data_folder(folder)
@@ -64,7 +73,7 @@ def import_files(name, source, folder=None, known=KNOWN):
     """Verify the four files in the folder `source` and copy them into the data folder.
 
     Raises:  SettingError if the dataset is not a published one; DataError naming the file that is
-             missing or wrong, and then nothing is copied
+             missing or wrong, StorageError, and then nothing is copied
     """
     if name not in known:
         raise SettingError(f"import takes {' or '.join(known)}, got {name!r}")

@@ -7,8 +7,14 @@ SHA-256 of its unpacked bytes. Bytes with another digest are never used.
 from pathlib import Path
 
 from ..disk.files import StorageError, make_folder
-from ..errors import program
-from .folder import CHOOSE_ANOTHER, FETCH_AGAIN, DataError, MissingError, existing_path
+from .folder import (
+    CHOOSE_ANOTHER,
+    DataError,
+    MissingError,
+    data_command,
+    existing_path,
+    fetch_again,
+)
 from .idx import read_digested
 from .known import FILES
 from .splits import make_dataset
@@ -17,7 +23,7 @@ from .splits import make_dataset
 def read_published(name, folder, known):
     """A published dataset from the disk, or None if one of its files is not there.
 
-    Raises:  DataError if a file is there but damaged
+    Raises:  DataError if a file is there but damaged; StorageError
     """
     found = [_find(name, index, folder, known) for index in range(len(FILES))]
     if None in found:
@@ -42,7 +48,7 @@ def fetch_missing(name, folder, log, known, patience):
         def check(part, expected=expected):
             try:
                 found = read_digested(part)[1]
-            except DataError as damage:
+            except (DataError, StorageError) as damage:
                 if getattr(damage.__cause__, "errno", None):  # the disk's fault, no mirror's
                     raise damage.__cause__ from None
                 raise DataError("what it sends is not an IDX file") from None
@@ -59,11 +65,6 @@ def fetch_missing(name, folder, log, known, patience):
             place, why = folder / name, why.__cause__ or why
             raise MissingError(f"{place} cannot be written ({why}); {CHOOSE_ANOTHER}") from why
         mirrors.sort(key=lambda mirror, best=best: mirror != best)  # ask the one that answered
-
-
-def data_command(name):
-    """The command that is about a published dataset: MNIST needs no name."""
-    return f"{program()} data" + (f" --dataset {name}" if name != "mnist" else "")
 
 
 def offline(name, known):
@@ -95,9 +96,11 @@ def _find(name, index, folder, known):
         try:
             array, found = read_digested(path)
         except DataError as why:
-            raise DataError(f"{why}; {FETCH_AGAIN}") from why
+            raise DataError(f"{why}; {fetch_again(name)}") from why
         if found == expected:
             return array, path
         if place != folder or found not in others:
-            raise DataError(f"{wrong_bytes(path, name, found, expected, known)}; {FETCH_AGAIN}")
+            raise DataError(
+                f"{wrong_bytes(path, name, found, expected, known)}; {fetch_again(name)}"
+            )
     return None

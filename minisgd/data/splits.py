@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SettingError
-from .folder import FETCH_AGAIN, DataError
+from .folder import DataError, fetch_again
 from .idx import digest_of
 from .known import MNIST_PIXELS
 
@@ -70,7 +70,7 @@ def make_dataset(name, arrays, source, digest=None, pixels=MNIST_PIXELS):
         if images.shape != (len(labels), SIDE, SIDE) or labels.ndim != 1 or labels.max() >= CLASSES:
             raise DataError(
                 f"{name}, {source}: expected images (N, 28, 28) and labels (N,) from 0 to 9, "
-                f"got {images.shape} and {labels.shape} up to {labels.max()}; {FETCH_AGAIN}"
+                f"got {images.shape} and {labels.shape} up to {labels.max()}; {fetch_again(name)}"
             )
     for array in arrays:
         array.setflags(write=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..backend import MISSING, array_module, cuda_problem, device_name, nccl
 from ..data import KNOWN, data_folder, status
+from ..disk.files import StorageError
 from ..errors import REQUIRED, UserError, install, program
 from ..lab.facts import blas_built_with, machine
 
@@ -117,6 +118,8 @@ def _dataset(name, data_dir):
     line = f"  {name:<13} "
     try:
         found = status(name, data_dir)
+    except StorageError as error:
+        return line + "cannot be read", str(error)
     except UserError as error:
         return line + "damaged", str(error)
     except OSError as error:

@@ -1,5 +1,6 @@
 """IDX files: the same bytes every time, and no bytes that do harm when they are read."""
 
+import errno
 import gzip
 import io
 import os
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from small_sets import DIGITS, unpacked
 
 from minisgd.data import DataError, idx, read_idx, write_idx
+from minisgd.data.idx import map_idx
 from minisgd.disk.files import StorageError
 
 
@@ -79,9 +81,33 @@ def test_a_foreign_file_is_a_data_error_naming_the_path(tmp_path, content, compl
 
 
 def test_a_folder_or_nothing_is_a_data_error(tmp_path):
-    for path in (tmp_path, tmp_path / "none", tmp_path / "a\0b", "x" * 5000):
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path, tmp_path / "none", tmp_path / "file" / "below", tmp_path / "a\0b"):
         with pytest.raises(DataError):
             read_idx(path)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_a_file_that_the_system_does_not_read_is_not_called_damaged(tmp_path, monkeypatch, code):
+    def refused(*_):
+        raise OSError(code, os.strerror(code))
+
+    path = tmp_path / "x"
+    write_idx(path, DIGITS[1])
+    monkeypatch.setattr(idx, "open", refused, raising=False)
+    for reads in (read_idx, map_idx):
+        with pytest.raises(StorageError, match=rf"^cannot read {path}: {os.strerror(code)}$"):
+            reads(path)
+
+
+def test_a_lack_of_memory_is_no_damage(tmp_path, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    write_idx(tmp_path / "x", DIGITS[1])
+    monkeypatch.setattr(idx, "_shape", full)
+    with pytest.raises(MemoryError):
+        read_idx(tmp_path / "x")
 
 
 @pytest.mark.parametrize("promised", [10, 1 << 31])

@@ -1,9 +1,12 @@
 """Datasets: which are found, which are refused, and when the built-in digits stand in."""
 
+import errno
+import gzip
 import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from minisgd.data import (
     MissingError,
     data_folder,
     glyphs,
+    idx,
     import_files,
     kept_glyphs,
     load_dataset,
@@ -23,6 +27,7 @@ from minisgd.data import (
     status,
     write_idx,
 )
+from minisgd.disk.files import StorageError
 from minisgd.errors import SettingError
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -139,6 +144,18 @@ def test_a_truncated_file_is_named(tmp_path):
         load_dataset("mnist", tmp_path, known=KNOWN)
 
 
+def test_the_advice_names_the_dataset(tmp_path):
+    put(tmp_path, CLOTHES)
+    path = tmp_path / f"{FILES[0]}.gz"
+    for content in (b"", gzip.compress(unpacked(CLOTHES[0][:5]))):
+        path.write_bytes(content)
+        place = tmp_path / "fashion-mnist"
+        place.mkdir(exist_ok=True)
+        (place / path.name).write_bytes(content)
+        with pytest.raises(DataError, match=r"run `python cli.py data --dataset fashion-mnist`$"):
+            load_dataset("fashion-mnist", tmp_path, known=KNOWN)
+
+
 def test_labels_and_images_must_agree(tmp_path):
     odd = [DIGITS[0], DIGITS[1][:-1], *DIGITS[2:]]
     put(tmp_path, odd)
@@ -214,6 +231,44 @@ def test_glyphs_are_made_in_the_named_folder_where_there_is_no_cache(tmp_path, m
 
 def _no_home():
     raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("name", ["glyphs", "bent-glyphs"])
+@pytest.mark.parametrize("unreadable", ["digests.json", "images"])
+def test_kept_glyphs_that_cannot_be_read_for_a_moment_are_not_drawn_again(
+    monkeypatch, name, unreadable
+):
+    def refused(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    first = load_dataset(name)
+    monkeypatch.setattr(glyphs, "make", None)
+    with monkeypatch.context() as patch:
+        if unreadable == "digests.json":
+            patch.setattr(Path, "read_bytes", refused)
+        else:
+            patch.setattr(idx, "open", refused, raising=False)
+        for call in (load_dataset, status):
+            with pytest.raises(StorageError, match=rf"cannot read .*{unreadable}.*: Permission"):
+                call(name)
+    assert load_dataset(name).digest == first.digest
+
+
+def test_a_cache_that_one_may_not_look_into_holds_no_glyphs(monkeypatch):
+    """As that in root's home folder, which some containers leave in HOME."""
+    kept, exists, stat = data_folder() / "glyphs", os.path.exists, Path.stat
+    load_dataset("glyphs")
+
+    def hidden(path, **options):
+        if str(path).startswith(str(kept.parent)):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(os.path, "exists", lambda path: path != kept and exists(path))
+    monkeypatch.setattr(Path, "stat", hidden)
+    said = []
+    assert "not kept" in load_dataset("glyphs", log=said.append).source
+    assert "Permission denied" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from configparser import ConfigParser
 from importlib import metadata
 from pathlib import Path
 
+from minisgd.disk.files import StorageError
 from minisgd.machine import doctor
 
 
@@ -40,10 +41,14 @@ def test_the_examination_goes_on_without_threadpoolctl(monkeypatch):
 
 def test_a_dataset_that_cannot_be_read_does_not_end_the_examination(monkeypatch):
     def status(name, data_dir):
+        if name == "fashion-mnist":
+            raise StorageError("cannot read clothes: Input/output error")
         raise PermissionError(errno.EACCES, "Permission denied", f"{name}/images")
 
     monkeypatch.setattr(doctor, "status", status)
     lines = dict(doctor.examine())
     (line,) = (line for line in lines if line.startswith("  mnist "))
     assert "cannot be read" in line and lines[line] == "Permission denied: mnist/images"
+    (line,) = (line for line in lines if line.startswith("  fashion-mnist "))
+    assert "cannot be read" in line and lines[line] == "cannot read clothes: Input/output error"
     assert any(line.startswith("results ") for line in lines)
