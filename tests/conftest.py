@@ -59,7 +59,8 @@ def small_mnist(tmp_path_factory):
         arrays = [*blobs(640, seed=0), *blobs(160, seed=1)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(glyphs, "make", lambda log=None: arrays)
-        (folder / "glyphs").mkdir()  # where digits are there, they stay there
+        (folder / "glyphs").mkdir()
+        (folder / "glyphs" / "digests.json").touch()  # where digits are there, they stay there
         load_dataset("glyphs", folder, log=lambda line: None)
     return folder
 

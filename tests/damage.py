@@ -30,7 +30,7 @@ import numpy as np
 from minisgd.commands import from_python, measure, types
 from minisgd.data import FILES, Known, glyphs, load_dataset, write_idx
 from minisgd.data.idx import digest_of, map_idx, read_idx
-from minisgd.data.kept_glyphs import read_glyphs
+from minisgd.data.kept_glyphs import read_kept
 from minisgd.data.loading import import_files
 from minisgd.disk.files import _holder
 from minisgd.disk.formats import (
@@ -168,7 +168,7 @@ def _glyphs(folder, name="glyphs", ending=".gz"):
     note = json.dumps({"recipe": glyphs.RECIPE, "sha256": digests}, indent=1)
     (folder / name / "digests.json").write_text(note)
     forms = {f"{name}/{file}": f"idx{ending}" for file in files} | {f"{name}/digests.json": "json"}
-    return Kind(f"kept {name}", folder, forms, lambda: read_glyphs(folder, name))
+    return Kind(f"kept {name}", folder, forms, lambda: read_kept(folder / name, name))
 
 
 def _mapped_glyphs(folder):

@@ -1,7 +1,8 @@
 """The built-in digits on the disk: drawn once, kept with their digests, verified when read.
 
 They are made in the cache, not beside the real data in a folder that a user named. But where such a
-folder holds them, as earlier versions left them, it goes on to.
+folder holds them with their digests.json, as earlier versions left them, it goes on to; if it is
+read-only and they must be drawn again, they go to the cache.
 
 Those called "glyphs" are packed and read into memory. All others are mapped: 960,000 images are
 753 MB, which the processes of a sweep share.
@@ -19,6 +20,8 @@ from .known import FILES, GLYPHS
 from .published import wrong_bytes
 from .splits import make_dataset
 
+NOTE = "digests.json"
+
 
 def load_glyphs(folder, log, name="glyphs"):
     """The digits that are kept; if there are none, they are drawn, and kept if possible.
@@ -26,37 +29,32 @@ def load_glyphs(folder, log, name="glyphs"):
     Raises:  DataError if they are to be mapped and cannot be kept; StorageError if they are there
              but cannot be read, for then they may be whole
     """
+    places = _places(folder, name)
     try:
-        dataset = read_glyphs(folder, name)
+        dataset = _first_of(places, name)
     except DataError as why:
         log(f"{why}; drawing the digits again")
         dataset = None
     if dataset is not None:
         return dataset
     arrays = glyphs.make(log=log, **GLYPHS[name])
-    place = _place(folder, name)
-    try:
-        make_folder(place)
-        digests = {}
-        for file, array in zip(_files(name), arrays, strict=True):
-            write_idx(place / file, array)
-            digests[file.removesuffix(".gz")] = digest_of(array)
-        # Written last, so that it exists only beside four whole files.
-        note = json.dumps({"recipe": glyphs.RECIPE, "sha256": digests}, indent=1)
-        write_aside(place / "digests.json", note.encode())
-    except (StorageError, OSError, ValueError) as why:
-        why = why.__cause__ or why
-        problem = (
-            f"{place} cannot be written ({why}); make it writable, or set XDG_CACHE_HOME to a "
-            "folder that is"
-        )
-        if _mapped(name):
-            raise DataError(problem) from why
-        log(f"the digits are not kept: {problem}")
-        return make_dataset(name, arrays, "drawn now from matplotlib's fonts, not kept")
+    for place in places:
+        try:
+            _keep(place, name, arrays)
+        except (StorageError, OSError, ValueError) as error:
+            why = error.__cause__ or error
+            problem = (
+                f"{place} cannot be written ({why}); make it writable, or set XDG_CACHE_HOME to a "
+                "folder that is"
+            )
+        else:
+            if _mapped(name):
+                return read_kept(place, name)
+            return make_dataset(name, arrays, _source(place))
     if _mapped(name):
-        return read_glyphs(folder, name)
-    return make_dataset(name, arrays, _source(place))
+        raise DataError(problem) from why
+    log(f"the digits are not kept: {problem}")
+    return make_dataset(name, arrays, "drawn now from matplotlib's fonts, not kept")
 
 
 def read_glyphs(folder, name="glyphs"):
@@ -64,11 +62,15 @@ def read_glyphs(folder, name="glyphs"):
 
     Raises:  DataError if they are damaged; StorageError if they cannot be read
     """
-    place = _place(folder, name)
+    return _first_of(_places(folder, name), name)
+
+
+def read_kept(place, name):
+    """The digits in one place, or None; as read_glyphs."""
     if not os.path.exists(place):  # or in a home folder that one may not look into
         return None
     try:
-        note = json.loads(read(place / "digests.json") or b"")
+        note = json.loads(read(place / NOTE) or b"")
         if note["recipe"] != glyphs.RECIPE:
             return None
         digests = [note["sha256"][file] for file in FILES]
@@ -94,16 +96,35 @@ def _files(name):
     return FILES if _mapped(name) else [f"{file}.gz" for file in FILES]
 
 
-def _place(folder, name):
-    """Where the digits of this name are, or will be.
+def _places(folder, name):
+    """Where the digits of this name may be, and are to be made if they are not: the first place
+    that can be written.
 
     folder    the folder for datasets: a named one, or the cache
     """
     here = folder / name
     try:
-        return here if os.path.exists(here) else cache_folder() / name
+        cache = cache_folder() / name
     except RuntimeError:  # there is no home, so there is no cache
-        return here
+        return [here]
+    # In a named folder, a folder of that name may hold anything else.
+    return [here, cache] if here != cache and os.path.exists(here / NOTE) else [cache]
+
+
+def _first_of(places, name):
+    found = (read_kept(place, name) for place in places)
+    return next((dataset for dataset in found if dataset is not None), None)
+
+
+def _keep(place, name, arrays):
+    make_folder(place)
+    digests = {}
+    for file, array in zip(_files(name), arrays, strict=True):
+        write_idx(place / file, array)
+        digests[file.removesuffix(".gz")] = digest_of(array)
+    # Written last, so that it exists only beside four whole files.
+    note = json.dumps({"recipe": glyphs.RECIPE, "sha256": digests}, indent=1)
+    write_aside(place / NOTE, note.encode())
 
 
 def _source(place):

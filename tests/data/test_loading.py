@@ -223,6 +223,34 @@ def test_glyphs_are_not_made_beside_the_data_in_a_named_folder(tmp_path, monkeyp
     assert str(named) in status("glyphs") and not any(tmp_path.glob("cache/minisgd/*"))
 
 
+def test_another_folder_of_the_name_is_neither_read_nor_written(tmp_path):
+    other = tmp_path / "named" / "glyphs"
+    other.mkdir(parents=True)
+    (other / "readme").write_text("mine")
+    assert "cache" in load_dataset("glyphs", tmp_path / "named").source
+    assert "cache" in status("glyphs", tmp_path / "named")
+    assert [path.name for path in other.iterdir()] == ["readme"]
+
+
+@pytest.mark.parametrize("name", ["glyphs", "bent-glyphs"])
+def test_where_a_named_folder_with_older_digits_is_read_only_the_cache_is_used(
+    tmp_path, monkeypatch, name
+):
+    def read_only(path, array):
+        if named in path.parents:
+            raise StorageError("cannot write") from OSError(errno.EROFS, "Read-only file system")
+        write_idx(path, array)
+
+    named, said = tmp_path / "named", []
+    (named / name).mkdir(parents=True)
+    (named / name / "digests.json").write_text('{"recipe": 0}')
+    monkeypatch.setattr(kept_glyphs, "write_idx", read_only)
+    assert f"kept in {tmp_path / 'cache'}" in load_dataset(name, named, log=said.append).source
+    monkeypatch.setattr(glyphs, "make", None)
+    assert f"kept in {tmp_path / 'cache'}" in load_dataset(name, named, log=said.append).source
+    assert "cache" in status(name, named) and said == []
+
+
 def test_glyphs_are_made_in_the_named_folder_where_there_is_no_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(kept_glyphs, "cache_folder", _no_home)
     assert str(tmp_path) in load_dataset("glyphs", tmp_path).source
@@ -314,11 +342,13 @@ def test_glyphs_that_cannot_be_kept_are_used_all_the_same(tmp_path):
 def test_a_read_only_folder_is_read(tmp_path):
     put(tmp_path, DIGITS)
     (tmp_path / "glyphs").mkdir()
+    (tmp_path / "glyphs" / "digests.json").touch()
     (tmp_path / "glyphs").chmod(0o555)
+    (tmp_path / "cache").mkdir()
     tmp_path.chmod(0o555)
     try:
         assert load_dataset("mnist", tmp_path, known=KNOWN).name == "mnist"
-        assert "not kept" in load_dataset("glyphs", tmp_path).source
+        assert "cache" in load_dataset("glyphs", tmp_path).source
     finally:
         tmp_path.chmod(0o755)
         (tmp_path / "glyphs").chmod(0o755)
