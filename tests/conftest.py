@@ -10,7 +10,8 @@ from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 from minisgd import backend, load_dataset
-from minisgd.data import MissingError, glyphs
+from minisgd.data import MissingError
+from minisgd.data.kept_glyphs import keep
 
 # As in most shells: with it, Python would have nothing left to print when it ends.
 os.environ.pop("PYTHONUNBUFFERED", None)
@@ -57,11 +58,7 @@ def small_mnist(tmp_path_factory):
         arrays += [mnist.test.images[:160], mnist.test.labels[:160]]
     except MissingError:
         arrays = [*blobs(640, seed=0), *blobs(160, seed=1)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(glyphs, "make", lambda log=None: arrays)
-        (folder / "glyphs").mkdir()
-        (folder / "glyphs" / "digests.json").touch()  # where digits are there, they stay there
-        load_dataset("glyphs", folder, log=lambda line: None)
+    keep(folder / "glyphs", "glyphs", arrays)
     return folder
 
 

@@ -32,7 +32,8 @@ sys.path.insert(0, str(ROOT))
 
 from damage import damage  # noqa: E402
 
-from minisgd.data import glyphs, load_dataset  # noqa: E402
+from minisgd.data import glyphs  # noqa: E402
+from minisgd.data.kept_glyphs import keep  # noqa: E402
 from minisgd.disk.formats import read_json, read_records  # noqa: E402
 from minisgd.errors import UserError  # noqa: E402
 from minisgd.lab import sweep  # noqa: E402
@@ -48,14 +49,7 @@ MOST_LOSSES = 10  # after which nothing more is killed
 
 def make_data(folder, train=500, test=80):
     """A small dataset that the command line finds in `folder` as glyphs."""
-    arrays = glyphs.make(train, test)
-    real, glyphs.make = glyphs.make, lambda *_, **__: arrays
-    (Path(folder) / "glyphs").mkdir(parents=True, exist_ok=True)
-    (Path(folder) / "glyphs" / "digests.json").touch()  # without it they go to the cache
-    try:
-        load_dataset("glyphs", folder, log=lambda line: None)
-    finally:
-        glyphs.make = real
+    keep(Path(folder) / "glyphs", "glyphs", glyphs.make(train, test))
 
 
 def start(data, out, *more, **keywords):

@@ -40,7 +40,7 @@ def load_glyphs(folder, log, name="glyphs"):
     arrays = glyphs.make(log=log, **GLYPHS[name])
     for place in places:
         try:
-            _keep(place, name, arrays)
+            keep(place, name, arrays)
         except (StorageError, OSError, ValueError) as error:
             why = error.__cause__ or error
             problem = (
@@ -116,7 +116,12 @@ def _first_of(places, name):
     return next((dataset for dataset in found if dataset is not None), None)
 
 
-def _keep(place, name, arrays):
+def keep(place, name, arrays):
+    """Write digits to a folder, where load_glyphs finds them.
+
+    arrays   images and labels to train on, then those of the test set
+    Raises:  StorageError, OSError, ValueError
+    """
     make_folder(place)
     digests = {}
     for file, array in zip(_files(name), arrays, strict=True):
