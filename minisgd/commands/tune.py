@@ -78,6 +78,7 @@ def tune_rate(workshop, lrs, seeds, held_out, out, run):
     asked = {k: v for k, v in common.what_matters().items() if k in run and k != "lr"}
     asked |= {"lrs": [c.lr for c in rates], "seeds": list(seeds)}
     asked |= {"held out": held_out, "dataset": data.name, "digest": data.identity}
+    common.check(len(split.train.labels))
     prepare_folder(out)
     refuse_another_question(out, "tune", asked)
     ends = halve(partial(records_of, workshop, f"tune-{held_out}", split, folders),
@@ -126,6 +127,7 @@ def search_numbers(workshop, ranges, trials, halvings, seeds, held_out, out, run
     asked |= search.asked()
     asked |= {"held out": held_out, "dataset": data.name, "digest": data.identity}
     name = f"tune-{base.optimizer}-b{base.batch_size}"
+    base.check(len(split.train.labels))
     prepare_folder(out)
     refuse_another_question(out, name, asked)
     ends = halve(partial(records_of, workshop, f"tune-{held_out}", split, folders),
@@ -207,6 +209,8 @@ def grow(workshop, seeds, factor, rule, tolerance, largest, held_out, out, **run
     asked = {k: v for k, v in start.what_matters().items() if k in run}
     asked |= {"seeds": list(seeds), "tolerance": tolerance, "largest": largest}
     asked |= {"held out": held_out, "dataset": data.name, "digest": data.identity}
+    growing.check(start, factor, tolerance, largest)
+    start.check(len(split.train.labels))
     prepare_folder(out)
     refuse_another_question(out, name, asked)
 

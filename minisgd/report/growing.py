@@ -42,6 +42,21 @@ class Step:
         )
 
 
+def check(start, factor, tolerance, largest):
+    """Refuse, before anything is trained, what makes no sense.
+
+    Raises:  SettingError if nothing can grow (a factor below 2, or a start that is already the
+             largest), or for a tolerance outside 0 ... 1
+    """
+    if not 0 <= tolerance < 1:
+        raise SettingError(f"the tolerance must be from 0 to 1, got {tolerance:g}")
+    if factor < 2 or start.batch_size * factor > largest:
+        raise SettingError(
+            f"from batch size {start.batch_size} nothing grows by a factor of {factor} "
+            f"up to {largest}"
+        )
+
+
 def grow(run, start, seeds, factor=2, rule="sqrt", tolerance=0.002, largest=8192, log=print):
     """Grow the batch, first with the rate and then with the momentum, while accuracy holds.
 
@@ -53,17 +68,10 @@ def grow(run, start, seeds, factor=2, rule="sqrt", tolerance=0.002, largest=8192
     run:     a function that makes complete runs of a list of settings on the dataset of
              selection.hold_out and returns {settings: records}
     Returns: [Step], the start's first
-    Raises:  SettingError if nothing can grow (a factor below 2, or a start that is already the
-             largest), or for a tolerance outside 0 ... 1
+    Raises:  SettingError, as check
     Source:  report Sec. IV; the form of Smith & Le has factor 3 and the linear rule
     """
-    if not 0 <= tolerance < 1:
-        raise SettingError(f"the tolerance must be from 0 to 1, got {tolerance:g}")
-    if factor < 2 or start.batch_size * factor > largest:
-        raise SettingError(
-            f"from batch size {start.batch_size} nothing grows by a factor of {factor} "
-            f"up to {largest}"
-        )
+    check(start, factor, tolerance, largest)
 
     def attempt(settings, scaled, reference=None):
         cells = [replace(settings, seed=seed) for seed in seeds]

@@ -75,8 +75,9 @@ def test_an_older_answer_had_the_defaults_of_what_it_does_not_know(tmp_path):
 @pytest.mark.parametrize(
     "asked",
     [
-        "measure equivalence", "figures 1", "answer trials", "minute", "grow --held-out 100",
-        "tune --lrs .01 --held-out 100", "tune --search lr=.01:.1 --held-out 100",
+        "measure equivalence", "figures 1", "answer trials", "minute",
+        "grow --batch-size 64 --held-out 100", "tune --lrs .01 --held-out 100",
+        "tune --search lr=.01:.1 --held-out 100",
         "scaling --ranks 2 --batch-sizes 64,128",
     ],
 )  # fmt: skip

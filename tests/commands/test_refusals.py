@@ -98,6 +98,14 @@ REFUSED = {
     ),
     "no tolerance": (("grow", "--held-out", "9", "--tolerance", "nan"), "from 0 to 1, got nan"),
     "too large to start": (("grow", "--held-out", "9"), "2048 is larger than the training set"),
+    "too large to tune": (
+        ("tune", "--held-out", "9", "--batch-size", "640"),
+        "640 is larger than the training set",
+    ),
+    "too large to search for": (
+        ("tune", "--held-out", "9", "--batch-size", "640", "--search", "lr=.01:.1"),
+        "640 is larger than the training set",
+    ),
     "nothing to plot": (("plot",), "RESULTS"),
     "a senseless import": (("data", "--dataset", "glyphs", "--from", "."), "import takes"),
 }
